@@ -1,0 +1,4 @@
+//! From planned nodes to finished ones: instances, events, executors.
+
+mod buffer;
+pub use buffer::HostBuffer;

@@ -1,0 +1,82 @@
+//! The operation stream: everything a front end asks for, in program order, as plain data.
+
+mod launch;
+mod task;
+
+pub use launch::{Cut, Launch, Operand, Privilege};
+pub use task::{
+    Binding, Composer, Cost, OperandView, Parallelism, Part, ReductionOp, Registry, Task, TaskArgs, TaskContext, TaskError,
+};
+
+use crate::error::Provenance;
+use crate::geometry::Rect;
+use crate::id::{FieldId, OpId};
+use crate::store::Store;
+use std::sync::Arc;
+
+/// A step of the program.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// A field comes into being, with no values and no memory.
+    Create(Create),
+    /// Host bytes become the values of a whole field (row-major). Every shard that issues or replays the operation has the bytes.
+    Attach(Attach),
+    /// A task over a domain.
+    Launch(Launch),
+    /// A whole field's values, in row-major order, become those of a field of another shape.
+    Reshape(Reshape),
+    /// The values of a store are wanted by the front end, row-major.
+    Fetch(Fetch),
+    /// Everything before ends before anything after begins.
+    Fence(OpId),
+}
+
+/// See [`Operation::Create`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Create {
+    /// Its name.
+    pub field: FieldId,
+    /// Its index space; starts at the origin.
+    pub bounds: Rect,
+    /// Bytes of one element.
+    pub size: u32,
+    /// Alignment of one element.
+    pub align: u32,
+}
+
+/// See [`Operation::Attach`].
+#[derive(Clone, Debug)]
+pub struct Attach {
+    /// Program order.
+    pub id: OpId,
+    /// The field that is overwritten.
+    pub field: FieldId,
+    /// All its values, row-major.
+    pub bytes: Arc<crate::exec::HostBuffer>,
+    /// The user's line.
+    pub provenance: Provenance,
+}
+
+/// See [`Operation::Reshape`].
+#[derive(Clone, Debug)]
+pub struct Reshape {
+    /// Program order.
+    pub id: OpId,
+    /// Where from.
+    pub src: FieldId,
+    /// Where to: as many points, the same element size. Gets all its values from `src`.
+    pub dst: FieldId,
+    /// The user's line.
+    pub provenance: Provenance,
+}
+
+/// See [`Operation::Fetch`].
+#[derive(Clone, Debug)]
+pub struct Fetch {
+    /// Program order.
+    pub id: OpId,
+    /// What is wanted.
+    pub src: Store,
+    /// The user's line.
+    pub provenance: Provenance,
+}

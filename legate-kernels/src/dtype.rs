@@ -1,0 +1,242 @@
+//! Element types and single values of them.
+//!
+//! Layout is NumPy's: native byte order, bool is one byte holding 0 or 1, complex is (real, imaginary).
+
+use num_complex::Complex;
+use serde::{Deserialize, Serialize};
+
+/// The complex numbers of two `f32`.
+pub type C64 = Complex<f32>;
+/// The complex numbers of two `f64`.
+pub type C128 = Complex<f64>;
+
+/// An element type. The order is NumPy's type order (`np.dtype.num`), which its promotion tables follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum DType {
+    Bool,
+    I8,
+    U8,
+    I16,
+    U16,
+    I32,
+    U32,
+    I64,
+    U64,
+    F32,
+    F64,
+    C64,
+    C128,
+}
+
+/// What family an element type belongs to (NumPy's `dtype.kind`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Kind {
+    Bool,
+    Signed,
+    Unsigned,
+    Float,
+    Complex,
+}
+
+impl DType {
+    /// Every element type, in order.
+    pub const ALL: [DType; 13] = {
+        use DType::*;
+        [Bool, I8, U8, I16, U16, I32, U32, I64, U64, F32, F64, C64, C128]
+    };
+
+    /// Bytes of one element.
+    pub const fn size(self) -> usize {
+        match self {
+            DType::Bool | DType::I8 | DType::U8 => 1,
+            DType::I16 | DType::U16 => 2,
+            DType::I32 | DType::U32 | DType::F32 => 4,
+            DType::I64 | DType::U64 | DType::F64 | DType::C64 => 8,
+            DType::C128 => 16,
+        }
+    }
+
+    /// Alignment of one element in bytes.
+    pub const fn align(self) -> usize {
+        match self {
+            DType::C64 => 4,
+            DType::C128 => 8,
+            other => other.size(),
+        }
+    }
+
+    /// The family.
+    pub const fn kind(self) -> Kind {
+        match self {
+            DType::Bool => Kind::Bool,
+            DType::I8 | DType::I16 | DType::I32 | DType::I64 => Kind::Signed,
+            DType::U8 | DType::U16 | DType::U32 | DType::U64 => Kind::Unsigned,
+            DType::F32 | DType::F64 => Kind::Float,
+            DType::C64 | DType::C128 => Kind::Complex,
+        }
+    }
+
+    /// NumPy's name: `"float64"`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DType::Bool => "bool",
+            DType::I8 => "int8",
+            DType::U8 => "uint8",
+            DType::I16 => "int16",
+            DType::U16 => "uint16",
+            DType::I32 => "int32",
+            DType::U32 => "uint32",
+            DType::I64 => "int64",
+            DType::U64 => "uint64",
+            DType::F32 => "float32",
+            DType::F64 => "float64",
+            DType::C64 => "complex64",
+            DType::C128 => "complex128",
+        }
+    }
+
+    /// NumPy's one-letter code on 64-bit Linux: `'d'`.
+    pub const fn char(self) -> char {
+        match self {
+            DType::Bool => '?',
+            DType::I8 => 'b',
+            DType::U8 => 'B',
+            DType::I16 => 'h',
+            DType::U16 => 'H',
+            DType::I32 => 'i',
+            DType::U32 => 'I',
+            DType::I64 => 'l',
+            DType::U64 => 'L',
+            DType::F32 => 'f',
+            DType::F64 => 'd',
+            DType::C64 => 'F',
+            DType::C128 => 'D',
+        }
+    }
+
+    /// The type of the real and imaginary parts; the type itself if it is not complex.
+    pub const fn real(self) -> DType {
+        match self {
+            DType::C64 => DType::F32,
+            DType::C128 => DType::F64,
+            other => other,
+        }
+    }
+}
+
+impl std::fmt::Display for DType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A Rust type that is an element type. Sealed: [`DType`] lists them all. `bool` is stored as `u8` in kernels
+/// (`Bool` loops run on bytes that are 0 or 1).
+pub trait Element: Copy + Send + Sync + PartialEq + std::fmt::Debug + bytemuck::Pod + sealed::Sealed + 'static {
+    /// Its name as data.
+    const DTYPE: DType;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// One byte of a boolean array, 0 or 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, bytemuck::Pod, bytemuck::Zeroable, Default)]
+#[repr(transparent)]
+pub struct B8(pub u8);
+
+macro_rules! elements {
+    ($($t:ty = $d:ident),*) => {$(
+        impl sealed::Sealed for $t {}
+        impl Element for $t { const DTYPE: DType = DType::$d; }
+    )*};
+}
+elements!(B8 = Bool, i8 = I8, u8 = U8, i16 = I16, u16 = U16, i32 = I32, u32 = U32, i64 = I64, u64 = U64, f32 = F32, f64 = F64, C64 = C64, C128 = C128);
+
+/// Runs `$body` with `$T` bound to the Rust type of the [`DType`] value `$dtype`.
+#[macro_export]
+macro_rules! dispatch_dtype {
+    ($dtype:expr, $T:ident => $body:expr) => {{
+        use $crate::dtype::{B8, C64, C128, DType};
+        match $dtype {
+            DType::Bool => { type $T = B8; $body }
+            DType::I8 => { type $T = i8; $body }
+            DType::U8 => { type $T = u8; $body }
+            DType::I16 => { type $T = i16; $body }
+            DType::U16 => { type $T = u16; $body }
+            DType::I32 => { type $T = i32; $body }
+            DType::U32 => { type $T = u32; $body }
+            DType::I64 => { type $T = i64; $body }
+            DType::U64 => { type $T = u64; $body }
+            DType::F32 => { type $T = f32; $body }
+            DType::F64 => { type $T = f64; $body }
+            DType::C64 => { type $T = C64; $body }
+            DType::C128 => { type $T = C128; $body }
+        }
+    }};
+}
+
+/// One value with its element type: the bytes as they lie in an array, zero-padded to 16.
+///
+/// Equality and hashing are of bits (so that NaN equals itself and 0.0 differs from -0.0): a `Scalar` names a
+/// constant in a program.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Scalar {
+    dtype: DType,
+    bytes: [u8; 16],
+}
+
+impl Scalar {
+    /// The value `v`.
+    ///
+    /// ```
+    /// # use legate_kernels::dtype::{DType, Scalar};
+    /// assert_eq!(Scalar::new(1.5f64).dtype(), DType::F64);
+    /// ```
+    pub fn new<T: Element>(v: T) -> Scalar {
+        let mut bytes = [0; 16];
+        bytes[..size_of::<T>()].copy_from_slice(bytemuck::bytes_of(&v));
+        Scalar { dtype: T::DTYPE, bytes }
+    }
+
+    /// The value whose element bytes are `bytes`.
+    ///
+    /// # Panics
+    /// If the length is not the element's size.
+    pub fn from_bytes(dtype: DType, element: &[u8]) -> Scalar {
+        assert_eq!(element.len(), dtype.size(), "a scalar of {dtype} has {} bytes", dtype.size());
+        let mut bytes = [0; 16];
+        bytes[..element.len()].copy_from_slice(element);
+        Scalar { dtype, bytes }
+    }
+
+    /// Zero of the type.
+    pub fn zero(dtype: DType) -> Scalar {
+        Scalar { dtype, bytes: [0; 16] }
+    }
+
+    /// Its element type.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Its element bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.dtype.size()]
+    }
+
+    /// The value, if `T` is its type.
+    pub fn get<T: Element>(&self) -> Option<T> {
+        (T::DTYPE == self.dtype).then(|| bytemuck::pod_read_unaligned(&self.bytes[..size_of::<T>()]))
+    }
+}
+
+impl std::fmt::Debug for Scalar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        dispatch_dtype!(self.dtype, T => write!(f, "{:?}:{}", self.get::<T>().expect("own type"), self.dtype))
+    }
+}
