@@ -1,32 +1,134 @@
-//! Host memory: 64-byte aligned, recycled.
+//! Host memory as the rest of the system handles it: a length of bytes, aligned, owned, recycled.
 
-/// A block of bytes, aligned to 64, owned.
-#[derive(Debug)]
+use super::block::Block;
+use super::pool::BufferPool;
+use std::fmt;
+use std::sync::Arc;
+
+/// A block of bytes, aligned to 64, owned. Always initialised, though perhaps with bytes that mean nothing.
+///
+/// One that came from a [`BufferPool`] goes back there when dropped.
 pub struct HostBuffer {
-    bytes: Vec<u8>,
+    // `None` only while dropping.
+    block: Option<Block>,
+    // Bytes before the first byte of the buffer, see `BufferPool`. Invariant: skew + len <= capacity.
+    skew: usize,
+    len: usize,
+    home: Option<Arc<BufferPool>>,
+}
+
+/// There is no memory for a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot allocate {requested} bytes ({in_use} in use, limit {limit})")]
+pub struct OutOfMemory {
+    /// Bytes asked for.
+    pub requested: u64,
+    /// Bytes in live buffers of the pool; 0 without a pool.
+    pub in_use: u64,
+    /// Bytes that the pool may hand out; `u64::MAX` without a pool.
+    pub limit: u64,
 }
 
 impl HostBuffer {
-    /// `len` zero bytes.
+    /// `len` zero bytes, outside any pool.
+    ///
+    /// # Panics
+    /// If there is no memory; see [`HostBuffer::try_zeroed`].
     pub fn zeroed(len: usize) -> HostBuffer {
-        HostBuffer { bytes: vec![0; len] }
+        HostBuffer::try_zeroed(len).unwrap_or_else(|failure| panic!("{failure}"))
     }
-    /// A copy of `bytes`.
+    /// `len` zero bytes, outside any pool.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the operating system refuses.
+    pub fn try_zeroed(len: usize) -> Result<HostBuffer, OutOfMemory> {
+        let block = Block::zeroed(len).ok_or(OutOfMemory { requested: len as u64, in_use: 0, limit: u64::MAX })?;
+        Ok(HostBuffer { block: Some(block), skew: 0, len, home: None })
+    }
+    /// A copy of `bytes`, outside any pool.
+    ///
+    /// # Panics
+    /// If there is no memory.
     pub fn from_slice(bytes: &[u8]) -> HostBuffer {
-        HostBuffer { bytes: bytes.to_vec() }
+        let mut buffer = HostBuffer::zeroed(bytes.len());
+        buffer.as_mut_slice().copy_from_slice(bytes);
+        buffer
+    }
+    pub(super) fn pooled(block: Block, skew: usize, len: usize, home: Arc<BufferPool>) -> HostBuffer {
+        assert!(skew + len <= block.capacity(), "the pool picked a block that is large enough");
+        HostBuffer { block: Some(block), skew, len, home: Some(home) }
+    }
+    /// Number of bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+    /// The first byte, for those who reach parts of a shared buffer under rules of their own (instances).
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.block().as_ptr().wrapping_add(self.skew)
     }
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
-        &self.bytes
+        // SAFETY: `skew + len <= capacity` and a block's bytes are initialised. Instances write through `as_ptr` only
+        // while nobody outside the runtime has the buffer (`PhysicalInstance::prepare_write`).
+        unsafe { std::slice::from_raw_parts(self.as_ptr(), self.len) }
     }
     /// The bytes, to be written.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        &mut self.bytes
+        // SAFETY: as for `as_slice`; `&mut self` says that nobody else reads or writes.
+        unsafe { std::slice::from_raw_parts_mut(self.as_ptr(), self.len) }
+    }
+    fn block(&self) -> &Block {
+        self.block.as_ref().expect("a buffer has its block until it is dropped")
+    }
+}
+
+impl Drop for HostBuffer {
+    fn drop(&mut self) {
+        if let (Some(home), Some(block)) = (self.home.take(), self.block.take()) {
+            home.give_back(block);
+        }
     }
 }
 
 impl Clone for HostBuffer {
     fn clone(&self) -> HostBuffer {
         HostBuffer::from_slice(self.as_slice())
+    }
+}
+
+impl fmt::Debug for HostBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HostBuffer({} bytes)", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_what_was_put_in() {
+        let mut a = HostBuffer::from_slice(b"legion");
+        assert_eq!(a.as_slice(), b"legion");
+        let b = a.clone();
+        a.as_mut_slice()[0] = b'r';
+        assert_eq!((a.as_slice(), b.as_slice()), (&b"region"[..], &b"legion"[..]));
+        assert_eq!(a.as_ptr() as usize % 64, 0);
+    }
+
+    #[test]
+    fn an_empty_buffer_is_a_buffer() {
+        assert!(HostBuffer::from_slice(&[]).as_slice().is_empty());
+        assert!(HostBuffer::zeroed(0).is_empty());
+    }
+
+    #[test]
+    fn refusal_is_an_error_and_names_the_size() {
+        let failure = HostBuffer::try_zeroed(1 << 60).unwrap_err();
+        assert_eq!(failure.requested, 1 << 60);
     }
 }

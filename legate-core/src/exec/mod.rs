@@ -1,4 +1,8 @@
-//! From planned nodes to finished ones: instances, events, executors.
+//! From planned nodes to finished ones: memory, instances, events, executors.
 
+mod block;
 mod buffer;
-pub use buffer::HostBuffer;
+mod pool;
+
+pub use buffer::{HostBuffer, OutOfMemory};
+pub use pool::{BufferPool, PoolStats};

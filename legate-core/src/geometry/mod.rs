@@ -65,8 +65,7 @@ impl Rect {
     }
     /// Whether every point of `other` is here.
     pub fn contains(&self, other: &Rect) -> bool {
-        other.is_empty()
-            || (0..self.rank()).all(|d| self.lo[d] <= other.lo[d] && other.hi[d] <= self.hi[d])
+        other.is_empty() || (0..self.rank()).all(|d| self.lo[d] <= other.lo[d] && other.hi[d] <= self.hi[d])
     }
     /// The smallest rectangle holding both.
     pub fn bounding(&self, other: &Rect) -> Rect {

@@ -5,7 +5,8 @@ mod task;
 
 pub use launch::{Cut, Launch, Operand, Privilege};
 pub use task::{
-    Binding, Composer, Cost, OperandView, Parallelism, Part, ReductionOp, Registry, Task, TaskArgs, TaskContext, TaskError,
+    Binding, Composer, Cost, OperandView, Parallelism, Part, ReductionOp, Registry, Task, TaskArgs, TaskContext,
+    TaskError,
 };
 
 use crate::error::Provenance;
