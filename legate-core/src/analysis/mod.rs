@@ -1,1 +1,22 @@
-//! To come.
+//! The pure middle of the pipeline: from a window of operations to what each shard does and tells the others.
+//!
+//! [`fuse`] groups launches, [`map`] spreads a group over shards, [`plan`] says what moves and who computes what, [`version`] remembers where
+//! the values are, [`dependence`] orders what touches the same memory. All of it is functions on plain data: every shard evaluates them
+//! alike, and the two ends of each message come out of the same arithmetic.
+//!
+//! The calls of one window, in order:
+//!
+//! ```text
+//! fuse::steps(&[Operation], &Registry, fuse: bool) -> Vec<Step>          Step::Group(Group) | Step::Single(index)
+//! map::map_group(&Group, &[Operation], &States, &Registry, &dyn Mapper, &MachineView) -> Mapping
+//! States::plan_launch(&mut self, &Group, &Mapping, me: ShardId) -> LaunchPlan
+//! States::plan_attach(&mut self, FieldId, &dyn Mapper, &MachineView, me) -> Vec<Rect>      own pieces of the bytes
+//! States::plan_fetch(&mut self, &Store, Recipient, me) -> FetchPlan
+//! States::plan_reshape(&mut self, src: FieldId, dst: FieldId, me) -> ReshapePlan
+//! States::plan_redistribute(&mut self, FieldId, Distribution, me) -> MovePlan
+//! Group::bind(&self, live: impl Fn(FieldId) -> bool) -> Bound              which operands exist in memory, Composer bindings
+//! ```
+
+pub mod group;
+pub mod plan;
+pub mod version;

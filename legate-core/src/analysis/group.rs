@@ -1,0 +1,43 @@
+//! A fused group: launches over one domain that run as one body.
+
+use crate::geometry::Rect;
+use crate::operation::{Cut, Launch, Operand};
+use smallvec::SmallVec;
+
+/// Launches of a window that run as one, and their joined operand table. Pure: the same on every shard.
+///
+/// Which of the operands are written to memory is decided apart from this, see [`Group::bind`].
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The members in program order.
+    pub members: SmallVec<[Member; 2]>,
+    /// The points.
+    pub domain: Rect,
+    /// One per domain dimension.
+    pub cuts: SmallVec<[Cut; 4]>,
+    /// Every array that a member touches, once for each pair of a field and an access; privileges are joined (a field that
+    /// is first read and then written is `ReadWrite`; one that is first written is `WriteDiscard`, whoever reads it later).
+    pub operands: SmallVec<[Operand; 4]>,
+}
+
+/// One launch of a group.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Position in the window.
+    pub index: usize,
+    /// For each operand of the launch, which operand of the group it is.
+    pub operands: SmallVec<[usize; 4]>,
+}
+
+impl Group {
+    /// The group of one launch. `index` is its place in the window.
+    pub fn single(launch: &Launch, index: usize) -> Group {
+        let operands = (0..launch.operands.len()).collect();
+        Group {
+            members: SmallVec::from_elem(Member { index, operands }, 1),
+            domain: launch.domain.clone(),
+            cuts: launch.cuts.clone(),
+            operands: launch.operands.clone(),
+        }
+    }
+}
