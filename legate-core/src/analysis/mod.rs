@@ -17,6 +17,8 @@
 //! Group::bind(&self, live: impl Fn(FieldId) -> bool) -> Bound              which operands exist in memory, Composer bindings
 //! ```
 
+pub mod dependence;
 pub mod group;
+pub mod oracle;
 pub mod plan;
 pub mod version;
