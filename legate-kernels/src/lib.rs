@@ -1,1 +1,3 @@
 //! kernels
+pub mod dtype;
+pub mod random;
