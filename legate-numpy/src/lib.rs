@@ -1,1 +1,37 @@
-//! numpy
+//! NumPy on the Legate runtime: arrays, ufuncs, reductions, views, linear algebra, random numbers.
+//!
+//! A [`Session`] owns a runtime and issues operations to it; an [`NdArray`] is a view of a base array whose values are at
+//! hand (small ones), or are a field of the runtime that may still be computed. Nothing here knows Python.
+//!
+//! Everything about *what* is computed follows NumPy 2: promotion ([`promote`], NEP 50), views ([`view`]), broadcasting ([`shape`]),
+//! messages of errors ([`error`]).
+#![deny(unsafe_code)]
+
+pub mod array;
+pub mod coverage;
+pub mod create;
+pub mod decode;
+pub mod error;
+pub mod index;
+pub mod join;
+pub mod linalg;
+pub mod mapper;
+pub mod promote;
+pub mod random;
+pub mod reduction;
+pub mod session;
+pub mod shape;
+pub mod ufunc;
+pub mod view;
+
+mod tasks;
+
+pub use array::NdArray;
+pub use error::{Casting, Error, ExceptionKind, Result};
+pub use index::IndexItem;
+pub use legate_kernels::dtype::{DType, Kind, Scalar};
+pub use promote::Weak;
+pub use random::{Generator, LegacyState};
+pub use reduction::{ReduceOptions, Reduction};
+pub use session::{Session, SessionConfig};
+pub use ufunc::{CallOptions, Operand, Ufunc};

@@ -1,0 +1,1 @@
+//! This library's own policy, on top of any mapper.
