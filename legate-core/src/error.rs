@@ -22,6 +22,22 @@ impl std::fmt::Display for Provenance {
 #[error("task '{}' issued at {} failed: {}", .0.task, .0.provenance, .0.message)]
 pub struct TaskFailure(pub Arc<FailureReport>);
 
+impl TaskFailure {
+    pub(crate) fn new(
+        task: impl Into<String>,
+        provenance: &Provenance,
+        kind: FailureKind,
+        message: impl Into<String>,
+    ) -> TaskFailure {
+        let (task, message) = (task.into(), message.into());
+        TaskFailure(Arc::new(FailureReport { task, provenance: provenance.clone(), message, kind }))
+    }
+    /// Orders failures by the program's text: a choice between several is the same on every shard.
+    pub(crate) fn key(&self) -> (&str, u32, &str, &str) {
+        (&self.0.provenance.file, self.0.provenance.line, &self.0.task, &self.0.message)
+    }
+}
+
 /// The contents of a [`TaskFailure`].
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FailureReport {

@@ -82,6 +82,11 @@ impl Gate {
         self.missing.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
+    /// Whether the last arrival has come.
+    pub(crate) fn is_open(&self) -> bool {
+        self.missing.load(Ordering::Acquire) == 0
+    }
+
     /// Remembers a failure, before the arrival that brings it. Of several, the same one stays whatever their order:
     /// the first in the order of the program's lines.
     pub(crate) fn poison(&self, failure: &TaskFailure) {

@@ -2,7 +2,16 @@
 
 mod block;
 mod buffer;
+pub(crate) mod copy;
+mod event;
+mod executor;
+mod node;
 mod pool;
+mod work;
 
 pub use buffer::{HostBuffer, OutOfMemory};
+pub(crate) use event::Outcome;
+pub(crate) use executor::{Arrival, Executor, POLL};
+pub(crate) use node::{Edge, Node};
 pub use pool::{BufferPool, PoolStats};
+pub(crate) use work::Work;

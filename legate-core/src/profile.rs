@@ -1,0 +1,229 @@
+//! Spans and counters: what was done when, where and why. Off, a span costs one relaxed load.
+//!
+//! Nothing is decided from what is measured here.
+
+use crate::error::Provenance;
+use crate::id::ShardId;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Collects the spans of one runtime.
+#[derive(Debug)]
+pub struct Profiler {
+    on: AtomicBool,
+    epoch: Instant,
+    spans: Mutex<Vec<Span>>,
+}
+
+/// Something that took time.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// `"stage"`, `"task"`, `"copy"`, `"message"`.
+    pub category: &'static str,
+    /// A stage's name or a task's label.
+    pub name: String,
+    /// The user's line.
+    pub provenance: Provenance,
+    /// Where.
+    pub shard: ShardId,
+    /// On which thread of the process, counted from 1 in order of first use.
+    pub thread: u64,
+    /// Nanoseconds since the runtime started.
+    pub start_ns: u64,
+    /// Nanoseconds since the runtime started.
+    pub end_ns: u64,
+    /// Bytes touched or moved, if known.
+    pub bytes: u64,
+}
+
+/// A span that has begun. Ended by [`Profiler::end`], with a description that only then needs to be made.
+#[derive(Debug)]
+#[must_use]
+pub struct Begun(Option<u64>);
+
+/// What a span was about.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// See [`Span::category`].
+    pub category: &'static str,
+    /// See [`Span::name`].
+    pub name: String,
+    /// See [`Span::provenance`].
+    pub provenance: Provenance,
+    /// See [`Span::bytes`].
+    pub bytes: u64,
+}
+
+impl Default for Profiler {
+    fn default() -> Profiler {
+        Profiler { on: AtomicBool::new(false), epoch: Instant::now(), spans: Mutex::default() }
+    }
+}
+
+impl Profiler {
+    /// Begins to collect, or stops.
+    pub fn enable(&self, on: bool) {
+        self.on.store(on, Ordering::Relaxed);
+    }
+    /// Whether spans are collected.
+    pub fn is_enabled(&self) -> bool {
+        self.on.load(Ordering::Relaxed)
+    }
+    /// Starts a span.
+    pub fn begin(&self) -> Begun {
+        Begun(self.is_enabled().then(|| self.now_ns()))
+    }
+    /// Ends a span; `about` is asked only if it is collected.
+    pub fn end(&self, begun: Begun, shard: ShardId, about: impl FnOnce() -> About) {
+        if let Begun(Some(start_ns)) = begun {
+            let (end_ns, About { category, name, provenance, bytes }) = (self.now_ns(), about());
+            let span = Span { category, name, provenance, shard, thread: thread_number(), start_ns, end_ns, bytes };
+            self.spans.lock().push(span);
+        }
+    }
+    /// Ends the span of a pipeline stage.
+    pub(crate) fn end_stage(&self, begun: Begun, shard: ShardId, name: &'static str) {
+        let about = || About { category: "stage", name: name.to_owned(), provenance: Provenance::default(), bytes: 0 };
+        self.end(begun, shard, about);
+    }
+    /// What was collected so far, which is forgotten.
+    pub fn take(&self) -> Vec<Span> {
+        std::mem::take(&mut *self.spans.lock())
+    }
+    fn now_ns(&self) -> u64 {
+        self.epoch.elapsed().as_nanos() as u64
+    }
+}
+
+/// The trace-event form that Perfetto and chrome://tracing read: one process per shard, one complete event per span, times in microseconds.
+pub fn trace_json(spans: &[Span]) -> String {
+    let mut shards: Vec<ShardId> = spans.iter().map(|span| span.shard).collect();
+    shards.sort();
+    shards.dedup();
+    let names = shards.into_iter().map(|shard| {
+        json!({"ph": "M", "name": "process_name", "pid": shard.0, "args": {"name": format!("shard {}", shard.0)}})
+    });
+    let events: Vec<Value> = names.chain(spans.iter().map(event)).collect();
+    json!({"displayTimeUnit": "ns", "traceEvents": events}).to_string()
+}
+
+fn event(span: &Span) -> Value {
+    json!({
+        "ph": "X",
+        "cat": span.category,
+        "name": span.name,
+        "pid": span.shard.0,
+        "tid": span.thread,
+        "ts": span.start_ns as f64 / 1e3,
+        "dur": (span.end_ns - span.start_ns) as f64 / 1e3,
+        "args": {"line": span.provenance.to_string(), "bytes": span.bytes},
+    })
+}
+
+fn thread_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    thread_local!(static NUMBER: Cell<u64> = const { Cell::new(0) });
+    NUMBER.with(|number| {
+        if number.get() == 0 {
+            number.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        }
+        number.get()
+    })
+}
+
+/// What a runtime has done so far. All shards of the process together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Operations issued.
+    pub operations: u64,
+    /// Windows flushed.
+    pub windows: u64,
+    /// Groups run: a launch that fused with none is a group of one. Counted on shard 0.
+    pub groups: u64,
+    /// Launches that fused into groups of more than one. Counted on shard 0.
+    pub fused: u64,
+    /// Calls of task bodies, one per chunk.
+    pub tasks: u64,
+    /// Messages sent between shards.
+    pub messages: u64,
+    /// Bytes in them.
+    pub message_bytes: u64,
+    /// Bytes in live buffers of the pools.
+    pub live_bytes: u64,
+    /// The most that were ever live.
+    pub peak_bytes: u64,
+    /// Bytes kept for reuse.
+    pub idle_bytes: u64,
+    /// Blocks ever taken from the operating system.
+    pub fresh_blocks: u64,
+}
+
+/// The counters behind [`Stats`].
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) operations: AtomicU64,
+    pub(crate) windows: AtomicU64,
+    pub(crate) groups: AtomicU64,
+    pub(crate) fused: AtomicU64,
+    pub(crate) tasks: AtomicU64,
+    pub(crate) messages: AtomicU64,
+    pub(crate) message_bytes: AtomicU64,
+}
+
+/// Adds to a counter that orders nothing.
+pub(crate) fn count(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Ordering::Relaxed);
+}
+
+impl Counters {
+    /// Their values; the memory columns are the pools' to fill in.
+    pub(crate) fn stats(&self) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            operations: read(&self.operations),
+            windows: read(&self.windows),
+            groups: read(&self.groups),
+            fused: read(&self.fused),
+            tasks: read(&self.tasks),
+            messages: read(&self.messages),
+            message_bytes: read(&self.message_bytes),
+            ..Stats::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(name: &str) -> About {
+        let provenance = Provenance { file: "heat \"1\".py".into(), line: 7 };
+        About { category: "task", name: name.into(), provenance, bytes: 80 }
+    }
+
+    #[test]
+    fn off_collects_nothing_and_asks_nothing() {
+        let profiler = Profiler::default();
+        let begun = profiler.begin();
+        profiler.end(begun, ShardId(0), || unreachable!("nobody looks"));
+        assert!(profiler.take().is_empty());
+    }
+
+    #[test]
+    fn a_span_becomes_a_trace_event_with_its_line() {
+        let profiler = Profiler::default();
+        profiler.enable(true);
+        let begun = profiler.begin();
+        profiler.end(begun, ShardId(2), || about("add,multiply"));
+        let trace: Value = serde_json::from_str(&trace_json(&profiler.take())).unwrap();
+        let events = trace["traceEvents"].as_array().unwrap();
+        assert_eq!(events[0]["args"]["name"], "shard 2");
+        assert_eq!((&events[1]["name"], &events[1]["pid"]), (&json!("add,multiply"), &json!(2)));
+        assert_eq!(events[1]["args"]["line"], "heat \"1\".py:7");
+        assert!(events[1]["dur"].as_f64().unwrap() >= 0.0);
+        assert!(profiler.take().is_empty(), "taken is forgotten");
+    }
+}
