@@ -1,0 +1,48 @@
+//! Questions to put to mappers in tests.
+
+use legate_core::geometry::Rect;
+use legate_core::mapping::{LaunchInfo, MachineView, OperandInfo};
+use legate_core::operation::{Cut, Privilege};
+use legate_core::region::{Distribution, Partition, Sharding, Tiling};
+use legate_core::store::{Access, Coordinate, Term};
+use smallvec::smallvec;
+
+/// Four cores per shard.
+pub(crate) fn machine(shards: u32) -> MachineView {
+    MachineView { shards, cores: 4, memory_bytes: 1 << 34, cache_bytes: 1 << 25 }
+}
+
+/// The whole of a field of doubles that has no values yet.
+pub(crate) fn operand(shape: &[i64], privilege: Privilege) -> OperandInfo {
+    OperandInfo {
+        field_shape: shape.into(),
+        element_bytes: 8,
+        privilege,
+        image: Rect::from_shape(shape),
+        covers: true,
+        distribution: None,
+    }
+}
+
+/// The whole of a field of doubles that is cut into blocks of ten rows.
+pub(crate) fn tiled_rows(shape: &[i64], privilege: Privilege) -> OperandInfo {
+    let bounds = Rect::from_shape(shape);
+    let mut tile = bounds.shape();
+    tile[0] = 10;
+    let rank = shape.len() as u8;
+    let identity = |dim| Coordinate { offset: 0, terms: smallvec![Term { dim, stride: 1 }] };
+    let partition = Partition {
+        domain: bounds.clone(),
+        tiling: Tiling { bounds, tile },
+        map: Access { domain_rank: rank, coords: (0..rank).map(identity).collect() },
+        granule: smallvec![1; shape.len()],
+    };
+    let distribution = Some(Distribution::Tiled { partition, sharding: Sharding::Block });
+    OperandInfo { distribution, ..operand(shape, privilege) }
+}
+
+/// A launch over `shape` whose points cost a nanosecond each.
+pub(crate) fn launch(name: &str, shape: &[i64], cuts: &[Cut], operands: Vec<OperandInfo>) -> LaunchInfo {
+    let domain = Rect::from_shape(shape);
+    LaunchInfo { name: name.into(), cost_ns: domain.volume() as f64, domain, cuts: cuts.into(), operands }
+}

@@ -1,0 +1,41 @@
+//! The numbers that the default policy compares sizes with.
+
+use serde::Deserialize;
+
+/// Sizes and times at which the default policy changes its mind. All can be set in a mapper file (see [`crate::TomlMapper`]).
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// An operation on at most this many points is computed at once on the calling thread, outside the runtime …
+    pub inline_points: u64,
+    /// … if it also touches at most this many bytes.
+    pub inline_bytes: u64,
+    /// A field (or a launch that touches fields) of fewer bytes is kept (computed) on every shard.
+    pub replicate_bytes: u64,
+    /// Chunks that a shard cuts its piece into, per core: more than one, so that cores that finish early find more.
+    pub chunks_per_core: u32,
+    /// A chunk touches at least this many bytes, unless it computes for long.
+    pub chunk_bytes: u64,
+    /// A chunk computes at least this long, unless it touches many bytes.
+    pub chunk_ns: f64,
+    /// A piece that takes less than this is not cut: handing chunks to sleeping workers costs about as much.
+    pub parallel_ns: f64,
+    /// Bytes that one core moves per nanosecond, to estimate the time of what is bound by memory.
+    pub core_bytes_per_ns: f64,
+}
+
+impl Default for Thresholds {
+    /// Inline: some 10 µs of cheap arithmetic in the second-level cache. Parallel and chunk: rayon's hand-off to a sleeping worker takes 10–50 µs.
+    fn default() -> Thresholds {
+        Thresholds {
+            inline_points: 16 << 10,
+            inline_bytes: 512 << 10,
+            replicate_bytes: 64 << 10,
+            chunks_per_core: 4,
+            chunk_bytes: 64 << 10,
+            chunk_ns: 10_000.0,
+            parallel_ns: 20_000.0,
+            core_bytes_per_ns: 20.0,
+        }
+    }
+}
