@@ -5,6 +5,7 @@ mod buffer;
 pub(crate) mod copy;
 mod event;
 mod executor;
+pub(crate) mod instance;
 mod node;
 mod pool;
 mod work;

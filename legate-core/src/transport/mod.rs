@@ -1,1 +1,74 @@
-//! To come.
+//! How shards reach each other.
+//!
+//! A message is named by its sender and a sequence number, which both ends count in program order: nothing has to be matched, and messages may
+//! overtake each other. A payload may be a failure: poison crosses shards as values do.
+//!
+//! [`Local`] is one rank, [`SimNetwork`] connects ranks that are threads of one process, and [`Null`] swallows everything: with it the
+//! analysis of one rank of a huge machine can be run alone.
+
+mod mailbox;
+mod sim;
+
+pub use sim::{SimNetwork, SimTransport};
+
+use crate::error::TaskFailure;
+use crate::exec::HostBuffer;
+use crate::id::ShardId;
+use std::sync::Arc;
+
+/// What a message carries.
+pub type Payload = Result<Arc<HostBuffer>, TaskFailure>;
+
+/// What is done with a message when it has come. Called on whatever thread brings it; must not block.
+pub type Deliver = Box<dyn FnOnce(Payload) + Send>;
+
+/// One rank's end of the network. A closed set: local, simulated, MPI, null.
+pub trait Transport: Send + Sync {
+    /// This rank.
+    fn rank(&self) -> ShardId;
+    /// How many ranks there are.
+    fn shards(&self) -> u32;
+    /// Sends. Returns before the message has arrived. Each pair of a peer and a number is used once.
+    fn send(&self, to: ShardId, sequence: u64, payload: Payload);
+    /// Has `deliver` called with the message `sequence` of `from`, once it is there; perhaps at once, on this thread.
+    fn receive(&self, from: ShardId, sequence: u64, deliver: Deliver);
+}
+
+/// One rank, alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Local;
+
+impl Transport for Local {
+    fn rank(&self) -> ShardId {
+        ShardId(0)
+    }
+    fn shards(&self) -> u32 {
+        1
+    }
+    fn send(&self, to: ShardId, _sequence: u64, _payload: Payload) {
+        unreachable!("a plan for one shard sends nothing, and least of all to {to}");
+    }
+    fn receive(&self, from: ShardId, _sequence: u64, _deliver: Deliver) {
+        unreachable!("a plan for one shard receives nothing, and least of all from {from}");
+    }
+}
+
+/// A rank whose messages vanish and who gets none. What waits for a message waits forever.
+#[derive(Clone, Copy, Debug)]
+pub struct Null {
+    /// The rank that is played.
+    pub rank: ShardId,
+    /// How many there would be.
+    pub shards: u32,
+}
+
+impl Transport for Null {
+    fn rank(&self) -> ShardId {
+        self.rank
+    }
+    fn shards(&self) -> u32 {
+        self.shards
+    }
+    fn send(&self, _to: ShardId, _sequence: u64, _payload: Payload) {}
+    fn receive(&self, _from: ShardId, _sequence: u64, _deliver: Deliver) {}
+}
