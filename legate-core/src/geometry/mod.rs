@@ -119,3 +119,49 @@ impl std::fmt::Debug for Rect {
         f.write_str("]")
     }
 }
+
+/// `a / b` rounded up, for positive `b`.
+pub(crate) fn div_ceil(a: i64, b: i64) -> i64 {
+    -(-a).div_euclid(b)
+}
+
+/// The greatest common divisor of two numbers that are not negative.
+pub(crate) fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// The rectangles of `bounds` that hold the row-major elements `range`, in row-major order: at most `2·rank - 1`.
+pub fn linear_rects(bounds: &Rect, range: std::ops::Range<u64>) -> SmallVec<[Rect; 4]> {
+    let mut rects = SmallVec::new();
+    let mut at = range.start;
+    while at < range.end {
+        // The largest block that begins here: whole rows of dimension `dim + 1..`, from one position along `dim`.
+        let (mut dim, mut inner) = (bounds.rank(), 1u64);
+        while dim > 0 {
+            let extent = bounds.extent(dim - 1) as u64;
+            if !at.is_multiple_of(inner * extent) || at + inner * extent > range.end {
+                break;
+            }
+            (dim, inner) = (dim - 1, inner * extent);
+        }
+        let mut rect = bounds.clone();
+        let mut count = 1;
+        if dim > 0 {
+            let along = at / inner % bounds.extent(dim - 1) as u64;
+            count = ((range.end - at) / inner).min(bounds.extent(dim - 1) as u64 - along);
+        }
+        let mut rest = at / inner;
+        for d in (0..dim).rev() {
+            let extent = bounds.extent(d) as u64;
+            rect.lo[d] = bounds.lo[d] + (rest % extent) as i64;
+            rect.hi[d] = rect.lo[d] + if d + 1 == dim { count as i64 } else { 1 };
+            rest /= extent;
+        }
+        rects.push(rect);
+        at += count * inner;
+    }
+    rects
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

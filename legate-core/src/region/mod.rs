@@ -1,5 +1,8 @@
 //! Logical regions and their partitions.
 
+mod distribution;
+mod floor;
 mod partition;
 
-pub use partition::{Distribution, Partition, Sharding, Tiling};
+pub use distribution::{Colors, Distribution, Sharding};
+pub use partition::{ColorBox, Partition, PulledBack, Tiling};
