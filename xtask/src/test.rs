@@ -1,0 +1,174 @@
+//! `cargo xtask test`: every test of the project.
+//!
+//! All that is compiled is compiled in the release profile, once: the tests' libraries are those of the extension module, except that core, mapper
+//! and numpy get debug assertions and overflow checks.
+
+use crate::package::{self, Extras};
+use crate::programs::{self, SIM_RANKS};
+use crate::report::Report;
+use crate::workspace::Workspace;
+use crate::{process, readme};
+use anyhow::{Result, bail};
+use std::ffi::OsString;
+use std::process::Command;
+use std::time::Duration;
+
+/// After this time a step hangs.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// Crates whose Rust tests run with assertions. Kernels are loops over memory: there they cost more than they find.
+const CHECKED_CRATES: [&str; 3] = ["legate-core", "legate-mapper", "legate-numpy"];
+
+type Action = fn(&Workspace, Option<&str>) -> Result<()>;
+
+/// Name, what it is, how it runs.
+const STEPS: [(&str, &str, Action); 6] = [
+    ("rust", "unit and integration tests of the crates", rust),
+    ("doctests", "examples in the documentation of the crates", doctests),
+    ("python", "pytest in one process", python),
+    ("ranks", "the tests marked `ranks` on 1, 2, 3 and 7 simulated ranks", ranks),
+    ("programs", "the five programs: NumPy's results, and equal bits on 1, 2, 3 and 7 simulated ranks", programs),
+    ("readme", "commands and programs in the README", readme),
+];
+
+/// Runs the named steps, or all.
+///
+/// # Errors
+/// If a step fails, after the others have run.
+pub(crate) fn test(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    let Some(selection) = Selection::parse(arguments)? else {
+        for (name, what, _) in STEPS {
+            println!("{name:<10} {what}");
+        }
+        return Ok(());
+    };
+    let mut report = Report::default();
+    add_steps(workspace, &selection, &mut report);
+    report.finish()
+}
+
+/// All tests, as steps of a longer report.
+pub(crate) fn add_all_steps(workspace: &Workspace, report: &mut Report) {
+    add_steps(workspace, &Selection { steps: Vec::new(), filter: None }, report);
+}
+
+fn add_steps(workspace: &Workspace, selection: &Selection, report: &mut Report) {
+    for (name, _, action) in STEPS {
+        let is_selected = selection.steps.is_empty() || selection.steps.iter().any(|step| step == name);
+        if is_selected {
+            report.step(format!("test {name}"), || action(workspace, selection.filter.as_deref()));
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Selection {
+    steps: Vec<String>,
+    filter: Option<String>,
+}
+
+impl Selection {
+    /// `None` asks for the list of steps.
+    fn parse(arguments: &[OsString]) -> Result<Option<Selection>> {
+        let mut selection = Selection { steps: Vec::new(), filter: None };
+        let mut words = arguments.iter().map(|word| word.to_string_lossy().into_owned());
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--list" => return Ok(None),
+                "--filter" => match words.next() {
+                    Some(filter) => selection.filter = Some(filter),
+                    None => bail!("--filter wants a word"),
+                },
+                step if STEPS.iter().any(|(name, _, _)| *name == step) => selection.steps.push(word),
+                _ => bail!("no step {word}; `cargo xtask test --list` shows them"),
+            }
+        }
+        Ok(Some(selection))
+    }
+}
+
+fn rust(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
+    let has_nextest = process::succeeds(Command::new("cargo").args(["nextest", "--version"]));
+    let mut cargo = cargo(
+        workspace,
+        if has_nextest {
+            &["nextest", "run", "--cargo-profile", "release"]
+        } else {
+            &["test", "--release", "--lib", "--bins", "--tests"]
+        },
+    );
+    if has_nextest && filter.is_some() {
+        cargo.arg("--no-tests=pass");
+    }
+    process::run_within(LIMIT, cargo.args(filter))
+}
+
+fn doctests(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
+    process::run_within(LIMIT, cargo(workspace, &["test", "--release", "--doc"]).args(filter))
+}
+
+/// A cargo command on all crates but the extension's, which needs an interpreter to link to and is tested by pytest.
+fn cargo(workspace: &Workspace, words: &[&str]) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(workspace.root()).args(words).args(["--locked", "--workspace", "--exclude", "legate-py"]);
+    for name in CHECKED_CRATES {
+        for option in ["debug-assertions", "overflow-checks"] {
+            cargo.arg("--config").arg(format!("profile.release.package.{name}.{option}=true"));
+        }
+    }
+    cargo
+}
+
+fn python(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
+    pytest(workspace, filter, None, &[])
+}
+
+fn ranks(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
+    let mut report = Report::default();
+    for ranks in SIM_RANKS {
+        report.step(format!("{ranks} simulated ranks"), || pytest(workspace, filter, Some(ranks), &["-m", "ranks"]));
+    }
+    report.finish()
+}
+
+fn pytest(workspace: &Workspace, filter: Option<&str>, ranks: Option<u32>, options: &[&str]) -> Result<()> {
+    package::ensure_installed(workspace, Extras::Test)?;
+    let mut pytest = Command::new(workspace.venv_command("python"));
+    pytest.current_dir(workspace.root()).args(["-m", "pytest", "-q", "--durations=5", "legate-py/tests"]).args(options);
+    pytest.env_remove("LEGATE_SIM_RANKS");
+    if let Some(ranks) = ranks {
+        pytest.env("LEGATE_SIM_RANKS", ranks.to_string());
+    }
+    if let Some(word) = filter {
+        pytest.args(["-k", word]);
+    }
+    process::run_within(LIMIT, &mut pytest)
+}
+
+fn programs(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
+    package::ensure_installed(workspace, Extras::Test)?;
+    programs::compare_all(workspace, filter)
+}
+
+fn readme(workspace: &Workspace, _filter: Option<&str>) -> Result<()> {
+    package::ensure_installed(workspace, Extras::Test)?;
+    readme::check(workspace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Option<Selection>> {
+        Selection::parse(&words.iter().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn steps_and_a_filter_are_read() {
+        let expected = Selection { steps: vec!["rust".to_owned(), "ranks".to_owned()], filter: Some("sum".to_owned()) };
+        assert_eq!(parse(&["rust", "--filter", "sum", "ranks"]).expect("right"), Some(expected));
+        assert_eq!(parse(&["--list"]).expect("right"), None);
+        assert!(parse(&["rusty"]).is_err());
+        assert!(parse(&["--filter"]).is_err());
+    }
+}
