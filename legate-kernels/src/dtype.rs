@@ -149,13 +149,34 @@ mod sealed {
 #[repr(transparent)]
 pub struct B8(pub u8);
 
+impl From<bool> for B8 {
+    #[inline(always)]
+    fn from(b: bool) -> B8 {
+        B8(b as u8)
+    }
+}
+
 macro_rules! elements {
     ($($t:ty = $d:ident),*) => {$(
         impl sealed::Sealed for $t {}
         impl Element for $t { const DTYPE: DType = DType::$d; }
     )*};
 }
-elements!(B8 = Bool, i8 = I8, u8 = U8, i16 = I16, u16 = U16, i32 = I32, u32 = U32, i64 = I64, u64 = U64, f32 = F32, f64 = F64, C64 = C64, C128 = C128);
+elements!(
+    B8 = Bool,
+    i8 = I8,
+    u8 = U8,
+    i16 = I16,
+    u16 = U16,
+    i32 = I32,
+    u32 = U32,
+    i64 = I64,
+    u64 = U64,
+    f32 = F32,
+    f64 = F64,
+    C64 = C64,
+    C128 = C128
+);
 
 /// Runs `$body` with `$T` bound to the Rust type of the [`DType`] value `$dtype`.
 #[macro_export]
@@ -163,19 +184,58 @@ macro_rules! dispatch_dtype {
     ($dtype:expr, $T:ident => $body:expr) => {{
         use $crate::dtype::{B8, C64, C128, DType};
         match $dtype {
-            DType::Bool => { type $T = B8; $body }
-            DType::I8 => { type $T = i8; $body }
-            DType::U8 => { type $T = u8; $body }
-            DType::I16 => { type $T = i16; $body }
-            DType::U16 => { type $T = u16; $body }
-            DType::I32 => { type $T = i32; $body }
-            DType::U32 => { type $T = u32; $body }
-            DType::I64 => { type $T = i64; $body }
-            DType::U64 => { type $T = u64; $body }
-            DType::F32 => { type $T = f32; $body }
-            DType::F64 => { type $T = f64; $body }
-            DType::C64 => { type $T = C64; $body }
-            DType::C128 => { type $T = C128; $body }
+            DType::Bool => {
+                type $T = B8;
+                $body
+            }
+            DType::I8 => {
+                type $T = i8;
+                $body
+            }
+            DType::U8 => {
+                type $T = u8;
+                $body
+            }
+            DType::I16 => {
+                type $T = i16;
+                $body
+            }
+            DType::U16 => {
+                type $T = u16;
+                $body
+            }
+            DType::I32 => {
+                type $T = i32;
+                $body
+            }
+            DType::U32 => {
+                type $T = u32;
+                $body
+            }
+            DType::I64 => {
+                type $T = i64;
+                $body
+            }
+            DType::U64 => {
+                type $T = u64;
+                $body
+            }
+            DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            DType::C64 => {
+                type $T = C64;
+                $body
+            }
+            DType::C128 => {
+                type $T = C128;
+                $body
+            }
         }
     }};
 }

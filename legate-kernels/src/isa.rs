@@ -1,0 +1,1 @@
+//! Which instructions this process may use.

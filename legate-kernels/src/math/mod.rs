@@ -1,0 +1,172 @@
+//! Mathematical functions of real and complex numbers.
+
+pub(crate) mod complex;
+
+use crate::dtype::{B8, C64, C128, Element};
+use num_traits::Num;
+use std::ops::Neg;
+
+/// The type of the real and imaginary parts of an element type; the type itself if it is not complex.
+pub(crate) trait Parts: Element {
+    type Real: Element;
+}
+
+macro_rules! parts {
+    ($($T:ty => $R:ty),*) => { $(impl Parts for $T { type Real = $R; })* };
+}
+parts!(B8 => B8, i8 => i8, u8 => u8, i16 => i16, u16 => u16, i32 => i32, u32 => u32, i64 => i64, u64 => u64);
+parts!(f32 => f32, f64 => f64, C64 => f32, C128 => f64);
+
+/// `f32` or `f64`: what the bodies of operations need of a float.
+pub(crate) trait Real: Element + Num + Neg<Output = Self> + PartialOrd {
+    const ZERO: Self;
+    const ONE: Self;
+    const HALF: Self;
+    const TWO: Self;
+    const INFINITY: Self;
+    const NAN: Self;
+    const MAX: Self;
+    const EPSILON: Self;
+    const PI: Self;
+    const LN_2: Self;
+    const LOG2_E: Self;
+    const LOG10_E: Self;
+    const RADIANS_PER_DEGREE: Self;
+    const DEGREES_PER_RADIAN: Self;
+    /// Beyond it `exp` overflows, nearly.
+    const EXP_MAX: Self;
+    fn to_f64(self) -> f64;
+    fn exp(self) -> Self;
+    fn exp2(self) -> Self;
+    fn expm1(self) -> Self;
+    fn log(self) -> Self;
+    fn log2(self) -> Self;
+    fn log10(self) -> Self;
+    fn log1p(self) -> Self;
+    fn cbrt(self) -> Self;
+    fn sqrt(self) -> Self;
+    fn sin(self) -> Self;
+    fn cos(self) -> Self;
+    fn tan(self) -> Self;
+    fn asin(self) -> Self;
+    fn acos(self) -> Self;
+    fn atan(self) -> Self;
+    fn atan2(self, x: Self) -> Self;
+    fn sinh(self) -> Self;
+    fn cosh(self) -> Self;
+    fn tanh(self) -> Self;
+    fn asinh(self) -> Self;
+    fn acosh(self) -> Self;
+    fn atanh(self) -> Self;
+    fn erf(self) -> Self;
+    fn pow(self, y: Self) -> Self;
+    fn hypot(self, y: Self) -> Self;
+    fn copysign(self, y: Self) -> Self;
+    fn abs(self) -> Self;
+    fn floor(self) -> Self;
+    fn mul_add(self, y: Self, z: Self) -> Self;
+    fn is_nan(self) -> bool;
+    fn is_infinite(self) -> bool;
+    fn is_finite(self) -> bool;
+    fn is_sign_negative(self) -> bool;
+    fn next_up(self) -> Self;
+    fn next_down(self) -> Self;
+}
+
+macro_rules! real {
+    ($R:ident, exp_max $exp_max:literal, std { $($std:ident($($arg:ident)?) as $name:ident),* $(,)? }, libm { $($method:ident = $libm:ident),* $(,)? }) => {
+        impl Real for $R {
+            const ZERO: $R = 0.0;
+            const ONE: $R = 1.0;
+            const HALF: $R = 0.5;
+            const TWO: $R = 2.0;
+            const INFINITY: $R = $R::INFINITY;
+            const NAN: $R = $R::NAN;
+            const MAX: $R = $R::MAX;
+            const EPSILON: $R = $R::EPSILON;
+            const PI: $R = std::$R::consts::PI;
+            const LN_2: $R = std::$R::consts::LN_2;
+            const LOG2_E: $R = std::$R::consts::LOG2_E;
+            const LOG10_E: $R = std::$R::consts::LOG10_E;
+            const RADIANS_PER_DEGREE: $R = std::$R::consts::PI / 180.0;
+            const DEGREES_PER_RADIAN: $R = 180.0 / std::$R::consts::PI;
+            const EXP_MAX: $R = $exp_max;
+            #[inline(always)]
+            fn to_f64(self) -> f64 { f64::from(self) }
+            $(
+                #[inline(always)]
+                fn $name(self $(, $arg: $R)?) -> $R { <$R>::$std(self $(, $arg)?) }
+            )*
+            $(
+                #[inline(always)]
+                fn $method(self) -> $R { libm::$libm(self) }
+            )*
+            #[inline(always)]
+            fn mul_add(self, y: $R, z: $R) -> $R { <$R>::mul_add(self, y, z) }
+            #[inline(always)]
+            fn is_nan(self) -> bool { <$R>::is_nan(self) }
+            #[inline(always)]
+            fn is_infinite(self) -> bool { <$R>::is_infinite(self) }
+            #[inline(always)]
+            fn is_finite(self) -> bool { <$R>::is_finite(self) }
+            #[inline(always)]
+            fn is_sign_negative(self) -> bool { <$R>::is_sign_negative(self) }
+        }
+    };
+}
+
+macro_rules! reals {
+    ($($R:ident exp_max $exp_max:literal libm { $($libm:tt)* })*) => {$(
+        real!($R, exp_max $exp_max, std {
+            exp() as exp, exp2() as exp2, exp_m1() as expm1, ln() as log, log2() as log2, log10() as log10, ln_1p() as log1p, cbrt() as cbrt,
+            sqrt() as sqrt, sin() as sin, cos() as cos, tan() as tan, asin() as asin, acos() as acos, atan() as atan, atan2(x) as atan2,
+            sinh() as sinh, cosh() as cosh, tanh() as tanh, powf(y) as pow, hypot(y) as hypot, copysign(y) as copysign, abs() as abs,
+            floor() as floor, next_up() as next_up, next_down() as next_down,
+        }, libm { $($libm)* });
+    )*};
+}
+// The standard library's inverse hyperbolic functions lose digits, and it has no error function.
+reals! {
+    f32 exp_max 88.0 libm { asinh = asinhf, acosh = acoshf, atanh = atanhf, erf = erff }
+    f64 exp_max 709.0 libm { asinh = asinh, acosh = acosh, atanh = atanh, erf = erf }
+}
+
+/// -1, 0 or 1, or NaN; the sign of zero is lost, as in NumPy.
+#[inline(always)]
+pub(crate) fn sign<R: Real>(x: R) -> R {
+    if x > R::ZERO {
+        R::ONE
+    } else if x < R::ZERO {
+        -R::ONE
+    } else if x == R::ZERO {
+        R::ZERO
+    } else {
+        x
+    }
+}
+
+/// The next float after `x` towards `y`.
+#[inline(always)]
+pub(crate) fn nextafter<R: Real>(x: R, y: R) -> R {
+    if x.is_nan() || y.is_nan() {
+        x + y
+    } else if x < y {
+        x.next_up()
+    } else if x > y {
+        x.next_down()
+    } else {
+        y
+    }
+}
+
+/// The signed distance from `x` to the next float away from zero.
+#[inline(always)]
+pub(crate) fn spacing<R: Real>(x: R) -> R {
+    if x.is_infinite() {
+        R::NAN
+    } else if x < R::ZERO {
+        x.next_down() - x
+    } else {
+        x.next_up() - x
+    }
+}

@@ -1,0 +1,371 @@
+//! Operations of two arguments of one type. The table is at the end of the file.
+
+use super::real;
+use super::{Loop, for_family, loops, out_type, vectorises};
+use crate::dtype::{B8, DType, Element, Kind, Scalar};
+use crate::math::{self, Real, complex};
+use num_complex::Complex;
+use serde::{Deserialize, Serialize};
+
+/// The scalar body of a row for inputs of type `T`.
+pub(crate) trait BinaryFn<T: Element>: 'static {
+    type Out: Element;
+    /// Whether the compiler can vectorise the body.
+    const VECTORISES: bool;
+    fn apply(x: T, y: T) -> Self::Out;
+}
+
+/// Something to be done with the body of one loop, whichever it is.
+pub(crate) trait BinaryVisitor {
+    type Output;
+    fn visit<T: Element, F: BinaryFn<T>>(self) -> Self::Output;
+}
+
+/// Applies the body to one pair of values.
+pub(super) struct Eval(pub(super) Scalar, pub(super) Scalar);
+
+impl BinaryVisitor for Eval {
+    type Output = Scalar;
+    fn visit<T: Element, F: BinaryFn<T>>(self) -> Scalar {
+        let claim = "the loop was chosen by the values' type";
+        Scalar::new(F::apply(self.0.get::<T>().expect(claim), self.1.get::<T>().expect(claim)))
+    }
+}
+
+macro_rules! binary_ops {
+    ($(
+        $(#[$doc:meta])*
+        $Op:ident $name:literal ulp $ulp:literal { $($family:ident $arrow:tt $out:ident |$x:ident, $y:ident| $body:expr),* $(,)? }
+    )*) => {
+        /// An operation of two arguments of one type, named after NumPy's function.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum BinaryOp { $($(#[$doc])* $Op),* }
+
+        impl BinaryOp {
+            /// Every operation, in the order of the table.
+            pub const ALL: &[BinaryOp] = &[$(BinaryOp::$Op),*];
+
+            /// NumPy's name of it: `"add"`.
+            pub const fn name(self) -> &'static str {
+                match self { $(BinaryOp::$Op => $name),* }
+            }
+
+            /// Its loops (the type of both inputs, the type of the output), in NumPy's order of resolution.
+            pub const fn loops(self) -> &'static [Loop] {
+                match self { $(BinaryOp::$Op => loops!(@ [] $($family $out)*)),* }
+            }
+
+            const fn table_ulp(self) -> f64 {
+                match self { $(BinaryOp::$Op => $ulp as f64),* }
+            }
+
+            /// Hands the body for inputs of type `dtype` to the visitor; `None` if there is no such loop.
+            pub(crate) fn visit<V: BinaryVisitor>(self, dtype: DType, visitor: V) -> Option<V::Output> {
+                match self {
+                    $(BinaryOp::$Op => { $(for_family!($family, visit_one!(dtype, visitor, rows::$Op));)* })*
+                }
+                None
+            }
+        }
+
+        /// One type for each row, carrying its bodies.
+        mod rows { $(pub(super) struct $Op;)* }
+
+        $($(for_family!($family, body!($Op, $out, $arrow, $x, $y, $body));)*)*
+    };
+}
+
+macro_rules! visit_one {
+    ($T:ty, $dtype:ident, $visitor:ident, $Row:ty) => {
+        if $dtype == <$T as Element>::DTYPE {
+            return Some($visitor.visit::<$T, $Row>());
+        }
+    };
+}
+
+macro_rules! body {
+    ($T:ty, $Op:ident, $out:ident, $arrow:tt, $x:ident, $y:ident, $body:expr) => {
+        impl BinaryFn<$T> for rows::$Op {
+            type Out = out_type!($out, $T);
+            const VECTORISES: bool = vectorises!($arrow);
+            #[inline(always)]
+            fn apply($x: $T, $y: $T) -> Self::Out {
+                #[allow(dead_code, reason = "the name of the input type, for the bodies that need it")]
+                type T = $T;
+                $body
+            }
+        }
+    };
+}
+
+impl BinaryOp {
+    /// The operation of this name; `true_divide` is `divide` and `mod` is `remainder`.
+    pub fn from_name(name: &str) -> Option<BinaryOp> {
+        let name = match name {
+            "true_divide" => "divide",
+            "mod" => "remainder",
+            "pow" => "power",
+            other => other,
+        };
+        BinaryOp::ALL.iter().copied().find(|op| op.name() == name)
+    }
+
+    /// The output type for inputs of type `input`; `None` if there is no such loop (cast first).
+    pub fn result(self, input: DType) -> Option<DType> {
+        self.loops().iter().find(|l| l.0 == input).map(|l| l.1)
+    }
+
+    /// The error budget in units in the last place for inputs of type `input`: 0 means correctly rounded.
+    pub fn ulp(self, input: DType) -> f64 {
+        match input.kind() {
+            Kind::Float | Kind::Complex => self.table_ulp(),
+            _ => 0.0,
+        }
+    }
+}
+
+binary_ops! {
+    /// `x + y`; `or` of bools.
+    Add "add" ulp 0 {
+        bool -> same |x, y| B8(x.0 | y.0),
+        int -> same |x, y| x.wrapping_add(y),
+        float -> same |x, y| x + y,
+        complex -> same |x, y| Complex::new(x.re + y.re, x.im + y.im),
+    }
+    /// `x - y`.
+    Subtract "subtract" ulp 0 {
+        int -> same |x, y| x.wrapping_sub(y),
+        float -> same |x, y| x - y,
+        complex -> same |x, y| Complex::new(x.re - y.re, x.im - y.im),
+    }
+    /// `x * y`; `and` of bools.
+    Multiply "multiply" ulp 0 {
+        bool -> same |x, y| B8(x.0 & y.0),
+        int -> same |x, y| x.wrapping_mul(y),
+        float -> same |x, y| x * y,
+        complex -> same |x, y| Complex::new(x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re),
+    }
+    /// `x / y`, a float for integers too.
+    Divide "divide" ulp 0 {
+        int -> double |x, y| x as f64 / y as f64,
+        float -> same |x, y| x / y,
+        complex -> same |x, y| complex::divide(x, y),
+    }
+    /// The largest integer not above `x / y`; 0 for integers divided by 0.
+    FloorDivide "floor_divide" ulp 0 {
+        signed => same |x, y| if y == 0 { 0 } else {
+            let quotient = x.wrapping_div(y);
+            if x.wrapping_rem(y) != 0 && (x < 0) != (y < 0) { quotient - 1 } else { quotient }
+        },
+        unsigned => same |x, y| x.checked_div(y).unwrap_or(0),
+        float => same |x, y| real::floor_divide(x, y),
+    }
+    /// `x - y * floor(x / y)`: it has the sign of `y`; 0 for integers divided by 0.
+    Remainder "remainder" ulp 0 {
+        signed => same |x, y| if y == 0 { 0 } else {
+            let remainder = x.wrapping_rem(y);
+            if remainder != 0 && (remainder < 0) != (y < 0) { remainder + y } else { remainder }
+        },
+        unsigned => same |x, y| x.checked_rem(y).unwrap_or(0),
+        float => same |x, y| real::remainder(x, y),
+    }
+    /// `x - y * trunc(x / y)`: it has the sign of `x`; 0 for integers divided by 0.
+    Fmod "fmod" ulp 0 {
+        signed => same |x, y| if y == 0 { 0 } else { x.wrapping_rem(y) },
+        unsigned => same |x, y| x.checked_rem(y).unwrap_or(0),
+        float => same |x, y| x % y,
+    }
+    /// `x ** y`. Negative integer exponents truncate towards zero (NumPy's front end refuses them).
+    Power "power" ulp 1 {
+        signed => same |x, y| if y >= 0 { x.wrapping_pow_u64(y as u64) } else if x == 1 { 1 } else if x == -1 { 1 - 2 * (y & 1) } else { 0 },
+        unsigned => same |x, y| x.wrapping_pow_u64(y as u64),
+        float => same |x, y| Real::pow(x, y),
+        complex => same |x, y| complex::pow(x, y),
+    }
+    /// `x ** y` in double precision whatever the inputs.
+    FloatPower "float_power" ulp 1 {
+        double => same |x, y| Real::pow(x, y),
+        complex_double => same |x, y| complex::pow(x, y),
+    }
+    /// The larger; NaN if either is NaN.
+    Maximum "maximum" ulp 0 {
+        bool -> same |x, y| B8(x.0 | y.0),
+        int -> same |x, y| if x >= y { x } else { y },
+        float -> same |x, y| if x >= y || x.is_nan() { x } else { y },
+        complex -> same |x, y| if complex::is_nan(x) || complex::le(y, x) { x } else { y },
+    }
+    /// The smaller; NaN if either is NaN.
+    Minimum "minimum" ulp 0 {
+        bool -> same |x, y| B8(x.0 & y.0),
+        int -> same |x, y| if x <= y { x } else { y },
+        float -> same |x, y| if x <= y || x.is_nan() { x } else { y },
+        complex -> same |x, y| if complex::is_nan(x) || complex::le(x, y) { x } else { y },
+    }
+    /// The larger; a number if either is one.
+    Fmax "fmax" ulp 0 {
+        bool -> same |x, y| B8(x.0 | y.0),
+        int -> same |x, y| if x >= y { x } else { y },
+        float -> same |x, y| if x >= y || y.is_nan() { x } else { y },
+        complex -> same |x, y| if complex::is_nan(y) || complex::le(y, x) { x } else { y },
+    }
+    /// The smaller; a number if either is one.
+    Fmin "fmin" ulp 0 {
+        bool -> same |x, y| B8(x.0 & y.0),
+        int -> same |x, y| if x <= y { x } else { y },
+        float -> same |x, y| if x <= y || y.is_nan() { x } else { y },
+        complex -> same |x, y| if complex::is_nan(y) || complex::le(x, y) { x } else { y },
+    }
+    /// `x > y`.
+    Greater "greater" ulp 0 {
+        bool -> bool |x, y| B8::from(x > y),
+        int -> bool |x, y| B8::from(x > y),
+        float -> bool |x, y| B8::from(x > y),
+        complex -> bool |x, y| B8::from(complex::lt(y, x)),
+    }
+    /// `x >= y`.
+    GreaterEqual "greater_equal" ulp 0 {
+        bool -> bool |x, y| B8::from(x >= y),
+        int -> bool |x, y| B8::from(x >= y),
+        float -> bool |x, y| B8::from(x >= y),
+        complex -> bool |x, y| B8::from(complex::le(y, x)),
+    }
+    /// `x < y`.
+    Less "less" ulp 0 {
+        bool -> bool |x, y| B8::from(x < y),
+        int -> bool |x, y| B8::from(x < y),
+        float -> bool |x, y| B8::from(x < y),
+        complex -> bool |x, y| B8::from(complex::lt(x, y)),
+    }
+    /// `x <= y`.
+    LessEqual "less_equal" ulp 0 {
+        bool -> bool |x, y| B8::from(x <= y),
+        int -> bool |x, y| B8::from(x <= y),
+        float -> bool |x, y| B8::from(x <= y),
+        complex -> bool |x, y| B8::from(complex::le(x, y)),
+    }
+    /// `x == y`.
+    Equal "equal" ulp 0 {
+        bool -> bool |x, y| B8::from(x == y),
+        int -> bool |x, y| B8::from(x == y),
+        float -> bool |x, y| B8::from(x == y),
+        complex -> bool |x, y| B8::from(x.re == y.re && x.im == y.im),
+    }
+    /// `x != y`.
+    NotEqual "not_equal" ulp 0 {
+        bool -> bool |x, y| B8::from(x != y),
+        int -> bool |x, y| B8::from(x != y),
+        float -> bool |x, y| B8::from(x != y),
+        complex -> bool |x, y| B8::from(x.re != y.re || x.im != y.im),
+    }
+    /// Whether both are not zero.
+    LogicalAnd "logical_and" ulp 0 {
+        bool -> bool |x, y| B8(x.0 & y.0),
+        int -> bool |x, y| B8::from((x != 0) & (y != 0)),
+        float -> bool |x, y| B8::from((x != 0.0) & (y != 0.0)),
+        complex -> bool |x, y| B8::from(complex::is_true(x) & complex::is_true(y)),
+    }
+    /// Whether one is not zero.
+    LogicalOr "logical_or" ulp 0 {
+        bool -> bool |x, y| B8(x.0 | y.0),
+        int -> bool |x, y| B8::from((x != 0) | (y != 0)),
+        float -> bool |x, y| B8::from((x != 0.0) | (y != 0.0)),
+        complex -> bool |x, y| B8::from(complex::is_true(x) | complex::is_true(y)),
+    }
+    /// Whether exactly one is not zero.
+    LogicalXor "logical_xor" ulp 0 {
+        bool -> bool |x, y| B8(x.0 ^ y.0),
+        int -> bool |x, y| B8::from((x != 0) ^ (y != 0)),
+        float -> bool |x, y| B8::from((x != 0.0) ^ (y != 0.0)),
+        complex -> bool |x, y| B8::from(complex::is_true(x) ^ complex::is_true(y)),
+    }
+    /// `x & y`.
+    BitwiseAnd "bitwise_and" ulp 0 {
+        bool -> same |x, y| B8(x.0 & y.0),
+        int -> same |x, y| x & y,
+    }
+    /// `x | y`.
+    BitwiseOr "bitwise_or" ulp 0 {
+        bool -> same |x, y| B8(x.0 | y.0),
+        int -> same |x, y| x | y,
+    }
+    /// `x ^ y`.
+    BitwiseXor "bitwise_xor" ulp 0 {
+        bool -> same |x, y| B8(x.0 ^ y.0),
+        int -> same |x, y| x ^ y,
+    }
+    /// `x << y`; 0 if `y` is negative or not less than the number of bits.
+    LeftShift "left_shift" ulp 0 {
+        int -> same |x, y| if (y as u64) < u64::from(T::BITS) { x.wrapping_shl(y as u32) } else { 0 },
+    }
+    /// `x >> y`, arithmetic for signed types; the sign (0 or -1) if `y` is negative or not less than the number of bits.
+    RightShift "right_shift" ulp 0 {
+        signed -> same |x, y| if (y as u64) < u64::from(T::BITS) { x.wrapping_shr(y as u32) } else { x >> (T::BITS - 1) },
+        unsigned -> same |x, y| if (y as u64) < u64::from(T::BITS) { x.wrapping_shr(y as u32) } else { 0 },
+    }
+    /// The angle of the point `(y, x)`.
+    Arctan2 "arctan2" ulp 1 {
+        float => same |x, y| Real::atan2(x, y),
+    }
+    /// `sqrt(x*x + y*y)` without overflow on the way.
+    Hypot "hypot" ulp 1 {
+        float => same |x, y| Real::hypot(x, y),
+    }
+    /// The size of `x` with the sign of `y`.
+    Copysign "copysign" ulp 0 {
+        float -> same |x, y| x.copysign(y),
+    }
+    /// The next float after `x` towards `y`.
+    Nextafter "nextafter" ulp 0 {
+        float -> same |x, y| math::nextafter(x, y),
+    }
+    /// 0 for negative `x`, 1 for positive, `y` at zero.
+    Heaviside "heaviside" ulp 0 {
+        float -> same |x, y| if x.is_nan() { x } else if x == 0.0 { y } else if x < 0.0 { 0.0 } else { 1.0 },
+    }
+    /// `log(exp(x) + exp(y))`.
+    Logaddexp "logaddexp" ulp 2 {
+        float => same |x, y| real::logaddexp(x, y),
+    }
+    /// `log2(2**x + 2**y)`.
+    Logaddexp2 "logaddexp2" ulp 2 {
+        float => same |x, y| real::logaddexp2(x, y),
+    }
+    /// The greatest common divisor, not negative.
+    Gcd "gcd" ulp 0 {
+        signed => same |x, y| real::gcd(x.unsigned_abs().into(), y.unsigned_abs().into()) as T,
+        unsigned => same |x, y| real::gcd(x.into(), y.into()) as T,
+    }
+    /// The least common multiple, not negative unless it wraps.
+    Lcm "lcm" ulp 0 {
+        signed => same |x, y| real::lcm(x.unsigned_abs().into(), y.unsigned_abs().into()) as T,
+        unsigned => same |x, y| real::lcm(x.into(), y.into()) as T,
+    }
+    /// The complex number of these parts. Not a NumPy ufunc.
+    Complex "complex" ulp 0 {
+        float -> complex |x, y| Complex::new(x, y),
+    }
+}
+
+/// Integer powers with 64-bit exponents, wrapping.
+trait WrappingPow: Copy {
+    fn wrapping_pow_u64(self, exponent: u64) -> Self;
+}
+
+macro_rules! wrapping_pow {
+    ($T:ty,) => {
+        impl WrappingPow for $T {
+            fn wrapping_pow_u64(self, mut exponent: u64) -> $T {
+                let (mut base, mut power): ($T, $T) = (self, 1);
+                while exponent != 0 {
+                    if exponent & 1 == 1 {
+                        power = power.wrapping_mul(base);
+                    }
+                    base = base.wrapping_mul(base);
+                    exponent >>= 1;
+                }
+                power
+            }
+        }
+    };
+}
+for_family!(int, wrapping_pow!());
