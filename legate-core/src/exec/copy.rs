@@ -1,6 +1,9 @@
 //! Strided copies: between instances, into messages and out of them, into the front end's arrays.
 
+use super::buffer::HostBuffer;
+use super::instance::Memory;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// Bytes that one part of a copy should at least move: below, a hand-off costs more than it brings.
 const PART_BYTES: usize = 1 << 19;
@@ -10,6 +13,93 @@ const PART_BYTES: usize = 1 << 19;
 pub(crate) struct Strided {
     pub(crate) ptr: *mut u8,
     pub(crate) strides: SmallVec<[isize; 4]>,
+}
+
+// SAFETY: a pointer that is followed by nobody but those who answer for it (`CopyPlan::run`, task bodies).
+unsafe impl Send for Strided {}
+// SAFETY: as above.
+unsafe impl Sync for Strided {}
+
+/// One end of a copy, and what keeps its memory alive.
+#[derive(Clone, Debug)]
+pub(crate) struct Side {
+    at: Strided,
+    keep: Keep,
+}
+
+#[derive(Clone, Debug)]
+enum Keep {
+    Instance(Arc<Memory>),
+    Buffer(Arc<HostBuffer>),
+}
+
+impl Side {
+    /// Elements of an instance.
+    pub(crate) fn instance(memory: &Arc<Memory>, at: Strided) -> Side {
+        Side { at, keep: Keep::Instance(memory.clone()) }
+    }
+    /// Elements of a buffer that begins with the element at `lo` of `shape`, row-major.
+    pub(crate) fn dense(buffer: &Arc<HostBuffer>, shape: &[i64], lo: &[i64], element: usize) -> Side {
+        let strides = dense_strides(shape, element);
+        let offset: isize = lo.iter().zip(&strides).map(|(at, stride)| *at as isize * stride).sum();
+        let at = Strided { ptr: buffer.as_ptr().wrapping_offset(offset), strides };
+        Side { at, keep: Keep::Buffer(buffer.clone()) }
+    }
+    fn assert_holds(&self, shape: &[i64], element: usize) {
+        let buffer = match &self.keep {
+            Keep::Instance(memory) => memory.buffer(),
+            Keep::Buffer(buffer) => buffer,
+        };
+        self.at.assert_within(buffer, shape, element);
+    }
+}
+
+impl Strided {
+    /// # Panics
+    /// If some element of the box lies outside of the buffer: the plan and the instance contradict each other.
+    pub(crate) fn assert_within(&self, buffer: &HostBuffer, shape: &[i64], element: usize) {
+        if shape.contains(&0) {
+            return;
+        }
+        let reach = self.strides.iter().zip(shape).map(|(stride, n)| *stride * (*n as isize - 1));
+        let (down, up) = reach.fold((0, 0), |(down, up), r| (down + r.min(0), up + r.max(0)));
+        let first = self.ptr as isize - buffer.as_ptr() as isize + down;
+        let end = first + up - down + element as isize;
+        assert!(first >= 0 && end <= buffer.len() as isize, "bytes {first}..{end} of a buffer of {}", buffer.len());
+    }
+}
+
+/// A copy between two sides of which each node of the execution graph may run parts.
+///
+/// # Claim
+/// While a part runs, nobody else touches the target's elements and nobody writes the source's. *Why it holds:* the node that runs
+/// it has recorded both uses with the dependence tracker, or the buffer is known to this node only. *What checks it:* the
+/// tracker's oracle and the comparison of executors and rank counts. Bounds are asserted when it is made.
+#[derive(Debug)]
+pub(crate) struct Copy {
+    plan: CopyPlan,
+    // Keep the memory alive.
+    _sides: [Side; 2],
+}
+
+impl Copy {
+    /// Of `shape` elements of `element` bytes.
+    pub(crate) fn new(shape: &[i64], element: usize, dst: Side, src: Side) -> Copy {
+        dst.assert_holds(shape, element);
+        src.assert_holds(shape, element);
+        Copy { plan: CopyPlan::new(shape, element, &dst.at, &src.at), _sides: [dst, src] }
+    }
+    pub(crate) fn bytes(&self) -> usize {
+        self.plan.bytes()
+    }
+    pub(crate) fn parts(&self) -> usize {
+        self.plan.parts()
+    }
+    /// Moves part `part` of `parts`.
+    pub(crate) fn run(&self, part: usize, parts: usize) {
+        // SAFETY: the elements lie within live buffers (asserted by `new`, kept by `_sides`); for the rest see the claim above.
+        unsafe { self.plan.run(part, parts) }
+    }
 }
 
 /// A copy of a box of elements, brought into normal form: dimensions of the target from the widest stride to the

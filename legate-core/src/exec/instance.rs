@@ -17,6 +17,12 @@ pub(crate) struct InstanceId(pub(crate) u64);
 #[derive(Debug)]
 pub(crate) struct Memory(Arc<HostBuffer>);
 
+impl Memory {
+    pub(crate) fn buffer(&self) -> &HostBuffer {
+        &self.0
+    }
+}
+
 /// Elements of a rectangle of a field, row-major.
 #[derive(Clone, Debug)]
 pub(crate) struct PhysicalInstance {

@@ -1,12 +1,16 @@
 //! From planned nodes to finished ones: memory, instances, events, executors.
 
+pub(crate) mod action;
 mod block;
 mod buffer;
+pub(crate) mod chunk;
 pub(crate) mod copy;
 mod event;
 mod executor;
+pub(crate) mod fold;
 pub(crate) mod instance;
 mod node;
+pub(crate) mod point;
 mod pool;
 mod work;
 
