@@ -72,7 +72,7 @@ def main(name, description, size, size_help, iterations, setup, run, check, traf
 
     gigabytes = traffic(args) * 1e-9
     print(f"setup {set_up - start:.4f} s, warm-up {warm - set_up:.4f} s")
-    print(f"time {seconds:.6f} s, {1e3 * seconds / result.iterations:.4f} ms per iteration")
+    print(f"time {seconds:.6f} s, {1e3 * seconds / result.iterations:.6f} ms per iteration")
     print(f"traffic {gigabytes:.6f} GB per iteration, {gigabytes * result.iterations / seconds:.2f} GB/s")
     check(np, args, state, result)
     print(f"checksum {checksum.hex()}")

@@ -133,15 +133,27 @@ impl Stamp {
 
     /// Whether it was installed, and is still there: a Python that was removed leaves a dangling link.
     fn is_current(&self, workspace: &Workspace) -> bool {
-        let evidence = workspace.venv_command(if self.name == PACKAGE_STAMP { "legate" } else { "python" });
-        evidence.exists()
-            && fs::read_to_string(self.path(workspace)).is_ok_and(|text| text == format!("{:016x}", self.value))
+        let is_there = match self.name {
+            PACKAGE_STAMP => {
+                workspace.venv_command("legate").exists() && has_extension(&workspace.path("legate-py/python/legate"))
+            }
+            _ => workspace.venv_command("python").exists(),
+        };
+        is_there && fs::read_to_string(self.path(workspace)).is_ok_and(|text| text == format!("{:016x}", self.value))
     }
 
     fn write(&self, workspace: &Workspace) -> Result<()> {
         let path = self.path(workspace);
         fs::write(&path, format!("{:016x}", self.value)).with_context(|| format!("could not write {}", path.display()))
     }
+}
+
+/// Whether the folder has an extension module in it: an editable install leaves it between the Python sources.
+fn has_extension(folder: &Path) -> bool {
+    let is_extension = |name: &str| name.starts_with("_native") && name.ends_with(".so");
+    fs::read_dir(folder).is_ok_and(|mut entries| {
+        entries.any(|entry| entry.is_ok_and(|entry| is_extension(&entry.file_name().to_string_lossy())))
+    })
 }
 
 /// A hash of the names and contents of all that the extension module is built from. Contents and not times: a checkout of another branch

@@ -21,14 +21,15 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// Runs a command with our own input and output, and ends it after a time: a test that hangs is a failure, not a wait.
 ///
 /// # Errors
-/// As [`run`], or if the time is over.
-pub(crate) fn run_within(limit: Duration, command: &mut Command) -> Result<()> {
+/// If it cannot be started, exits with a status that is not in `accepted`, or the time is over.
+pub(crate) fn run_within(limit: Duration, accepted: &[i32], command: &mut Command) -> Result<()> {
     eprintln!("$ {}", display(command));
     let mut child = command.spawn().with_context(|| format!("could not start {}", name(command)))?;
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
-            return if status.success() { Ok(()) } else { Err(anyhow!("`{}` failed: {status}", display(command))) };
+            let is_accepted = status.code().is_some_and(|code| accepted.contains(&code));
+            return if is_accepted { Ok(()) } else { Err(anyhow!("`{}` failed: {status}", display(command))) };
         }
         if start.elapsed() > limit {
             child.kill()?;
@@ -102,9 +103,9 @@ mod tests {
     #[test]
     fn a_command_that_hangs_is_ended() {
         let error =
-            run_within(Duration::from_millis(50), Command::new("sleep").arg("60")).expect_err("it takes longer");
+            run_within(Duration::from_millis(50), &[0], Command::new("sleep").arg("60")).expect_err("it takes longer");
         assert!(error.to_string().contains("was ended"), "{error}");
-        run_within(Duration::from_secs(60), &mut Command::new("true")).expect("it ends at once");
+        run_within(Duration::from_secs(60), &[0], &mut Command::new("true")).expect("it ends at once");
     }
 
     #[test]

@@ -19,6 +19,9 @@ const LIMIT: Duration = Duration::from_secs(20 * 60);
 /// Crates whose Rust tests run with assertions. Kernels are loops over memory: there they cost more than they find.
 const CHECKED_CRATES: [&str; 3] = ["legate-core", "legate-mapper", "legate-numpy"];
 
+/// pytest's status when no test has the name asked for.
+const NO_TESTS: i32 = 5;
+
 type Action = fn(&Workspace, Option<&str>) -> Result<()>;
 
 /// Name, what it is, how it runs.
@@ -100,11 +103,11 @@ fn rust(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     if has_nextest && filter.is_some() {
         cargo.arg("--no-tests=pass");
     }
-    process::run_within(LIMIT, cargo.args(filter))
+    process::run_within(LIMIT, &[0], cargo.args(filter))
 }
 
 fn doctests(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
-    process::run_within(LIMIT, cargo(workspace, &["test", "--release", "--doc"]).args(filter))
+    process::run_within(LIMIT, &[0], cargo(workspace, &["test", "--release", "--doc"]).args(filter))
 }
 
 /// A cargo command on all crates but the extension's, which needs an interpreter to link to and is tested by pytest.
@@ -142,7 +145,7 @@ fn pytest(workspace: &Workspace, filter: Option<&str>, ranks: Option<u32>, optio
     if let Some(word) = filter {
         pytest.args(["-k", word]);
     }
-    process::run_within(LIMIT, &mut pytest)
+    process::run_within(LIMIT, if filter.is_some() { &[0, NO_TESTS] } else { &[0] }, &mut pytest)
 }
 
 fn programs(workspace: &Workspace, filter: Option<&str>) -> Result<()> {

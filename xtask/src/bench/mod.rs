@@ -29,6 +29,9 @@ cargo xtask bench [PROGRAM...] [OPTIONS]
 Writes bench-results/TIME-COMMIT.json and .svg.
 ";
 
+/// Traffic per iteration, in GB, above which no cache of today's machines holds the arrays.
+const BEYOND_CACHES: f64 = 0.05;
+
 #[derive(Debug, PartialEq)]
 struct Options {
     programs: Vec<String>,
@@ -107,14 +110,18 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
 
 fn print_row(measurement: &Measurement, bandwidth: &Bandwidth) {
     let Spread { median, low, high } = measurement.ratio();
+    let (numpy, legate) = (measurement.numpy.ms_per_iteration().median, measurement.legate.ms_per_iteration().median);
     let rate = measurement.legate.gigabytes_per_second();
+    // A problem that stays in the caches is not held up by the memory.
+    let share = match rate * legate * 1e-3 {
+        gigabytes if gigabytes < BEYOND_CACHES => "in cache".to_owned(),
+        _ => format!("{:.0} %", 100.0 * rate / bandwidth.all_threads),
+    };
     println!(
-        "{:<20} {:>8} {:>13.4} {:>13.4}   {median:>6.2} ({low:.2} … {high:.2}) {rate:>11.2} {:>8.0} %",
+        "{:<20} {:>8} {numpy:>13.4} {legate:>13.4}   {:<26} {rate:>7.2}  {share:>12}",
         measurement.program,
         measurement.size,
-        measurement.numpy.ms_per_iteration().median,
-        measurement.legate.ms_per_iteration().median,
-        100.0 * rate / bandwidth.all_threads,
+        format!("{median:.2} ({low:.2} … {high:.2})"),
     );
 }
 

@@ -189,13 +189,17 @@ fn path(svg: &mut String, points: impl Iterator<Item = (f64, f64)>, color: &str,
     );
 }
 
-/// `1000000` as `10^6`; small numbers as they are.
+/// `1000000` as `10⁶`; small numbers as they are.
 fn short(value: f64) -> String {
     let exponent = value.log10();
     if (0.01..10_000.0).contains(&value) {
         format!("{value}")
     } else if (exponent - exponent.round()).abs() < 1e-9 {
-        format!(r#"10<tspan dy="-4" font-size="8">{}</tspan>"#, exponent.round())
+        let digits = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+        let raised = format!("{:.0}", exponent).replace('-', "⁻");
+        let raised =
+            raised.chars().map(|c| c.to_digit(10).and_then(|digit| digits.chars().nth(digit as usize)).unwrap_or(c));
+        format!("10{}", raised.collect::<String>())
     } else {
         format!("{value:.0e}")
     }
@@ -211,6 +215,11 @@ mod tests {
         let (a, b, c) = (axis.place(10.0), axis.place(100.0), axis.place(1000.0));
         assert!((b - a - (c - b)).abs() < 1e-9 && 100.0 < a && c < 300.0);
         assert_eq!(axis.ticks(), [10.0, 100.0, 1000.0]);
+    }
+
+    #[test]
+    fn labels_are_short() {
+        assert_eq!([short(1e-5), short(0.5), short(200.0), short(1e12)], ["10⁻⁵", "0.5", "200", "10¹²"]);
     }
 
     #[test]
