@@ -1,7 +1,7 @@
 //! A fused group: launches over one domain that run as one body.
 
 use crate::geometry::Rect;
-use crate::operation::{Cut, Launch, Operand};
+use crate::operation::{Cut, Launch, Operand, Operation, Registry};
 use smallvec::SmallVec;
 
 /// Launches of a window that run as one, and their joined operand table. Pure: the same on every shard.
@@ -39,5 +39,25 @@ impl Group {
             cuts: launch.cuts.clone(),
             operands: launch.operands.clone(),
         }
+    }
+}
+
+impl Group {
+    /// The members' launches.
+    pub fn launches<'a>(&'a self, window: &'a [Operation]) -> impl Iterator<Item = &'a Launch> {
+        self.members.iter().map(|member| match &window[member.index] {
+            Operation::Launch(launch) => launch,
+            _ => unreachable!("members of a group are launches"),
+        })
+    }
+    /// What the bodies call themselves, joined.
+    pub fn label(&self, window: &[Operation], registry: &Registry) -> String {
+        let labels = self.launches(window).map(|l| registry.task(l.task).label(&*l.args));
+        labels.collect::<Vec<_>>().join(",")
+    }
+    /// Estimated nanoseconds on one core.
+    pub fn cost_ns(&self, window: &[Operation], registry: &Registry) -> f64 {
+        let per_point: f64 = self.launches(window).map(|l| registry.task(l.task).cost(&*l.args).ns_per_point).sum();
+        per_point * self.domain.volume() as f64
     }
 }

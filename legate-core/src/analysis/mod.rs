@@ -19,6 +19,9 @@
 
 pub mod dependence;
 pub mod group;
+pub mod map;
+mod moves;
 pub mod oracle;
+mod pieces;
 pub mod plan;
 pub mod version;

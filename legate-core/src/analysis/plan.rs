@@ -1,11 +1,18 @@
 //! What one shard does for a mapped launch, a redistribution, a fetch or a reshape: its own points, what it sends, what it receives.
 //!
 //! **Matching.** The `k`-th transfer that shard `a`'s plan sends to `b` is the `k`-th that `b`'s plan for the same operation receives from `a`,
-//! with the same field and rectangle. (Each list of a plan is counted by itself: first the moves of `prepare`, in order, then the launch's own.)
+//! with the same field and rectangle; first come the moves of `prepare`, in order (sends and receives, then relays), then the plan's own.
 
+use super::group::Group;
+use super::map::Mapping;
+use super::pieces::{Part, Reader, Reading};
+use super::version::{Held, States};
 use crate::geometry::Rect;
 use crate::id::{Color, FieldId, ReductionId, ShardId};
+use crate::operation::{Cut, Privilege};
 use crate::region::Distribution;
+use crate::store::Access;
+use smallvec::SmallVec;
 use std::ops::Range;
 
 /// Values of a rectangle of a field that go from one shard's main instance to another shard.
@@ -85,6 +92,8 @@ pub struct MovePlan {
     pub sends: Vec<Transfer>,
     /// Into the main instance.
     pub recvs: Vec<Transfer>,
+    /// Out of the main instance again, once `recvs` are there: messages passed on along a broadcast tree.
+    pub relays: Vec<Transfer>,
 }
 
 /// Partial results of a `Cut::Tree` dimension, joined over shards.
@@ -160,4 +169,209 @@ pub struct ReshapePlan {
     pub sends: Vec<(ShardId, Range<u64>)>,
     /// Ranges from others.
     pub recvs: Vec<(ShardId, Range<u64>)>,
+}
+
+impl States {
+    /// What shard `me` does for a mapped group; moves the states past it.
+    ///
+    /// # Control replication
+    /// The states after the call, and who sends what to whom, are the same whichever shard plans.
+    pub fn plan_launch(&mut self, group: &Group, mapping: &Mapping, me: ShardId) -> LaunchPlan {
+        if self.shards() == 1 {
+            return self.plan_alone(group);
+        }
+        let mut plan = LaunchPlan::default();
+        for (field, to) in &mapping.prepare {
+            match self.get(*field).distribution {
+                Some(_) => plan.prepare.push(self.plan_redistribute(*field, to, me)),
+                None => self.get_mut(*field).distribution = Some(to.clone()),
+            }
+        }
+        let pieces = mapping.spread.pieces(&group.domain, me, self.shards());
+        plan.points = pieces.into_iter().map(|(color, rect)| point(group, color, rect)).collect();
+        self.plan_reads(group, &mapping.spread, me, &mut plan);
+        plan.join = join(group, &mapping.spread, me, self.shards());
+        self.after_writes(group, mapping);
+        plan
+    }
+
+    /// One shard has everything: no arithmetic.
+    fn plan_alone(&mut self, group: &Group) -> LaunchPlan {
+        let mut plan = LaunchPlan::default();
+        if !group.domain.is_empty() {
+            let point = point(group, Color(0), group.domain.clone());
+            plan.places = point.images.iter().cloned().map(Place::Main).collect();
+            plan.points.push(point);
+        } else {
+            let bounds = |k: usize| &self.get(group.operands[k].field).bounds;
+            plan.places = (0..group.operands.len()).map(|k| Place::Main(none(bounds(k)))).collect();
+        }
+        for operand in group.operands.iter().filter(|o| o.privilege.writes()) {
+            self.get_mut(operand.field).distribution = Some(Distribution::Replicated);
+        }
+        plan
+    }
+
+    /// Fills in transfers and places, and remembers the copies that stay.
+    fn plan_reads(&mut self, group: &Group, spread: &Distribution, me: ShardId, plan: &mut LaunchPlan) {
+        let images = |k: usize, bounds: &Rect| {
+            plan.points.iter().fold(none(bounds), |all, point| all.bounding(&point.images[k]))
+        };
+        plan.places = (0..group.operands.len())
+            .map(|k| Place::Main(images(k, &self.get(group.operands[k].field).bounds)))
+            .collect();
+        for field in fields_read(group) {
+            let copies = self.plan_field_reads(group, field, spread, me, plan);
+            copies.into_iter().for_each(|held| self.get_mut(field).remember(held));
+        }
+    }
+
+    /// As [`States::plan_reads`], for one field. The copies that stay are returned.
+    fn plan_field_reads(
+        &self,
+        group: &Group,
+        field: FieldId,
+        spread: &Distribution,
+        me: ShardId,
+        plan: &mut LaunchPlan,
+    ) -> SmallVec<[Held; 2]> {
+        let (state, domain, shards) = (self.get(field), &group.domain, self.shards());
+        let mut copies = SmallVec::new();
+        let Some(owners) = &state.distribution else { return copies };
+        let readers = group.operands.iter().enumerate().filter(|(_, o)| o.field == field && o.privilege.reads());
+        let readers = readers.map(|(operand, o)| Reader { operand, access: &o.access, keep: true }).collect();
+        let mut reading = Reading { state, owners, domain, spread, readers, shards };
+        if reading.is_local() {
+            return copies;
+        }
+        reading.readers.retain(|reader| {
+            // One shard has what all need: it does not tell each of them itself.
+            let told =
+                matches!(owners, Distribution::Single(_)) && shards > 2 && all_need(reader.access, spread, domain);
+            if told && !state.all_hold(&reader.access.image(domain)) {
+                plan.prepare.push(self.copy(field, reader.access, domain, &Distribution::Replicated, me));
+                copies.push(Held {
+                    at: Distribution::Replicated,
+                    domain: domain.clone(),
+                    access: reader.access.clone(),
+                });
+            }
+            !told
+        });
+        for i in 0..reading.readers.len() {
+            let Reader { operand, access, .. } = reading.readers[i];
+            // What is read and written is computed in place.
+            let in_place = group.operands[operand].privilege == Privilege::ReadWrite;
+            reading.readers[i].keep = in_place || reading.keeps(access);
+        }
+        plan.sends.extend(reading.sends(me).into_iter().map(|part| operand_transfer(field, part)));
+        let recvs = reading.recvs(me);
+        for reader in &reading.readers {
+            if reader.keep {
+                copies.push(Held { at: spread.clone(), domain: domain.clone(), access: reader.access.clone() });
+            } else if recvs.iter().any(|part| part.operand == reader.operand)
+                && let Place::Main(rect) = plan.places[reader.operand].clone()
+            {
+                let local = reading.local_parts(me, reader);
+                plan.places[reader.operand] = Place::Temporary { rect, local };
+            }
+        }
+        plan.recvs.extend(recvs.into_iter().map(|part| operand_transfer(field, part)));
+        copies
+    }
+
+    fn after_writes(&mut self, group: &Group, mapping: &Mapping) {
+        for (operand, after) in group.operands.iter().zip(&mapping.after).filter(|(o, _)| o.privilege.writes()) {
+            let state = self.get_mut(operand.field);
+            state.held.clear();
+            if after.is_some() {
+                state.distribution.clone_from(after);
+            }
+        }
+    }
+}
+
+impl Default for LaunchPlan {
+    fn default() -> LaunchPlan {
+        LaunchPlan {
+            prepare: Vec::new(),
+            points: Vec::new(),
+            sends: Vec::new(),
+            recvs: Vec::new(),
+            places: Vec::new(),
+            join: None,
+        }
+    }
+}
+
+fn point(group: &Group, color: Color, rect: Rect) -> PointPlan {
+    let images = group.operands.iter().map(|o| o.access.image(&rect)).collect();
+    PointPlan { color, rect, images }
+}
+
+/// No points, of this rank.
+pub(super) fn none(bounds: &Rect) -> Rect {
+    Rect { lo: bounds.lo.clone(), hi: bounds.lo.clone() }
+}
+
+/// Fields that a group reads, once each, by first operand.
+fn fields_read(group: &Group) -> SmallVec<[FieldId; 4]> {
+    let mut fields = SmallVec::new();
+    for operand in group.operands.iter().filter(|o| o.privilege.reads()) {
+        if !fields.contains(&operand.field) {
+            fields.push(operand.field);
+        }
+    }
+    fields
+}
+
+/// Whether every piece of a launch sees the same points.
+fn all_need(access: &Access, spread: &Distribution, domain: &Rect) -> bool {
+    match spread {
+        Distribution::Replicated => true,
+        Distribution::Single(_) => false,
+        Distribution::Tiled { partition, .. } => (0..domain.rank()).all(|d| !access.uses(d) || !partition.cuts(d)),
+    }
+}
+
+fn operand_transfer(field: FieldId, part: Part) -> OperandTransfer {
+    OperandTransfer { operand: part.operand, transfer: Transfer { peer: part.peer, field, rect: part.rect } }
+}
+
+/// The joining of partial results, if the pieces of the launch cut its tree dimension.
+fn join(group: &Group, spread: &Distribution, me: ShardId, shards: u32) -> Option<JoinPlan> {
+    let Distribution::Tiled { partition, .. } = spread else { return None };
+    let (dim, granule) = group.cuts.iter().enumerate().find_map(|(d, cut)| match cut {
+        Cut::Tree { granule } if partition.cuts(d) => Some((d, *granule)),
+        _ => None,
+    })?;
+    let folds = group.operands.iter().enumerate().filter_map(|(k, o)| match o.privilege {
+        Privilege::Reduce(reduction) if !o.access.uses(dim) => Some((k, reduction)),
+        _ => None,
+    });
+    let operands: Vec<_> = folds.collect();
+    let items = (group.domain.extent(dim) as u64).div_ceil(granule);
+    (!operands.is_empty()).then(|| JoinPlan { operands, dim, granule, items, steps: join_steps(me, shards) })
+}
+
+/// Up a binomial tree to shard 0 and down again: `2·log2(shards)` steps at most.
+fn join_steps(me: ShardId, shards: u32) -> Vec<JoinStep> {
+    let mut up = Vec::new();
+    let mut down = Vec::new();
+    let mut distance = 1;
+    while distance < shards {
+        if me.0 & distance != 0 {
+            up.push(JoinStep::GatherTo(ShardId(me.0 - distance)));
+            down.push(JoinStep::SpreadFrom(ShardId(me.0 - distance)));
+            break;
+        }
+        if me.0 + distance < shards {
+            up.push(JoinStep::GatherFrom(ShardId(me.0 + distance)));
+            down.push(JoinStep::SpreadTo(ShardId(me.0 + distance)));
+        }
+        distance *= 2;
+    }
+    down.reverse();
+    up.extend(down);
+    up
 }

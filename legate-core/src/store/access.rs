@@ -46,6 +46,12 @@ impl Coordinate {
         coordinate.add(stride, dim);
         coordinate
     }
+    /// `offset + Σ stride · p[dim]`.
+    pub fn sum(offset: i64, terms: &[(i64, usize)]) -> Coordinate {
+        let mut coordinate = Coordinate::constant(offset);
+        terms.iter().for_each(|(stride, dim)| coordinate.add(*stride, *dim));
+        coordinate
+    }
     /// Adds a term; keeps the order, joins terms of one dimension, drops zeros.
     fn add(&mut self, stride: i64, dim: usize) {
         let dim = dim as u8;
@@ -132,6 +138,20 @@ impl Access {
         access.in_bounds(&Rect::from_shape(shape), &Rect::from_shape(base)).then_some(access)
     }
 
+    /// From points of `bounds` to their row-major numbers, counted from 0: a field of one dimension.
+    pub fn row_major(bounds: &Rect) -> Access {
+        let mut line = Access::constant(bounds.rank(), &[0]);
+        let mut stride = 1;
+        let mut offset = 0;
+        let mut terms: SmallVec<[(i64, usize); 4]> = SmallVec::new();
+        for d in (0..bounds.rank()).rev() {
+            terms.push((stride, d));
+            offset -= stride * bounds.lo[d];
+            stride *= bounds.extent(d).max(1);
+        }
+        line.coords[0] = Coordinate::sum(offset, &terms);
+        line
+    }
     /// Dimensions of the field.
     pub fn field_rank(&self) -> usize {
         self.coords.len()
@@ -225,6 +245,14 @@ impl Access {
                 break;
             }
             confine(c, rect.lo[k], rect.hi[k], &mut found);
+        }
+        found
+    }
+    /// As [`Access::preimage`], for one coordinate's values in `lo..hi` alone.
+    pub(crate) fn preimage_of(&self, coordinate: usize, lo: i64, hi: i64, domain: &Rect) -> Rect {
+        let mut found = domain.clone();
+        if !found.is_empty() {
+            confine(&self.coords[coordinate], lo, hi, &mut found);
         }
         found
     }
