@@ -5,13 +5,21 @@ use super::source::Tree;
 
 /// Layers from the bottom up. A module may use its own layer and those below.
 const LAYERS: &[&[&str]] = &[
-    &["geometry", "id", "error"],
+    &["geometry", "id", "error", "sync"],
+    &["profile"],
     &["region", "store"],
     &["operation"],
     &["mapping"],
     &["analysis", "transport"],
     &["exec"],
     &["runtime"],
+];
+
+/// Plain data that lies in a high module and may be used from everywhere.
+const PLAIN_DATA: &[(&str, &str)] = &[
+    ("exec::HostBuffer", "bytes of values at hand, as operations and messages carry them"),
+    ("exec::buffer", "the same"),
+    ("runtime::ExecutorKind", "an option"),
 ];
 
 const CORE: &str = "legate-core/src/";
@@ -27,8 +35,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
             )];
         };
         let code: String = source.production_lines().flat_map(|(_, line)| [line, "\n"]).collect();
-        let upward =
-            used_modules(&code).into_iter().filter(|(_, used)| layer_of(used).is_some_and(|used| used > layer));
+        let upward = used_modules(&code).into_iter().filter(|(_, used)| is_above(used, layer));
         upward
             .map(|(line, used)| {
                 Finding::at_line(&source.path, line, format!("{module} must not use {used}, a layer above it"))
@@ -49,7 +56,13 @@ fn layer_of(module: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&module))
 }
 
-/// Names after `crate::` with their lines, also those in braces: `use crate::{error, exec::Pool}`.
+/// Whether a path leads to a higher layer.
+fn is_above(path: &str, layer: usize) -> bool {
+    let module = path.split("::").next().unwrap_or(path);
+    layer_of(module).is_some_and(|used| used > layer) && !PLAIN_DATA.iter().any(|(plain, _)| *plain == path)
+}
+
+/// Paths after `crate::` (module and item) with their lines, also those in braces: `use crate::{error, exec::Pool}`.
 fn used_modules(code: &str) -> Vec<(usize, &str)> {
     let mut used = Vec::new();
     for (at, start) in code.match_indices("crate::") {
@@ -57,17 +70,17 @@ fn used_modules(code: &str) -> Vec<(usize, &str)> {
         let path = &code[at + start.len()..];
         match path.strip_prefix('{') {
             Some(group) => used.extend(top_level_items(group).map(|name| (line, name))),
-            None => used.push((line, leading_name(path))),
+            None => used.push((line, leading_path(path))),
         }
     }
     used
 }
 
-/// The first name of each item of a group after its `{`, not those of groups inside it.
+/// The beginning of each item of a group after its `{`, not those of groups inside it.
 fn top_level_items(group: &str) -> impl Iterator<Item = &str> {
     let mut depth = 1;
     let parts = group.split_inclusive([',', '{', '}']).map_while(move |part| {
-        let item = (depth == 1).then(|| leading_name(part.trim_start()));
+        let item = (depth == 1).then(|| leading_path(part.trim_start()));
         match part.chars().next_back() {
             _ if depth == 0 => return None,
             Some('{') => depth += 1,
@@ -79,9 +92,14 @@ fn top_level_items(group: &str) -> impl Iterator<Item = &str> {
     parts.flatten().filter(|name| !name.is_empty())
 }
 
-fn leading_name(path: &str) -> &str {
-    let end = path.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(path.len());
-    &path[..end]
+/// `exec::Pool` of `exec::Pool::new()`: the first two names of a path.
+fn leading_path(path: &str) -> &str {
+    let name = |text: &str| text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
+    let first = name(path);
+    match path[first..].strip_prefix("::").map(name) {
+        Some(second) if second > 0 => &path[..first + 2 + second],
+        _ => &path[..first],
+    }
 }
 
 #[cfg(test)]
@@ -90,15 +108,15 @@ mod tests {
 
     #[test]
     fn an_upward_arrow_is_found_in_any_form_of_path() {
-        let text = "use crate::geometry::Rect;\nuse crate::exec::Pool;\nuse crate::{\n    error::Error,\n    runtime::{Runtime, exec},\n};\nfn f(x: &crate::exec::Pool) {}\n";
+        let text = "use crate::geometry::Rect;\nuse crate::exec::Pool;\nuse crate::{\n    error::Error,\n    runtime::{Runtime, exec},\n};\nfn f(x: &crate::exec::Pool) -> crate::exec::HostBuffer {}\n";
         let tree = Tree::of(&[
             ("legate-core/src/analysis/plan.rs", text),
             ("legate-core/src/lib.rs", text),
             ("legate-core/src/runtime/mod.rs", text),
         ]);
         let found: Vec<String> = check(&tree).into_iter().map(|finding| finding.what).collect();
-        let expected =
-            ["exec", "runtime", "exec"].map(|used| format!("analysis must not use {used}, a layer above it"));
+        let expected = ["exec::Pool", "runtime", "exec::Pool"]
+            .map(|used| format!("analysis must not use {used}, a layer above it"));
         assert_eq!(found, expected);
     }
 
