@@ -1,7 +1,8 @@
-//! Measures what the programs' times are compared with; `cargo xtask bench` reads what this prints.
+//! Measures below the programs: the memory's bandwidth, which `cargo xtask bench` compares them with, and the kernels alone.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a command-line program")]
 
+mod kernels;
 mod measure;
 mod stream;
 
@@ -9,22 +10,23 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 legate-bench stream [--threads N]     memory bandwidth, as JSON
+legate-bench kernels                  fused element-wise programs on one thread
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let all_cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let value = match words[..] {
-        ["stream"] => stream::stream(all_cores),
+    match words[..] {
+        ["stream"] => println!("{:#}", stream::stream(all_cores)),
         ["stream", "--threads", threads] if threads.parse::<usize>().is_ok_and(|threads| threads > 0) => {
-            stream::stream(threads.parse().unwrap_or(all_cores))
+            println!("{:#}", stream::stream(threads.parse().unwrap_or(all_cores)));
         }
+        ["kernels"] => kernels::kernels(),
         _ => {
             eprint!("{HELP}");
             return ExitCode::FAILURE;
         }
-    };
-    println!("{value:#}");
+    }
     ExitCode::SUCCESS
 }
