@@ -58,7 +58,7 @@ pub(crate) fn ensure_installed(workspace: &Workspace, extras: Extras) -> Result<
 /// # Errors
 /// If there is no suitable Python, or no package index.
 pub(crate) fn ensure_venv(workspace: &Workspace) -> Result<()> {
-    let stamp = Stamp::of_words(BASE_STAMP, BASE);
+    let stamp = Stamp::of_base(workspace);
     if stamp.is_current(workspace) {
         return Ok(());
     }
@@ -113,12 +113,20 @@ struct Stamp {
 impl Stamp {
     /// What must be true of `.venv`, in the order in which it is made true.
     fn wanted(workspace: &Workspace, extras: Extras) -> Result<Vec<Stamp>> {
-        let mut stamps = vec![Stamp::of_words(BASE_STAMP, BASE)];
+        let mut stamps = vec![Stamp::of_base(workspace)];
         if extras == Extras::Test {
             stamps.push(Stamp::of_words(TEST_STAMP, TEST));
         }
         stamps.push(Stamp { name: PACKAGE_STAMP, value: fingerprint(workspace.root())? });
         Ok(stamps)
+    }
+
+    /// With the place: an environment that was moved is made anew.
+    fn of_base(workspace: &Workspace) -> Stamp {
+        let venv = workspace.venv();
+        let place = venv.to_string_lossy();
+        let words: Vec<&str> = BASE.iter().copied().chain([place.as_ref()]).collect();
+        Stamp::of_words(BASE_STAMP, &words)
     }
 
     fn of_words(name: &'static str, words: &[&str]) -> Stamp {

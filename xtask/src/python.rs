@@ -28,7 +28,7 @@ struct Interpreter {
 pub(crate) fn ensure_venv(workspace: &Workspace) -> Result<()> {
     let venv = workspace.venv();
     let present = ask(workspace.venv_command("python").into_os_string());
-    if present.is_some_and(|python| python.version >= OLDEST) && workspace.venv_command("pip").exists() {
+    if present.is_some_and(|python| python.version >= OLDEST) && is_at_home(workspace) {
         return Ok(());
     }
     if venv.exists() && !venv.join("pyvenv.cfg").exists() {
@@ -38,6 +38,12 @@ pub(crate) fn ensure_venv(workspace: &Workspace) -> Result<()> {
     // `--clear` empties what a Python that is gone left behind.
     process::run(Command::new(&python.command).args(["-m", "venv", "--clear"]).arg(&venv))
         .context("could not make the virtual environment .venv")
+}
+
+/// Whether the environment was made at this place: its commands name their interpreter by an absolute path, and so do not survive a move.
+fn is_at_home(workspace: &Workspace) -> bool {
+    let pip = std::fs::read_to_string(workspace.venv_command("pip"));
+    pip.is_ok_and(|script| workspace.venv().to_str().is_some_and(|venv| script.contains(venv)))
 }
 
 /// `pip install` of the requirements into `.venv`.
