@@ -1,4 +1,4 @@
-//! Questions to put to mappers in tests.
+//! Questions to put to mappers, and folders of files, in tests.
 
 use legate_core::geometry::Rect;
 use legate_core::mapping::{LaunchInfo, MachineView, OperandInfo};
@@ -6,6 +6,8 @@ use legate_core::operation::{Cut, Privilege};
 use legate_core::region::{Distribution, Partition, Sharding, Tiling};
 use legate_core::store::{Access, Coordinate, Term};
 use smallvec::smallvec;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Four cores per shard.
 pub(crate) fn machine(shards: u32) -> MachineView {
@@ -45,4 +47,34 @@ pub(crate) fn tiled_rows(shape: &[i64], privilege: Privilege) -> OperandInfo {
 pub(crate) fn launch(name: &str, shape: &[i64], cuts: &[Cut], operands: Vec<OperandInfo>) -> LaunchInfo {
     let domain = Rect::from_shape(shape);
     LaunchInfo { name: name.into(), cost_ns: domain.volume() as f64, domain, cuts: cuts.into(), operands }
+}
+
+/// A folder of files, gone when dropped.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    /// With these files: paths below it, and contents.
+    pub(crate) fn of(files: &[(&str, &str)]) -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("legate-mapper-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = Folder(std::env::temp_dir().join(name));
+        std::fs::create_dir_all(&folder.0).unwrap();
+        for (path, contents) in files {
+            let path = folder.0.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, contents).unwrap();
+        }
+        folder
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What stays behind is in the system's temporary folder; a failure here would hide the test's own.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
