@@ -7,17 +7,19 @@
 //! The calls of one window, in order:
 //!
 //! ```text
-//! fuse::steps(&[Operation], &Registry, fuse: bool) -> Vec<Step>          Step::Group(Group) | Step::Single(index)
+//! fuse::steps(&[Operation], &States, &Registry, fuse: bool) -> Vec<Step>   Step::Group(Group) | Step::Single(index); states know all fields of the window
 //! map::map_group(&Group, &[Operation], &States, &Registry, &dyn Mapper, &MachineView) -> Mapping
 //! States::plan_launch(&mut self, &Group, &Mapping, me: ShardId) -> LaunchPlan
 //! States::plan_attach(&mut self, FieldId, &dyn Mapper, &MachineView, me) -> Vec<Rect>      own pieces of the bytes
 //! States::plan_fetch(&mut self, &Store, Recipient, me) -> FetchPlan
 //! States::plan_reshape(&mut self, src: FieldId, dst: FieldId, me) -> ReshapePlan
-//! States::plan_redistribute(&mut self, FieldId, Distribution, me) -> MovePlan
+//! States::plan_redistribute(&mut self, FieldId, &Distribution, me) -> MovePlan
 //! Group::bind(&self, live: impl Fn(FieldId) -> bool) -> Bound              which operands exist in memory, Composer bindings
+//! Group::compose(&self, &Bound, &[Operation], &Registry) -> (TaskId, Arc<dyn TaskArgs>)
 //! ```
 
 pub mod dependence;
+pub mod fuse;
 pub mod group;
 pub mod map;
 mod moves;

@@ -63,7 +63,7 @@ pub enum Place {
 }
 
 /// What this shard does for one mapped group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LaunchPlan {
     /// Redistributions that come first, in order.
     pub prepare: Vec<MovePlan>,
@@ -287,19 +287,6 @@ impl States {
             if after.is_some() {
                 state.distribution.clone_from(after);
             }
-        }
-    }
-}
-
-impl Default for LaunchPlan {
-    fn default() -> LaunchPlan {
-        LaunchPlan {
-            prepare: Vec::new(),
-            points: Vec::new(),
-            sends: Vec::new(),
-            recvs: Vec::new(),
-            places: Vec::new(),
-            join: None,
         }
     }
 }

@@ -1,0 +1,283 @@
+//! Grouping: which launches of a window run as one.
+//!
+//! The window is walked in program order. A launch joins the latest group of its domain, cuts and composer in which, for each field that both touch and
+//! at least one writes, the accesses are equal (the value passes in a register) or the images are disjoint. On its way back
+//! it may pass over steps that it does not depend on. The result of a fold is never read in the group that folds.
+//!
+//! Everything decided here comes from the stream and the states: it is the same on every shard.
+
+use super::group::{Group, Member};
+use super::version::States;
+use crate::geometry::Rect;
+use crate::id::FieldId;
+use crate::operation::{Composer, Launch, Operand, Operation, Privilege, Registry, TaskArgs};
+use crate::store::Access;
+use smallvec::SmallVec;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What runs next: a group of launches, or one other operation.
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly all steps are groups")]
+pub enum Step {
+    /// Launches that run as one.
+    Group(Group),
+    /// The operation at this place of the window, which is not a launch (nor a `Create`).
+    Single(usize),
+}
+
+/// How many steps a launch looks back.
+const LOOK_BACK: usize = 64;
+
+/// Cuts a window into steps, in an order that keeps all dependences. Every field of the window is known to `states`
+/// (its `Create`s were told before); they make no steps. Without `fuse` each launch is a step of its own.
+pub fn steps(window: &[Operation], states: &States, registry: &Registry, fuse: bool) -> Vec<Step> {
+    let mut drafts: Vec<Draft<'_>> = Vec::new();
+    for (index, operation) in window.iter().enumerate() {
+        match operation {
+            Operation::Create(_) => {}
+            Operation::Launch(launch) => {
+                let composer = if fuse { registry.task(launch.task).composer() } else { None };
+                let home = composer.as_ref().and_then(|c| find_home(&drafts, launch, c, states));
+                match home {
+                    Some(home) => drafts[home].join(launch, index, states),
+                    None => drafts.push(Draft::new(launch, index, composer, states)),
+                }
+            }
+            other => drafts.push(Draft::barrier(other, index)),
+        }
+    }
+    drafts.into_iter().map(Draft::finish).collect()
+}
+
+/// For each field the last step that touches it.
+pub fn last_uses(steps: &[Step], window: &[Operation]) -> BTreeMap<FieldId, usize> {
+    let mut last = BTreeMap::new();
+    for (k, step) in steps.iter().enumerate() {
+        match step {
+            Step::Group(group) => last.extend(group.operands.iter().map(|o| (o.field, k))),
+            Step::Single(index) => last.extend(touched(&window[*index]).into_iter().map(|(field, _)| (field, k))),
+        }
+    }
+    last
+}
+
+/// Fields that an operation other than a launch touches, and whether it writes them.
+fn touched(operation: &Operation) -> SmallVec<[(FieldId, bool); 2]> {
+    match operation {
+        Operation::Attach(attach) => SmallVec::from_iter([(attach.field, true)]),
+        Operation::Reshape(reshape) => SmallVec::from_iter([(reshape.src, false), (reshape.dst, true)]),
+        Operation::Fetch(fetch) => SmallVec::from_iter([(fetch.src.field, false)]),
+        Operation::Create(_) | Operation::Launch(_) | Operation::Fence(_) => SmallVec::new(),
+    }
+}
+
+/// The latest group that a launch may join.
+fn find_home(drafts: &[Draft<'_>], launch: &Launch, composer: &Arc<dyn Composer>, states: &States) -> Option<usize> {
+    for (at, draft) in drafts.iter().enumerate().rev().take(LOOK_BACK) {
+        if draft.admits(launch, composer, states) {
+            return Some(at);
+        }
+        if draft.precedes(launch) {
+            return None;
+        }
+    }
+    None
+}
+
+/// A group in the making, or another operation.
+struct Draft<'a> {
+    kind: Kind<'a>,
+    /// One for each field and access.
+    uses: SmallVec<[Use<'a>; 8]>,
+}
+
+#[allow(clippy::large_enum_variant, reason = "nearly all drafts are launches")]
+enum Kind<'a> {
+    Launches(Launches<'a>),
+    /// Not a launch. A fence keeps everything in place.
+    Other {
+        index: usize,
+        fence: bool,
+    },
+}
+
+struct Launches<'a> {
+    first: &'a Launch,
+    members: SmallVec<[Member; 2]>,
+    args: SmallVec<[&'a dyn TaskArgs; 4]>,
+    composer: Option<Arc<dyn Composer>>,
+    /// The field of the first partial write, whose owners decide where the group runs.
+    partial: Option<&'a Operand>,
+    /// Takes nobody in.
+    closed: bool,
+}
+
+/// How a draft uses a field through one access.
+struct Use<'a> {
+    /// `None`: all of the field.
+    access: Option<&'a Access>,
+    field: FieldId,
+    /// Some member reads values from before the group.
+    reads: bool,
+    writes: bool,
+    /// Its value is in no register afterwards: a fold, or a `ReadWrite` operand, which is computed in memory.
+    in_memory: bool,
+    fold: Option<Privilege>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(launch: &'a Launch, index: usize, composer: Option<Arc<dyn Composer>>, states: &States) -> Draft<'a> {
+        let closed = composer.is_none() || partial_fold(launch, states) || launch.domain.is_empty();
+        let (members, args) = (SmallVec::new(), SmallVec::new());
+        let launches = Launches { first: launch, members, args, composer, partial: None, closed };
+        let mut draft = Draft { kind: Kind::Launches(launches), uses: SmallVec::new() };
+        draft.join(launch, index, states);
+        draft
+    }
+    fn barrier(operation: &'a Operation, index: usize) -> Draft<'a> {
+        let uses = touched(operation).into_iter().map(|(field, writes)| Use {
+            access: None,
+            field,
+            reads: !writes,
+            writes,
+            in_memory: true,
+            fold: None,
+        });
+        let fence = matches!(operation, Operation::Fence(_));
+        Draft { kind: Kind::Other { index, fence }, uses: uses.collect() }
+    }
+
+    /// Whether a launch may become a member.
+    fn admits(&self, launch: &Launch, composer: &Arc<dyn Composer>, states: &States) -> bool {
+        let Kind::Launches(group) = &self.kind else { return false };
+        let speaks = group.composer.as_ref().is_some_and(|own| own.name() == composer.name());
+        !group.closed
+            && speaks
+            && group.first.domain == launch.domain
+            && group.first.cuts == launch.cuts
+            && launch.operands.iter().all(|new| self.uses.iter().all(|old| compatible(old, new, &launch.domain)))
+            && !partial_fold(launch, states)
+            && self.runs_where(launch, states)
+            && {
+                let args = group.args.iter().map(|args| *args as &dyn TaskArgs);
+                let parts: SmallVec<[&dyn TaskArgs; 8]> = args.chain([&*launch.args]).collect();
+                composer.accepts(&parts)
+            }
+    }
+    /// Whether the partial writes of the group and of a launch are surely on the same shards.
+    fn runs_where(&self, launch: &Launch, states: &States) -> bool {
+        let Kind::Launches(group) = &self.kind else { return false };
+        let Some(own) = group.partial.or_else(|| partial_write(launch, states)) else { return true };
+        let first = states.get(own.field);
+        let same = |o: &Operand| {
+            let state = states.get(o.field);
+            o.access == own.access && state.bounds == first.bounds && state.distribution == first.distribution
+        };
+        let mut writes = launch.operands.iter().filter(|o| is_partial(o, &launch.domain, states));
+        states.shards() == 1 || writes.all(same)
+    }
+    /// Whether a launch depends on this step, or is depended on: it cannot come before it.
+    fn precedes(&self, launch: &Launch) -> bool {
+        if matches!(self.kind, Kind::Other { fence: true, .. }) {
+            return true;
+        }
+        let domain = match &self.kind {
+            Kind::Launches(group) => Some(&group.first.domain),
+            Kind::Other { .. } => None,
+        };
+        let apart = |old: &Use<'_>, new: &Operand| {
+            old.access.zip(domain).is_some_and(|(access, d)| access.is_disjoint(d, &new.access, &launch.domain))
+        };
+        let meets = |old: &Use<'_>, new: &Operand| {
+            old.field == new.field && (old.writes || new.privilege.writes()) && !apart(old, new)
+        };
+        launch.operands.iter().any(|new| self.uses.iter().any(|old| meets(old, new)))
+    }
+
+    fn join(&mut self, launch: &'a Launch, index: usize, states: &States) {
+        let partial = partial_write(launch, states);
+        let mut places: SmallVec<[usize; 4]> = SmallVec::from_elem(0, launch.operands.len());
+        // A launch reads before it writes, whatever the order of its operands.
+        for writing in [false, true] {
+            for (k, operand) in launch.operands.iter().enumerate().filter(|(_, o)| o.privilege.writes() == writing) {
+                places[k] = self.enter(operand);
+            }
+        }
+        let Kind::Launches(group) = &mut self.kind else { unreachable!("only launches are joined") };
+        if group.partial.is_none() {
+            group.partial = partial;
+        }
+        group.members.push(Member::new(launch, index, places));
+        group.args.push(&*launch.args);
+    }
+    fn enter(&mut self, operand: &'a Operand) -> usize {
+        let Operand { field, access, privilege } = operand;
+        let same = |u: &Use<'_>| u.field == *field && u.access == Some(access);
+        let place = self.uses.iter().position(same).unwrap_or_else(|| {
+            let (access, field) = (Some(access), *field);
+            self.uses.push(Use { access, field, reads: false, writes: false, in_memory: false, fold: None });
+            self.uses.len() - 1
+        });
+        let entry = &mut self.uses[place];
+        entry.reads |= privilege.reads() && !entry.writes;
+        entry.writes |= privilege.writes();
+        entry.in_memory |= matches!(privilege, Privilege::ReadWrite | Privilege::Reduce(_));
+        if matches!(privilege, Privilege::Reduce(_)) {
+            entry.fold = Some(*privilege);
+        }
+        place
+    }
+
+    fn finish(self) -> Step {
+        let launches = match self.kind {
+            Kind::Other { index, .. } => return Step::Single(index),
+            Kind::Launches(launches) => launches,
+        };
+        if let [only] = launches.members.as_slice() {
+            return Step::Group(Group::single(launches.first, only.index));
+        }
+        let operands = self.uses.iter().map(|u| Operand {
+            field: u.field,
+            access: u.access.expect("launches see fields through accesses").clone(),
+            privilege: match (u.fold, u.reads, u.writes) {
+                (Some(fold), ..) => fold,
+                (None, _, false) => Privilege::ReadOnly,
+                (None, false, true) => Privilege::WriteDiscard,
+                (None, true, true) => Privilege::ReadWrite,
+            },
+        });
+        Step::Group(Group {
+            operands: operands.collect(),
+            members: launches.members,
+            domain: launches.first.domain.clone(),
+            cuts: launches.first.cuts.clone(),
+        })
+    }
+}
+
+/// Whether a launch over the group's domain may use a field so beside an earlier use in the group.
+fn compatible(old: &Use<'_>, new: &Operand, domain: &Rect) -> bool {
+    if old.field != new.field || (!old.writes && !new.privilege.writes()) {
+        return true;
+    }
+    if old.access != Some(&new.access) {
+        return old.access.is_some_and(|earlier| earlier.is_disjoint(domain, &new.access, domain));
+    }
+    let fold = matches!(new.privilege, Privilege::Reduce(_));
+    // What is computed in memory may follow reads, but nothing may follow it: its value is in no register.
+    let overtakes = new.privilege == Privilege::ReadWrite && old.writes;
+    !old.in_memory && !fold && !overtakes
+}
+
+fn is_partial(operand: &Operand, domain: &Rect, states: &States) -> bool {
+    operand.privilege.writes() && !operand.access.covers(domain, &states.get(operand.field).bounds)
+}
+fn partial_write<'a>(launch: &'a Launch, states: &States) -> Option<&'a Operand> {
+    launch.operands.iter().find(|o| is_partial(o, &launch.domain, states))
+}
+/// A fold into a part of a field restricts how a launch may be cut: it stays alone.
+fn partial_fold(launch: &Launch, states: &States) -> bool {
+    let fold = |o: &Operand| matches!(o.privilege, Privilege::Reduce(_)) && is_partial(o, &launch.domain, states);
+    launch.operands.iter().any(fold)
+}
