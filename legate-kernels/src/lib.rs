@@ -10,6 +10,8 @@
 //!
 //! **Sums** ([`mod@reduce`]). The order in which reductions fold, which makes their bits independent of the cutting.
 //!
+//! **Products** ([`linalg`]). Matrices times vectors and matrices.
+//!
 //! **Random numbers** ([`random`]). Streams that can be entered anywhere.
 //!
 //! ```
@@ -49,5 +51,7 @@ pub mod engine;
 pub mod host;
 pub mod isa;
 pub mod reduce;
+
+pub mod linalg;
 
 pub mod random;
