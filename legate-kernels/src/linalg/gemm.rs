@@ -11,6 +11,7 @@
 //! For complex elements the order inside a product depends on which factor the library holds in registers, and so on whether `c` is
 //! row-major: cut at multiples of [`GEMM_TILE`] to get the same calls whatever the number of ranks.
 
+use super::panel::Panel;
 use super::{Arithmetic, RawMatrix, plain};
 use crate::dtype::{C64, C128, DType};
 
@@ -78,9 +79,10 @@ unsafe fn library_block<T: Arithmetic>(
 ) {
     // SAFETY: the caller's word; each type is `T` under its own name.
     unsafe {
-        let (mut a_copy, mut b_copy) = (Vec::new(), Vec::new());
-        let a = ascending(a.transposed(), [extents[2], extents[0]], &mut a_copy).transposed();
-        let b = ascending(b, [extents[2], extents[1]], &mut b_copy);
+        let [m, n, k] = extents;
+        let (mut a_panel, mut b_panel) = (Panel::new(), Panel::new());
+        let a = if a.strides[1] < 0 { a_panel.pack(a, m, k) } else { a };
+        let b = if b.strides[0] < 0 { b_panel.pack(b, k, n) } else { b };
         match T::DTYPE {
             DType::F32 => call::<T, f32>(extents, a, b, c, add, 1.0),
             DType::F64 => call::<T, f64>(extents, a, b, c, add, 1.0),
@@ -89,26 +91,6 @@ unsafe fn library_block<T: Arithmetic>(
             _ => unreachable!("asked for with has_library_kernel"),
         }
     }
-}
-
-/// `matrix`, or a copy of it in `scratch` if its rows lie in descending order.
-///
-/// # Safety
-/// The elements of `matrix` are valid for reading.
-unsafe fn ascending<T: Arithmetic>(
-    matrix: RawMatrix<T>,
-    [rows, columns]: [usize; 2],
-    scratch: &mut Vec<T>,
-) -> RawMatrix<T> {
-    if matrix.strides[0] >= 0 {
-        return matrix;
-    }
-    for i in 0..rows {
-        // SAFETY: elements of row i.
-        scratch.extend((0..columns).map(|j| unsafe { matrix.at(i, j).read() }));
-    }
-    let size = size_of::<T>() as isize;
-    RawMatrix::new(scratch.as_mut_ptr().cast(), [columns as isize * size, size])
 }
 
 /// # Safety

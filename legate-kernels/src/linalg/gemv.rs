@@ -13,6 +13,8 @@ const BLOCK: usize = 1024;
 const LANES: usize = 16;
 /// Rows that share each load of `x`.
 const ROWS: usize = 4;
+/// Rows that are summed together if they are shorter than [`LANES`].
+const SHORT_ROWS: usize = 16;
 /// Rows of the leaves of [`gemv_cols`]' tree.
 pub const GEMV_LEAF: usize = 64;
 /// Rows of a leaf that are added up before they are added to the sum.
@@ -47,15 +49,27 @@ pub(super) unsafe fn gemv_rows_at<T: Arithmetic>(
     let (mut panel, mut vector) = (Panel::new(), Panel::new());
     // SAFETY: the caller's word.
     let x = unsafe { vector.vector(x, depth) };
-    level.run(|| {
-        let whole = rows / ROWS * ROWS;
-        for i in (0..whole).step_by(ROWS) {
-            // SAFETY: rows i .. i + ROWS of `a`, elements i .. of `y`.
-            unsafe { some_rows::<T, ROWS>(a.from(i, 0), x, y.from(i, 0), &mut panel) };
-        }
-        for i in whole..rows {
-            // SAFETY: row i.
-            unsafe { some_rows::<T, 1>(a.from(i, 0), x, y.from(i, 0), &mut panel) };
+    level.run({
+        #[inline(always)]
+        || {
+            let mut i = 0;
+            if depth < LANES {
+                while i + SHORT_ROWS <= rows {
+                    // SAFETY: rows i .. i + SHORT_ROWS of `a` and as many elements of `y`.
+                    unsafe { short_rows(a.from(i, 0), x, y.from(i, 0)) };
+                    i += SHORT_ROWS;
+                }
+            }
+            while i + ROWS <= rows {
+                // SAFETY: rows i .. i + ROWS of `a` and as many elements of `y`.
+                unsafe { some_rows::<T, ROWS>(a.from(i, 0), x, y.from(i, 0), &mut panel) };
+                i += ROWS;
+            }
+            while i < rows {
+                // SAFETY: row i.
+                unsafe { some_rows::<T, 1>(a.from(i, 0), x, y.from(i, 0), &mut panel) };
+                i += 1;
+            }
         }
     });
 }
@@ -64,16 +78,49 @@ pub(super) unsafe fn gemv_rows_at<T: Arithmetic>(
 /// As [`gemv_rows`] for `N` rows of `x.len()` columns.
 #[inline(always)]
 unsafe fn some_rows<T: Arithmetic, const N: usize>(a: RawMatrix<T>, x: &[T], y: RawMatrix<T>, panel: &mut Panel<T>) {
-    let join = |l: [T; N], r: [T; N]| -> [T; N] { std::array::from_fn(|i| l[i].plus(r[i])) };
-    let mut sum = TreeSum::new();
-    for (b, x) in x.chunks(BLOCK).enumerate() {
-        // SAFETY: columns of the block.
-        let rows = unsafe { panel.rows::<N>(a.from(0, b * BLOCK), x.len()) };
-        sum.push(dot_block(rows, x), join);
-    }
-    for (i, value) in sum.finish(join).unwrap_or([T::ZERO; N]).into_iter().enumerate() {
+    let sums = if x.len() <= BLOCK {
+        // SAFETY: all columns.
+        dot_block(unsafe { panel.rows::<N>(a, x.len()) }, x)
+    } else {
+        let join = |l: [T; N], r: [T; N]| -> [T; N] { std::array::from_fn(|i| l[i].plus(r[i])) };
+        let mut sum = TreeSum::new();
+        for (b, x) in x.chunks(BLOCK).enumerate() {
+            // SAFETY: columns of the block.
+            let rows = unsafe { panel.rows::<N>(a.from(0, b * BLOCK), x.len()) };
+            sum.push(dot_block(rows, x), join);
+        }
+        sum.finish(join).expect("more than one block")
+    };
+    for (i, value) in sums.into_iter().enumerate() {
         // SAFETY: element i of `y`.
         unsafe { y.at(i, 0).write(value) };
+    }
+}
+
+/// [`SHORT_ROWS`] rows of fewer than [`LANES`] columns: as [`dot_block`], with a vector of rows for each lane.
+///
+/// # Safety
+/// As [`gemv_rows`] for these rows and `x.len()` columns.
+#[inline(always)]
+unsafe fn short_rows<T: Arithmetic>(a: RawMatrix<T>, x: &[T], y: RawMatrix<T>) {
+    let mut lanes = [[T::ZERO; SHORT_ROWS]; LANES];
+    for (k, (lane, &x)) in lanes.iter_mut().zip(x).enumerate() {
+        for (r, sum) in lane.iter_mut().enumerate() {
+            // SAFETY: an element of these rows.
+            *sum = sum.plus(unsafe { a.at(r, k).read() }.times(x));
+        }
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        let (low, high) = lanes.split_at_mut(width);
+        for (low, high) in low.iter_mut().zip(high) {
+            low.iter_mut().zip(high).for_each(|(l, h)| *l = l.plus(*h));
+        }
+        width /= 2;
+    }
+    for (r, &value) in lanes[0].iter().enumerate() {
+        // SAFETY: element r of `y`.
+        unsafe { y.at(r, 0).write(value) };
     }
 }
 
@@ -81,19 +128,20 @@ unsafe fn some_rows<T: Arithmetic, const N: usize>(a: RawMatrix<T>, x: &[T], y: 
 #[inline(always)]
 fn dot_block<T: Arithmetic, const N: usize>(rows: [&[T]; N], x: &[T]) -> [T; N] {
     let mut lanes = [[T::ZERO; LANES]; N];
-    let whole = x.len() / LANES * LANES;
-    for k in (0..whole).step_by(LANES) {
-        let x: &[T; LANES] = x[k..k + LANES].try_into().expect("LANES long");
-        for (row, lanes) in rows.iter().zip(&mut lanes) {
-            let row: &[T; LANES] = row[k..k + LANES].try_into().expect("LANES long");
+    let (x_chunks, x_rest) = x.as_chunks::<LANES>();
+    // All of one length, which the compiler is to see.
+    let parts = rows.map(|row| row[..x.len()].as_chunks::<LANES>());
+    let chunks = parts.map(|(chunks, _)| &chunks[..x_chunks.len()]);
+    for (k, x) in x_chunks.iter().enumerate() {
+        for (lanes, row) in lanes.iter_mut().zip(&chunks) {
             for l in 0..LANES {
-                lanes[l] = lanes[l].plus(row[l].times(x[l]));
+                lanes[l] = lanes[l].plus(row[k][l].times(x[l]));
             }
         }
     }
-    for k in whole..x.len() {
-        for (row, lanes) in rows.iter().zip(&mut lanes) {
-            lanes[k - whole] = lanes[k - whole].plus(row[k].times(x[k]));
+    for (lanes, (_, rest)) in lanes.iter_mut().zip(parts) {
+        for ((lane, value), x) in lanes.iter_mut().zip(rest).zip(x_rest) {
+            *lane = lane.plus(value.times(*x));
         }
     }
     lanes.map(halve)
@@ -144,11 +192,16 @@ pub(super) unsafe fn gemv_cols_at<T: Arithmetic>(
     let (mut panel, mut vector) = (Panel::new(), Panel::new());
     // SAFETY: the caller's word.
     let x = unsafe { vector.vector(x, depth) };
-    for j in (0..columns).step_by(PANEL) {
-        let width = PANEL.min(columns - j);
-        // SAFETY: columns j .. j + width of `a` and as many elements of `y`.
-        level.run(|| unsafe { some_columns(width, a.from(0, j), x, y.from(j, 0), &mut panel) });
-    }
+    level.run({
+        #[inline(always)]
+        || {
+            for j in (0..columns).step_by(PANEL) {
+                let width = PANEL.min(columns - j);
+                // SAFETY: columns j .. j + width of `a` and as many elements of `y`.
+                unsafe { some_columns(width, a.from(0, j), x, y.from(j, 0), &mut panel) };
+            }
+        }
+    });
 }
 
 /// # Safety
@@ -192,7 +245,8 @@ unsafe fn leaf_sums<T: Arithmetic>(acc: &mut [T], a: RawMatrix<T>, x: &[T], pane
     let whole = x.len() - rest.len();
     for (g, x) in groups.enumerate() {
         // SAFETY: GROUP rows.
-        let [r0, r1, r2, r3] = unsafe { panel.rows::<GROUP>(a.from(g * GROUP, 0), acc.len()) };
+        let rows = unsafe { panel.rows::<GROUP>(a.from(g * GROUP, 0), acc.len()) };
+        let [r0, r1, r2, r3] = rows.map(|row| &row[..acc.len()]);
         for (j, acc) in acc.iter_mut().enumerate() {
             let low = x[0].times(r0[j]).plus(x[1].times(r1[j]));
             let high = x[2].times(r2[j]).plus(x[3].times(r3[j]));

@@ -43,7 +43,8 @@ impl Level {
         self.0 != Set::Portable
     }
 
-    /// Runs `f`, compiled for this level. `f` and what it calls must be inlined here to gain by it: write bodies `#[inline(always)]`.
+    /// Runs `f`, compiled for this level. `f` and what it calls must be inlined here to gain
+    /// by it: mark them `#[inline(always)]`, the closure itself too (as the last expression of a block, where attributes are allowed).
     pub(crate) fn run<R>(self, f: impl FnOnce() -> R) -> R {
         match self.0 {
             Set::Portable => f(),

@@ -17,13 +17,11 @@ impl<T: Element> Panel<T> {
     ///
     /// # Safety
     /// These elements are valid for reading, aligned, and nobody writes them while the result lives.
+    #[inline(always)]
     pub(super) unsafe fn rows<const ROWS: usize>(&mut self, matrix: RawMatrix<T>, len: usize) -> [&[T]; ROWS] {
-        if !matrix.rows_are_contiguous() {
-            // SAFETY: the caller's word.
-            unsafe { self.pack(matrix, ROWS, len) };
-            return std::array::from_fn(|r| &self.scratch[r * len..][..len]);
-        }
-        // SAFETY: the elements of a row are adjacent, and valid by the caller's word.
+        // SAFETY: the caller's word.
+        let matrix = unsafe { self.contiguous(matrix, ROWS, len) };
+        // SAFETY: the elements of a row are adjacent; they are valid by the caller's word, or lie in the scratch, which the result borrows.
         std::array::from_fn(|r| unsafe { std::slice::from_raw_parts(matrix.at(r, 0).cast_const(), len) })
     }
 
@@ -37,11 +35,23 @@ impl<T: Element> Panel<T> {
         row
     }
 
+    /// The first `rows` rows of `matrix`, `len` columns wide: itself if its rows are contiguous, else a packed copy.
+    ///
+    /// # Safety
+    /// As [`Panel::rows`]; what is returned lives as long as the borrow of `self`, whatever its type says.
+    pub(super) unsafe fn contiguous(&mut self, matrix: RawMatrix<T>, rows: usize, len: usize) -> RawMatrix<T> {
+        if matrix.rows_are_contiguous() {
+            return matrix;
+        }
+        // SAFETY: the caller's word.
+        unsafe { self.pack(matrix, rows, len) }
+    }
+
     /// Copies rows to the scratch, one after the other, walking the matrix along its smaller stride.
     ///
     /// # Safety
-    /// As [`Panel::rows`].
-    unsafe fn pack(&mut self, matrix: RawMatrix<T>, rows: usize, len: usize) {
+    /// As [`Panel::contiguous`].
+    pub(super) unsafe fn pack(&mut self, matrix: RawMatrix<T>, rows: usize, len: usize) -> RawMatrix<T> {
         self.scratch.resize(rows * len, T::zeroed());
         if matrix.strides[0].unsigned_abs() < matrix.strides[1].unsigned_abs() {
             for j in 0..len {
@@ -58,5 +68,7 @@ impl<T: Element> Panel<T> {
                 }
             }
         }
+        let size = size_of::<T>() as isize;
+        RawMatrix::new(self.scratch.as_mut_ptr().cast(), [len as isize * size, size])
     }
 }

@@ -8,8 +8,10 @@ use super::level::Level;
 use super::panel::Panel;
 use super::{Arithmetic, RawMatrix};
 
-/// Columns of the result whose sums are kept in registers.
-const WIDTH: usize = 32;
+/// Columns of the result whose sums are kept in the first-level cache, and the part of `b` beside them in the second.
+const WIDTH: usize = 128;
+/// Rows of `b` that are added to the sums at a time.
+const GROUP: usize = 4;
 
 /// `c = a·b` (or `c += a·b` if `add`) for one block of `k`: `a` is `extents[0] × extents[2]`, `b` `extents[2] × extents[1]`.
 ///
@@ -24,9 +26,10 @@ pub(super) unsafe fn product_block<T: Arithmetic>(
     add: bool,
 ) {
     let level = Level::best();
-    level.run(|| {
+    level.run({
         // SAFETY: the caller's word.
-        unsafe {
+        #[inline(always)]
+        || unsafe {
             if level.fuses() {
                 columns_by_panels::<T, true>(extents, a, b, c, add);
             } else {
@@ -46,21 +49,20 @@ unsafe fn columns_by_panels<T: Arithmetic, const FUSED: bool>(
     c: RawMatrix<T>,
     add: bool,
 ) {
-    let mut row = Panel::new();
-    let mut packed = vec![[T::ZERO; WIDTH]; k];
+    let (mut a_panel, mut b_panel) = (Panel::new(), Panel::new());
     for j in (0..n).step_by(WIDTH) {
         let width = WIDTH.min(n - j);
-        for (kk, line) in packed.iter_mut().enumerate() {
-            for (l, value) in line[..width].iter_mut().enumerate() {
-                // SAFETY: an element of `b`.
-                *value = unsafe { b.at(kk, j + l).read() };
-            }
-        }
+        // SAFETY: columns j .. j + width of `b`.
+        let b = unsafe { b_panel.contiguous(b.from(0, j), k, width) };
         for i in 0..m {
-            // SAFETY: row i of `a`.
-            let [a] = unsafe { row.rows::<1>(a.from(i, 0), k) };
-            let sums = row_times_panel::<T, FUSED>(a, &packed);
-            for (l, &sum) in sums[..width].iter().enumerate() {
+            let mut sums = [T::ZERO; WIDTH];
+            let sums = &mut sums[..width];
+            // SAFETY: row i of `a`, and `b` as before.
+            unsafe {
+                let [row] = a_panel.rows::<1>(a.from(i, 0), k);
+                add_rows::<T, FUSED>(sums, row, b);
+            }
+            for (l, &sum) in sums.iter().enumerate() {
                 let place = c.at(i, j + l);
                 // SAFETY: an element of `c`.
                 unsafe { place.write(if add { place.read().plus(sum) } else { sum }) };
@@ -69,13 +71,25 @@ unsafe fn columns_by_panels<T: Arithmetic, const FUSED: bool>(
     }
 }
 
+/// `sums[l] += Σ_k factors[k]·b[k, l]`, in the order of `k`.
+///
+/// # Safety
+/// `b` has `factors.len()` rows of `sums.len()` adjacent elements, valid for reading.
 #[inline(always)]
-fn row_times_panel<T: Arithmetic, const FUSED: bool>(row: &[T], panel: &[[T; WIDTH]]) -> [T; WIDTH] {
-    let mut sums = [T::ZERO; WIDTH];
-    for (&factor, line) in row.iter().zip(panel) {
-        for l in 0..WIDTH {
-            sums[l] = factor.times_plus::<FUSED>(line[l], sums[l]);
+unsafe fn add_rows<T: Arithmetic, const FUSED: bool>(sums: &mut [T], factors: &[T], b: RawMatrix<T>) {
+    let width = sums.len();
+    // SAFETY: rows that `b` has.
+    let row = |k: usize| unsafe { std::slice::from_raw_parts(b.at(k, 0).cast_const(), width) };
+    let (groups, rest) = factors.as_chunks::<GROUP>();
+    for (g, f) in groups.iter().enumerate() {
+        let [r0, r1, r2, r3] = [0, 1, 2, 3].map(|r| &row(g * GROUP + r)[..width]);
+        for (l, sum) in sums[..width].iter_mut().enumerate() {
+            let first_two = f[1].times_plus::<FUSED>(r1[l], f[0].times_plus::<FUSED>(r0[l], *sum));
+            *sum = f[3].times_plus::<FUSED>(r3[l], f[2].times_plus::<FUSED>(r2[l], first_two));
         }
     }
-    sums
+    for (k, f) in rest.iter().enumerate() {
+        let row = row(groups.len() * GROUP + k);
+        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum = f.times_plus::<FUSED>(value, *sum));
+    }
 }
