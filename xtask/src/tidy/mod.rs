@@ -57,9 +57,9 @@ const RULES: &[Rule] = &[
         check: safety::explanation,
     },
     Rule {
-        name: "crates without unsafe say so",
-        reason: "then the compiler keeps it so",
-        check: safety::forbidden_in_crates,
+        name: "guarded crates",
+        reason: "where unsafe code has no place, the compiler keeps it out",
+        check: safety::guards,
     },
     Rule {
         name: "control determinism",
