@@ -26,14 +26,18 @@ impl Name {
 /// Moves elements within a shard.
 pub(crate) struct CopyWork {
     name: Name,
-    copy: Copy,
+    // `None`: one side has no memory; the node is poisoned and does not run.
+    copy: Option<Copy>,
     chunks: usize,
 }
 
 impl CopyWork {
-    pub(crate) fn new(name: Name, copy: Copy) -> Box<CopyWork> {
-        let chunks = copy.parts();
+    pub(crate) fn new(name: Name, copy: Option<Copy>) -> Box<CopyWork> {
+        let chunks = copy.as_ref().map_or(1, Copy::parts);
         Box::new(CopyWork { name, copy, chunks })
+    }
+    fn bytes(&self) -> usize {
+        self.copy.as_ref().map_or(0, Copy::bytes)
     }
 }
 
@@ -42,14 +46,15 @@ impl Work for CopyWork {
         self.chunks
     }
     fn run(&self, chunk: usize) -> Result<(), TaskFailure> {
-        self.copy.run(chunk, self.chunks);
+        let copy = self.copy.as_ref().expect("a node without memory is poisoned");
+        copy.run(chunk, self.chunks);
         Ok(())
     }
     fn about(&self) -> About {
-        self.name.about(self.copy.bytes())
+        self.name.about(self.bytes())
     }
     fn cost_ns(&self) -> f64 {
-        copy_cost_ns(self.copy.bytes())
+        copy_cost_ns(self.bytes())
     }
 }
 

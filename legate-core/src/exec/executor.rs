@@ -68,8 +68,13 @@ impl Executor {
     }
 
     /// Like [`Executor::submit`], but the node waits for one call of [`Arrival::arrived`] as well.
-    pub(crate) fn submit_receiver(&self, work: Box<dyn Work>, after: &[(Arc<Node>, Edge)]) -> (Arc<Node>, Arrival) {
-        let node = self.prepare(work, after, None);
+    pub(crate) fn submit_receiver(
+        &self,
+        work: Box<dyn Work>,
+        after: &[(Arc<Node>, Edge)],
+        poison: Option<&TaskFailure>,
+    ) -> (Arc<Node>, Arrival) {
+        let node = self.prepare(work, after, poison);
         node.expect_arrival();
         let arrival = Arrival { executor: self.clone(), node: node.clone() };
         (node, arrival)
@@ -95,14 +100,13 @@ impl Executor {
         *self.0.in_flight.lock() == 0
     }
 
-    /// Waits until some node ends, if any is in flight; `false` if none is.
-    pub(crate) fn wait_for_some(&self) -> bool {
+    /// Waits until some node ends, if any is in flight. Only the thread that submits calls it.
+    pub(crate) fn wait_for_some(&self) {
         let mut in_flight = self.0.in_flight.lock();
         let before = *in_flight;
         while before > 0 && *in_flight >= before {
             self.0.changed.wait(&mut in_flight);
         }
-        before > 0
     }
 
     fn wait_until_at_most(&self, most: usize, interrupted: &dyn Fn() -> bool) -> bool {

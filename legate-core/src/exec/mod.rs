@@ -8,6 +8,7 @@ pub(crate) mod copy;
 mod event;
 mod executor;
 pub(crate) mod fold;
+pub(crate) mod graph;
 pub(crate) mod instance;
 mod node;
 pub(crate) mod point;

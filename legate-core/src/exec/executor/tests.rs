@@ -121,7 +121,7 @@ fn run(kind: ExecutorKind, plans: &[Plan]) -> (Arc<Log>, Vec<Outcome>) {
             .map(|(back, is_true)| (nodes[me - back].clone(), if *is_true { Edge::True } else { Edge::Anti }))
             .collect();
         if plan.receives {
-            let (node, arrival) = executor.submit_receiver(Box::new(step), &after);
+            let (node, arrival) = executor.submit_receiver(Box::new(step), &after, None);
             post.send(arrival).unwrap();
             executor.release(&node);
             nodes.push(node);
@@ -204,7 +204,7 @@ fn a_wait_can_be_given_up() {
     let executor = executor(ExecutorKind::Parallel);
     let log = Log::new(1);
     let step = Step { me: 0, chunks: 1, fate: Fate::Well, cost_ns: 1.0, log };
-    let (node, arrival) = executor.submit_receiver(Box::new(step), &[]);
+    let (node, arrival) = executor.submit_receiver(Box::new(step), &[], None);
     executor.release(&node);
     assert!(!executor.wait_idle(&|| true));
     assert!(!executor.is_idle());

@@ -1,0 +1,62 @@
+//! Values on their way to the front end.
+
+use crate::error::{Error, Result, TaskFailure};
+use crate::exec::{HostBuffer, POLL};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
+
+/// A value that will come.
+#[must_use = "a fetch has flushed the window and moves the values; not to wait for them wastes that"]
+pub struct Fetched(Arc<FetchSlot>);
+
+/// Where the shard that fetches leaves the values.
+#[derive(Debug, Default)]
+pub(crate) struct FetchSlot {
+    value: Mutex<Option<Result<Arc<HostBuffer>, TaskFailure>>>,
+    came: Condvar,
+}
+
+impl FetchSlot {
+    /// Leaves the values, or why there are none. The first answer counts.
+    pub(crate) fn set(&self, value: Result<Arc<HostBuffer>, TaskFailure>) {
+        self.value.lock().get_or_insert(value);
+        self.came.notify_all();
+    }
+}
+
+impl Fetched {
+    pub(crate) fn new(slot: Arc<FetchSlot>) -> Fetched {
+        Fetched(slot)
+    }
+
+    /// Values that are there already.
+    pub(crate) fn ready(values: HostBuffer) -> Fetched {
+        let slot = FetchSlot::default();
+        slot.set(Ok(Arc::new(values)));
+        Fetched(Arc::new(slot))
+    }
+
+    /// Whether [`Fetched::wait`] would return at once.
+    pub fn is_ready(&self) -> bool {
+        self.0.value.lock().is_some()
+    }
+
+    /// Waits for the values of the fetched store, row-major.
+    ///
+    /// `interrupted` is asked about every 50 ms; if it says yes, the wait (not the work) is given up.
+    ///
+    /// # Errors
+    /// [`Error::Task`] if the values are poisoned, [`Error::Interrupted`].
+    pub fn wait(self, interrupted: &dyn Fn() -> bool) -> Result<Arc<HostBuffer>> {
+        let mut value = self.0.value.lock();
+        loop {
+            if let Some(value) = value.take() {
+                return value.map_err(Error::Task);
+            }
+            let timed_out = self.0.came.wait_for(&mut value, POLL).timed_out();
+            if timed_out && MutexGuard::unlocked(&mut value, interrupted) {
+                return Err(Error::Interrupted);
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The main instances of a shard: found, made, grown, copied before they are written if somebody else holds them.
+
+use super::Shard;
+use crate::analysis::dependence::Usage;
+use crate::error::{FailureKind, Provenance, TaskFailure};
+use crate::exec::OutOfMemory;
+use crate::exec::action::{CopyWork, Name};
+use crate::exec::copy::{Copy, Side};
+use crate::exec::instance::PhysicalInstance;
+use crate::geometry::Rect;
+use crate::id::FieldId;
+use std::fmt::Write;
+
+/// A field's main instance.
+pub(super) struct Resident {
+    pub(super) instance: PhysicalInstance,
+    /// The line whose operation made it.
+    made_at: Provenance,
+}
+
+/// How many instances a refusal for want of memory lists.
+const LARGEST_LISTED: usize = 5;
+
+impl Shard {
+    /// Index space and element size of a field.
+    pub(super) fn field(&self, field: FieldId) -> (&Rect, usize) {
+        let state = &self.states.fields[&field];
+        (&state.bounds, state.size as usize)
+    }
+
+    /// The main instance of a field, if the shard has one.
+    pub(super) fn main(&self, field: FieldId) -> Option<&PhysicalInstance> {
+        self.residents.get(&field).map(|resident| &resident.instance)
+    }
+
+    /// Sees to it that the main instance covers `rect`. `overwritten`: all its values are about to be replaced, none need be kept.
+    pub(super) fn cover(&mut self, field: FieldId, rect: &Rect, overwritten: bool, by: &Provenance) {
+        if rect.is_empty() {
+            return;
+        }
+        let (is_enough, grown) = match self.main(field) {
+            Some(main) if overwritten => (main.memory().is_ok() && main.rect.contains(rect), rect.clone()),
+            Some(main) => (main.rect.contains(rect), main.rect.bounding(rect)),
+            None => (false, rect.clone()),
+        };
+        if !is_enough {
+            self.replace(field, &grown, !overwritten, by);
+        }
+    }
+
+    /// Before the main instance is written: a buffer that the front end holds is left to it.
+    pub(super) fn unshare(&mut self, field: FieldId, overwritten: bool, by: &Provenance) {
+        let shared = self.main(field).filter(|main| main.is_shared());
+        if let Some(rect) = shared.map(|main| main.rect.clone()) {
+            self.replace(field, &rect, !overwritten, by);
+        }
+    }
+
+    /// A new main instance of `rect`; with the values of the old one, if they are to be kept.
+    fn replace(&mut self, field: FieldId, rect: &Rect, keep: bool, by: &Provenance) {
+        let old = self.forget_main(field);
+        let element = self.field(field).1;
+        let instance = self.allocate(rect, element, by);
+        if let Some(old) = old.filter(|_| keep) {
+            self.copy_within(&old, &instance, by);
+            self.graph.forget(&old);
+        }
+        self.residents.insert(field, Resident { instance, made_at: by.clone() });
+    }
+
+    /// Takes the main instance away. Who copies from it still must tell the graph to forget it.
+    fn forget_main(&mut self, field: FieldId) -> Option<PhysicalInstance> {
+        self.residents.remove(&field).map(|resident| resident.instance)
+    }
+
+    /// Makes an instance the main instance of a field.
+    pub(super) fn install(&mut self, field: FieldId, instance: PhysicalInstance, by: &Provenance) {
+        self.release(field);
+        self.residents.insert(field, Resident { instance, made_at: by.clone() });
+    }
+
+    /// Gives the main instance up.
+    pub(super) fn release(&mut self, field: FieldId) {
+        if let Some(old) = self.forget_main(field) {
+            self.graph.forget(&old);
+        }
+    }
+
+    /// A new instance; without memory if there is none, which poisons whatever uses it.
+    pub(super) fn allocate(&mut self, rect: &Rect, element: usize, by: &Provenance) -> PhysicalInstance {
+        match self.graph.allocate(rect, element) {
+            Ok(instance) => instance,
+            Err(refusal) => {
+                let failure = self.out_of_memory(&refusal, by);
+                PhysicalInstance::lost(self.graph.instance_id(), rect, element, failure)
+            }
+        }
+    }
+
+    /// Copies what both cover.
+    pub(super) fn copy_within(&mut self, from: &PhysicalInstance, to: &PhysicalInstance, by: &Provenance) {
+        let rect = from.rect.intersect(&to.rect);
+        self.copy_rect(from, to, &rect, by);
+    }
+
+    /// Copies a rectangle of one instance of a field to another.
+    pub(super) fn copy_rect(&mut self, from: &PhysicalInstance, to: &PhysicalInstance, rect: &Rect, by: &Provenance) {
+        if rect.is_empty() {
+            return;
+        }
+        let mut uses = self.graph.uses();
+        self.graph.record(&mut uses, from, rect, Usage::Read);
+        self.graph.record(&mut uses, to, rect, Usage::Discard);
+        let name = Name::new("copy", "copy", by);
+        let side = |instance: &PhysicalInstance| Some(Side::instance(instance.memory().ok()?, instance.at(rect)));
+        let copy = side(to).zip(side(from)).map(|(to, from_side)| Copy::new(&rect.shape(), from.element(), to, from_side));
+        self.graph.submit(uses, CopyWork::new(name, copy));
+    }
+
+    /// The failure of an operation for which there is no memory: says who has it.
+    pub(super) fn out_of_memory(&self, refusal: &OutOfMemory, by: &Provenance) -> TaskFailure {
+        let mut residents: Vec<&Resident> = self.residents.values().collect();
+        residents.sort_by_key(|resident| std::cmp::Reverse(resident.instance.bytes()));
+        let mut message = refusal.to_string();
+        for resident in residents.iter().take(LARGEST_LISTED).filter(|resident| resident.instance.bytes() > 0) {
+            let Resident { instance, made_at } = resident;
+            // Writing to a string does not fail.
+            let _ = write!(message, "; {} bytes {:?} from {made_at}", instance.bytes(), instance.rect);
+        }
+        TaskFailure::new("allocate", by, FailureKind::OutOfMemory, message)
+    }
+}
