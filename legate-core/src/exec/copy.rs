@@ -45,6 +45,11 @@ impl Side {
         let at = Strided { ptr: buffer.as_ptr().wrapping_offset(offset), strides };
         Side { at, keep: Keep::Buffer(buffer.clone()) }
     }
+    /// Elements of a buffer, row-major, of which the first is at byte `offset`.
+    pub(crate) fn dense_from(buffer: &Arc<HostBuffer>, shape: &[i64], offset: usize, element: usize) -> Side {
+        let at = Strided { ptr: buffer.as_ptr().wrapping_add(offset), strides: dense_strides(shape, element) };
+        Side { at, keep: Keep::Buffer(buffer.clone()) }
+    }
     fn assert_holds(&self, shape: &[i64], element: usize) {
         let buffer = match &self.keep {
             Keep::Instance(memory) => memory.buffer(),

@@ -158,6 +158,14 @@ impl Registry {
     pub fn task(&self, id: TaskId) -> &Arc<dyn Task> {
         &self.tasks[id.0 as usize]
     }
+    /// Whether this is the id of a registered task.
+    pub fn has_task(&self, id: TaskId) -> bool {
+        (id.0 as usize) < self.tasks.len()
+    }
+    /// Whether this is the id of a registered reduction operator.
+    pub fn has_reduction(&self, id: ReductionId) -> bool {
+        (id.0 as usize) < self.reductions.len()
+    }
     /// A registered reduction operator.
     ///
     /// # Panics

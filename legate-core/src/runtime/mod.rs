@@ -1,61 +1,35 @@
 //! The runtime as a front end sees it: it appends to the operation stream and waits for values.
+//!
+//! One shard (`sim_ranks: 0`) is processed on the thread that flushes; only its tasks run elsewhere. Simulated ranks are threads that
+//! each replay the whole stream, as the ranks of a real machine would.
+
+mod check;
+mod config;
+mod fetched;
+mod shard;
+mod sim;
+mod stream;
+
+pub use config::{ExecutorKind, LaunchRequest, RuntimeConfig};
+pub use fetched::Fetched;
 
 use crate::error::{Error, Provenance, Result};
-use crate::exec::HostBuffer;
-use crate::id::{FieldId, TaskId};
+use crate::exec::graph::Graph;
+use crate::exec::{BufferPool, Executor, HostBuffer};
+use crate::geometry::Rect;
+use crate::id::{FieldId, ShardId};
 use crate::mapping::{MachineView, Mapper};
-use crate::operation::{Cut, Operand, Registry, TaskArgs};
+use crate::operation::{Attach, Fetch, Launch, Operation, Privilege, Reshape};
+use crate::profile::{Counters, Profiler, Stats, count};
 use crate::store::Store;
+use crate::transport::{Local, Transport};
+use fetched::FetchSlot;
+use parking_lot::Mutex;
+use shard::{Common, Shard, Window};
+use sim::SimRanks;
 use smallvec::SmallVec;
 use std::sync::Arc;
-
-/// What a front end asks to launch; the runtime adds the id.
-#[derive(Clone, Debug)]
-pub struct LaunchRequest {
-    /// The registered task.
-    pub task: TaskId,
-    /// Its arguments.
-    pub args: Arc<dyn TaskArgs>,
-    /// Extents of the domain.
-    pub shape: crate::geometry::Point,
-    /// Arrays.
-    pub operands: SmallVec<[Operand; 4]>,
-    /// One per domain dimension.
-    pub cuts: SmallVec<[Cut; 4]>,
-    /// The user's line.
-    pub provenance: Provenance,
-}
-
-/// Which executor runs the point tasks of a shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExecutorKind {
-    /// Program order, one thread: the slow twin.
-    Serial,
-    /// Everything that is ready, on all cores, with rayon.
-    Parallel,
-}
-
-/// How a runtime is put together.
-pub struct RuntimeConfig {
-    /// Tasks and reductions of all libraries.
-    pub registry: Registry,
-    /// Who decides.
-    pub mapper: Arc<dyn Mapper>,
-    /// Cores of this process that tasks may use.
-    pub cores: u32,
-    /// Bytes of memory that this process may use.
-    pub memory_bytes: u64,
-    /// Bytes of last-level cache.
-    pub cache_bytes: u64,
-    /// 0: one shard, processed on the flushing thread. N ≥ 1: N simulated ranks, one thread each, exchanging messages through the `Sim` transport.
-    pub sim_ranks: u32,
-    /// Seed of the simulated transport's delays and reordering.
-    pub sim_seed: u64,
-    /// Which executor.
-    pub executor: ExecutorKind,
-    /// Join launches where legal.
-    pub fuse: bool,
-}
+use stream::Stream;
 
 /// A field that the front end holds. When the last clone is dropped the memory behind the field may be recycled; no operation of the stream
 /// tells of it (garbage collection may differ between ranks).
@@ -64,6 +38,13 @@ pub struct FieldHandle(Arc<FieldOwner>);
 
 struct FieldOwner {
     id: FieldId,
+    dropped: Arc<Mutex<Vec<FieldId>>>,
+}
+
+impl Drop for FieldOwner {
+    fn drop(&mut self) {
+        self.dropped.lock().push(self.id);
+    }
 }
 
 impl FieldHandle {
@@ -73,24 +54,28 @@ impl FieldHandle {
     }
 }
 
-/// A value that will come.
-pub struct Fetched {}
-
-impl Fetched {
-    /// Waits for the values of the fetched store, row-major.
-    ///
-    /// `interrupted` is asked about every 50 ms; if it says yes, the wait (not the work) is given up.
-    ///
-    /// # Errors
-    /// [`Error::Task`] if the values are poisoned, [`Error::Interrupted`].
-    pub fn wait(self, interrupted: &dyn Fn() -> bool) -> Result<Arc<HostBuffer>> {
-        let _ = interrupted;
-        Err(Error::Interrupted)
+impl std::fmt::Debug for FieldHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FieldHandle({})", self.id())
     }
 }
 
 /// The runtime of one process.
-pub struct Runtime {}
+pub struct Runtime {
+    common: Arc<Common>,
+    counters: Arc<Counters>,
+    pools: Vec<Arc<BufferPool>>,
+    /// Locked before `engine` is used, so that windows are handed on in program order.
+    stream: Mutex<Stream>,
+    engine: Engine,
+    dropped: Arc<Mutex<Vec<FieldId>>>,
+}
+
+/// Who takes windows.
+enum Engine {
+    Local(Mutex<Shard>),
+    Sim(SimRanks),
+}
 
 impl Runtime {
     /// Starts it.
@@ -98,56 +83,218 @@ impl Runtime {
     /// # Errors
     /// [`Error::Invalid`] if the configuration contradicts itself.
     pub fn new(config: RuntimeConfig) -> Result<Runtime> {
-        let _ = config;
-        todo!()
+        let machine = config.machine()?;
+        let cores = machine.cores as usize;
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(cores).thread_name(|k| format!("legate-{k}"));
+        let workers = builder.build().map_err(|error| Error::Invalid(error.to_string()))?;
+        let workers = Arc::new(workers);
+        let RuntimeConfig { registry, mapper, sim_ranks, sim_seed, executor, fuse, .. } = config;
+        let stream = Stream::new(machine.memory_bytes, mapper.tunable("window"));
+        let profiler = Arc::default();
+        let common = Arc::new(Common { registry, mapper, machine, profiler, fuse });
+        let counters: Arc<Counters> = Arc::default();
+        let pools: Vec<_> = (0..common.machine.shards).map(|_| BufferPool::new(common.machine.memory_bytes)).collect();
+        let shard = |rank: u32, transport: Arc<dyn Transport>| {
+            let executor = Executor::new(ShardId(rank), executor, &workers, &common.profiler);
+            let graph = Graph::new(executor, transport, pools[rank as usize].clone(), counters.clone());
+            Shard::new(ShardId(rank), common.clone(), graph)
+        };
+        let engine = match sim_ranks {
+            0 => Engine::Local(Mutex::new(shard(0, Arc::new(Local)))),
+            ranks => Engine::Sim(SimRanks::start(ranks, sim_seed, shard)),
+        };
+        let (stream, dropped) = (Mutex::new(stream), Arc::default());
+        Ok(Runtime { common, counters, pools, stream, engine, dropped })
     }
+
     /// A new field with no values; its memory comes when something is written.
     pub fn create_field(&self, shape: &[i64], size: u32, align: u32) -> FieldHandle {
-        let _ = (shape, size, align);
-        todo!()
+        let id = self.stream.lock().create(shape, size, align);
+        FieldHandle(Arc::new(FieldOwner { id, dropped: self.dropped.clone() }))
     }
+
     /// Gives a whole field its values.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the number of bytes is not the field's.
     pub fn attach(&self, field: &FieldHandle, bytes: Arc<HostBuffer>, provenance: &Provenance) -> Result<()> {
-        let _ = (field, bytes, provenance);
-        todo!()
+        let mut stream = self.stream.lock();
+        let create = stream.field(field.id()).expect("a field with a handle is known");
+        let needed = create.bounds.volume() * u64::from(create.size);
+        if bytes.len() as u64 != needed {
+            return Err(Error::Invalid(format!("{} bytes for {needed} of {}", bytes.len(), field.id())));
+        }
+        let id = stream.number();
+        stream.push(Operation::Attach(Attach { id, field: field.id(), bytes, provenance: provenance.clone() }));
+        self.flush_if_full(&mut stream);
+        Ok(())
     }
+
     /// Appends a launch. Returns before it runs.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if ranks, bounds or cuts contradict each other.
+    /// [`Error::Invalid`] if ranks, bounds or cuts contradict each other, if several points would write one element, or if a field
+    /// is written through one access and touched through another that may overlap.
     pub fn launch(&self, request: LaunchRequest) -> Result<()> {
-        let _ = request;
-        todo!()
+        let domain = Rect::from_shape(&request.shape);
+        let mut stream = self.stream.lock();
+        check::launch(&request, &domain, &self.common.registry, |field| stream.field(field))?;
+        if domain.is_empty() {
+            return self.launch_of_nothing(&mut stream, &request, &domain);
+        }
+        let LaunchRequest { task, args, operands, cuts, provenance, .. } = request;
+        let id = stream.number();
+        stream.push_launch(Launch { id, task, args, domain, operands, cuts, provenance });
+        self.flush_if_full(&mut stream);
+        Ok(())
     }
+
+    /// No point, no task. But the fold of nothing has a value: the operator's identity.
+    fn launch_of_nothing(&self, stream: &mut Stream, request: &LaunchRequest, domain: &Rect) -> Result<()> {
+        for operand in &request.operands {
+            let Privilege::Reduce(id) = operand.privilege else { continue };
+            let create = stream.field(operand.field).expect("the launch was checked");
+            let mut kept = domain.clone();
+            (0..kept.rank()).filter(|d| !operand.access.uses(*d)).for_each(|d| kept.hi[d] = 1);
+            if kept.is_empty() {
+                continue;
+            }
+            let op = self.common.registry.reduction(id);
+            let identity = op.identity().ok_or_else(|| Error::Invalid(format!("{} of nothing", op.name())))?;
+            if !operand.access.covers(&kept, &create.bounds) {
+                return Err(Error::Invalid(format!("{} of nothing into a part of {}", op.name(), operand.field)));
+            }
+            let bytes = Arc::new(HostBuffer::from_slice(&identity.repeat(create.bounds.volume() as usize)));
+            let (id, provenance) = (stream.number(), request.provenance.clone());
+            stream.push(Operation::Attach(Attach { id, field: operand.field, bytes, provenance }));
+        }
+        self.flush_if_full(stream);
+        Ok(())
+    }
+
     /// A field of another shape with `src`'s values in row-major order. No memory moves if `src` is dropped before the next flush and its pieces are whole rows.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the volumes differ.
     pub fn reshape(&self, src: &FieldHandle, shape: &[i64], provenance: &Provenance) -> Result<FieldHandle> {
-        let _ = (src, shape, provenance);
-        todo!()
+        let mut stream = self.stream.lock();
+        let create = stream.field(src.id()).expect("a field with a handle is known").clone();
+        if create.bounds.volume() != Rect::from_shape(shape).volume() {
+            return Err(Error::Invalid(format!("{:?} does not become {shape:?}", create.bounds)));
+        }
+        let dst = stream.create(shape, create.size, create.align);
+        let id = stream.number();
+        if !create.bounds.is_empty() {
+            stream.push(Operation::Reshape(Reshape { id, src: src.id(), dst, provenance: provenance.clone() }));
+        }
+        self.flush_if_full(&mut stream);
+        Ok(FieldHandle(Arc::new(FieldOwner { id: dst, dropped: self.dropped.clone() })))
     }
+
     /// Asks for the values of a store; flushes the window.
+    ///
+    /// The buffer may be the very memory of the field: it stays as it is, and the runtime copies it before writing the field again.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the store leaves its field, or the field is gone.
     pub fn fetch(&self, src: &Store, provenance: &Provenance) -> Result<Fetched> {
-        let _ = (src, provenance);
-        todo!()
+        let mut stream = self.stream.lock();
+        let create = stream.field(src.field).ok_or_else(|| Error::Invalid(format!("{} is not alive", src.field)))?;
+        check::store(src, create)?;
+        if src.shape.contains(&0) {
+            return Ok(Fetched::ready(HostBuffer::zeroed(0)));
+        }
+        let slot: Arc<FetchSlot> = Arc::default();
+        let id = stream.number();
+        stream.push(Operation::Fetch(Fetch { id, src: src.clone(), provenance: provenance.clone() }));
+        stream.push_slot(slot.clone());
+        self.flush_locked(&mut stream);
+        Ok(Fetched::new(slot))
     }
+
     /// Hands the window of pending operations to the next stages.
-    pub fn flush(&self) {}
+    pub fn flush(&self) {
+        self.flush_locked(&mut self.stream.lock());
+    }
+
     /// Waits until everything issued is done.
     ///
     /// # Errors
-    /// [`Error::Interrupted`]. Failures of tasks show where their results are read.
+    /// [`Error::Interrupted`]; [`Error::Task`] if the simulated ranks have lost each other. Failures of tasks show where their results are read.
     pub fn fence(&self, interrupted: &dyn Fn() -> bool) -> Result<()> {
-        let _ = interrupted;
-        todo!()
+        let mut stream = self.stream.lock();
+        let id = stream.number();
+        stream.push(Operation::Fence(id));
+        self.flush_locked(&mut stream);
+        match &self.engine {
+            Engine::Local(shard) => {
+                let executor = shard.lock().executor().clone();
+                drop(stream);
+                if executor.wait_idle(interrupted) { Ok(()) } else { Err(Error::Interrupted) }
+            }
+            Engine::Sim(ranks) => {
+                let fence = ranks.fence();
+                drop(stream);
+                fence.wait(interrupted)
+            }
+        }
     }
+
     /// The machine as the mapper sees it.
     pub fn machine(&self) -> &MachineView {
-        todo!()
+        &self.common.machine
     }
+
     /// The mapper.
     pub fn mapper(&self) -> &Arc<dyn Mapper> {
-        todo!()
+        &self.common.mapper
+    }
+
+    /// Collects spans of what happens, if told to.
+    pub fn profiler(&self) -> &Profiler {
+        &self.common.profiler
+    }
+
+    /// What has been done so far.
+    pub fn stats(&self) -> Stats {
+        let pools = self.pools.iter().map(|pool| pool.stats());
+        let stats = Stats { operations: self.stream.lock().issued(), ..self.counters.stats() };
+        pools.fold(stats, |sum, pool| Stats {
+            live_bytes: sum.live_bytes + pool.live_bytes,
+            peak_bytes: sum.peak_bytes + pool.peak_bytes,
+            idle_bytes: sum.idle_bytes + pool.idle_bytes,
+            fresh_blocks: sum.fresh_blocks + pool.fresh_blocks,
+            ..sum
+        })
+    }
+
+    fn flush_if_full(&self, stream: &mut Stream) {
+        if stream.is_full() {
+            self.flush_locked(stream);
+        }
+    }
+
+    fn flush_locked(&self, stream: &mut Stream) {
+        let dead = std::mem::take(&mut *self.dropped.lock());
+        if let Some(window) = stream.take(dead) {
+            count(&self.counters.windows, 1);
+            self.hand_on(window);
+        }
+    }
+
+    fn hand_on(&self, window: Window) {
+        match &self.engine {
+            Engine::Local(shard) => shard.lock().process(&window),
+            Engine::Sim(ranks) => ranks.process(window),
+        }
+    }
+}
+
+impl Drop for Runtime {
+    /// Ends everything that is on its way, so that no task outlives the runtime.
+    fn drop(&mut self) {
+        if let Engine::Local(shard) = &mut self.engine {
+            shard.get_mut().executor().wait_idle(&|| false);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Where messages and those who wait for them find each other.
 
 use super::{Deliver, Payload};
+use crate::error::TaskFailure;
 use crate::id::ShardId;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -8,7 +9,14 @@ use std::collections::btree_map::Entry;
 
 /// The mailbox of one rank.
 #[derive(Default)]
-pub(super) struct Mailbox(Mutex<BTreeMap<(ShardId, u64), Slot>>);
+pub(super) struct Mailbox(Mutex<Slots>);
+
+#[derive(Default)]
+struct Slots {
+    slots: BTreeMap<(ShardId, u64), Slot>,
+    /// Ranks from which nothing will come any more.
+    lost: BTreeMap<ShardId, TaskFailure>,
+}
 
 enum Slot {
     Arrived(Payload),
@@ -18,13 +26,18 @@ enum Slot {
 impl Mailbox {
     /// A message has come.
     pub(super) fn arrive(&self, from: ShardId, sequence: u64, payload: Payload) {
-        let awaited = match self.0.lock().entry((from, sequence)) {
+        let mut state = self.0.lock();
+        if state.lost.contains_key(&from) {
+            return;
+        }
+        let awaited = match state.slots.entry((from, sequence)) {
             Entry::Vacant(slot) => {
                 slot.insert(Slot::Arrived(payload));
                 return;
             }
             Entry::Occupied(slot) => slot.remove(),
         };
+        drop(state);
         match awaited {
             Slot::Awaited(deliver) => deliver(payload),
             Slot::Arrived(_) => unreachable!("message {sequence} of {from} was sent twice"),
@@ -33,21 +46,39 @@ impl Mailbox {
 
     /// Somebody waits.
     pub(super) fn expect(&self, from: ShardId, sequence: u64, deliver: Deliver) {
-        let arrived = match self.0.lock().entry((from, sequence)) {
-            Entry::Vacant(slot) => {
+        let mut state = self.0.lock();
+        let lost = state.lost.get(&from).cloned();
+        let arrived = match (state.slots.entry((from, sequence)), lost) {
+            (Entry::Vacant(slot), None) => {
                 slot.insert(Slot::Awaited(deliver));
                 return;
             }
-            Entry::Occupied(slot) => slot.remove(),
+            (Entry::Vacant(_), Some(failure)) => Slot::Arrived(Err(failure)),
+            (Entry::Occupied(slot), _) => slot.remove(),
         };
+        drop(state);
         match arrived {
             Slot::Arrived(payload) => deliver(payload),
             Slot::Awaited(_) => unreachable!("message {sequence} of {from} was asked for twice"),
         }
     }
 
+    /// Nothing will come from this rank any more: whoever waits for it, now or later, is told so.
+    pub(super) fn lose(&self, from: ShardId, failure: &TaskFailure) {
+        let mut state = self.0.lock();
+        state.lost.insert(from, failure.clone());
+        let awaited = |key: &(ShardId, u64), slot: &mut Slot| key.0 == from && matches!(slot, Slot::Awaited(_));
+        let disappointed: Vec<Slot> = state.slots.extract_if(.., awaited).map(|(_, slot)| slot).collect();
+        drop(state);
+        for slot in disappointed {
+            if let Slot::Awaited(deliver) = slot {
+                deliver(Err(failure.clone()));
+            }
+        }
+    }
+
     /// How many messages nobody has asked for, and how many were asked for and are not here.
     pub(super) fn unmatched(&self) -> usize {
-        self.0.lock().len()
+        self.0.lock().slots.len()
     }
 }

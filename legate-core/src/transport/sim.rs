@@ -5,6 +5,7 @@
 
 use super::mailbox::Mailbox;
 use super::{Deliver, Payload, Transport};
+use crate::error::TaskFailure;
 use crate::id::ShardId;
 use parking_lot::{Condvar, Mutex};
 use std::cmp::Reverse;
@@ -61,6 +62,11 @@ impl SimNetwork {
     pub fn transport(&self, rank: ShardId) -> SimTransport {
         assert!((rank.0 as usize) < self.shared.mailboxes.len(), "a rank of this network");
         SimTransport { rank, shared: self.shared.clone() }
+    }
+
+    /// A rank dies: what it has sent and not delivered is lost, and whoever waits for it is told `failure`.
+    pub fn lose(&self, rank: ShardId, failure: &TaskFailure) {
+        self.shared.mailboxes.iter().for_each(|mailbox| mailbox.lose(rank, failure));
     }
 
     /// Messages sent and not asked for, or asked for and not delivered: none, when all ranks are done.
@@ -196,6 +202,21 @@ mod tests {
                 assert_eq!((to, bytes), (2, vec![from as u8, n as u8]));
             }
             assert_eq!(network.unmatched(), 0);
+        }
+    }
+
+    #[test]
+    fn whoever_waits_for_a_dead_rank_is_told() {
+        let network = SimNetwork::new(2, 1);
+        let failure = TaskFailure::new("t", &Provenance::default(), FailureKind::Transport, "gone");
+        let (told, news) = channel();
+        let end = network.transport(ShardId(1));
+        for n in 0..2 {
+            let told = told.clone();
+            end.receive(ShardId(0), n, Box::new(move |payload| told.send((n, payload.unwrap_err())).unwrap()));
+            // The first waits when the rank dies, the second comes later.
+            network.lose(ShardId(0), &failure);
+            assert_eq!(news.recv().unwrap(), (n, failure.clone()));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::exec::action::Name;
 use crate::exec::copy::{Copy, Side};
 use crate::exec::instance::PhysicalInstance;
 use crate::geometry::Rect;
-use crate::id::ShardId;
+use crate::id::{FieldId, ShardId};
 use smallvec::SmallVec;
 
 impl Shard {
@@ -23,6 +23,7 @@ impl Shard {
             let main = self.main(plan.field).expect("a shard that receives has covered the place").clone();
             self.receive_into(transfer.peer, &main, &transfer.rect, by);
         }
+        plan.relays.iter().for_each(|transfer| self.send(transfer, by));
     }
 
     /// Sends a rectangle of a main instance.
@@ -36,7 +37,7 @@ impl Shard {
     }
 
     /// The main instance, covering `rect`: a field that was never written has values too, whatever they are.
-    pub(super) fn main_or_fresh(&mut self, field: crate::id::FieldId, rect: &Rect, by: &Provenance) -> PhysicalInstance {
+    pub(super) fn main_or_fresh(&mut self, field: FieldId, rect: &Rect, by: &Provenance) -> PhysicalInstance {
         self.cover(field, rect, false, by);
         self.main(field).expect("a rectangle with points has just been covered").clone()
     }

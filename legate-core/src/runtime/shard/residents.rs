@@ -24,7 +24,7 @@ const LARGEST_LISTED: usize = 5;
 impl Shard {
     /// Index space and element size of a field.
     pub(super) fn field(&self, field: FieldId) -> (&Rect, usize) {
-        let state = &self.states.fields[&field];
+        let state = self.states.get(field);
         (&state.bounds, state.size as usize)
     }
 
@@ -113,7 +113,8 @@ impl Shard {
         self.graph.record(&mut uses, to, rect, Usage::Discard);
         let name = Name::new("copy", "copy", by);
         let side = |instance: &PhysicalInstance| Some(Side::instance(instance.memory().ok()?, instance.at(rect)));
-        let copy = side(to).zip(side(from)).map(|(to, from_side)| Copy::new(&rect.shape(), from.element(), to, from_side));
+        let copy =
+            side(to).zip(side(from)).map(|(to, from_side)| Copy::new(&rect.shape(), from.element(), to, from_side));
         self.graph.submit(uses, CopyWork::new(name, copy));
     }
 

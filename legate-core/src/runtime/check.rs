@@ -1,0 +1,89 @@
+//! What a launch must be to be issued. A violation is a library's bug; it is told at the call, before anything is enqueued.
+
+use super::LaunchRequest;
+use crate::error::{Error, Result};
+use crate::geometry::Rect;
+use crate::id::FieldId;
+use crate::operation::{Create, Cut, Operand, Privilege, Registry};
+use crate::store::{Access, Store};
+
+/// A launch against the fields it names.
+pub(super) fn launch<'a>(
+    request: &LaunchRequest,
+    domain: &Rect,
+    registry: &Registry,
+    field: impl Fn(FieldId) -> Option<&'a Create>,
+) -> Result<()> {
+    require(registry.has_task(request.task), || format!("{} is not registered", request.task))?;
+    require(request.cuts.len() == domain.rank(), || {
+        format!("{} cuts for a domain of {} dimensions", request.cuts.len(), domain.rank())
+    })?;
+    cuts(&request.cuts)?;
+    for (k, operand) in request.operands.iter().enumerate() {
+        let create = field(operand.field).ok_or_else(|| invalid(format!("{} is not alive", operand.field)))?;
+        access(&operand.access, domain, &create.bounds, operand.field)?;
+        if operand.privilege.writes() {
+            written(operand, domain, &request.cuts, registry)?;
+            request.operands[..k].iter().try_for_each(|other| apart(other, operand, domain))?;
+        } else {
+            let writers = request.operands[..k].iter().filter(|other| other.privilege.writes());
+            writers.into_iter().try_for_each(|other| apart(other, operand, domain))?;
+        }
+    }
+    Ok(())
+}
+
+/// A store against its field.
+pub(super) fn store(store: &Store, create: &Create) -> Result<()> {
+    access(&store.access, &Rect::from_shape(&store.shape), &create.bounds, store.field)
+}
+
+fn cuts(cuts: &[Cut]) -> Result<()> {
+    let trees = cuts.iter().filter(|cut| matches!(cut, Cut::Tree { .. })).count();
+    require(trees <= 1, || format!("{trees} dimensions are cut as trees; one may be"))?;
+    let zero = cuts.iter().any(|cut| matches!(cut, Cut::Granule(0) | Cut::Tree { granule: 0 }));
+    require(!zero, || "a granule of 0 points".to_owned())
+}
+
+fn access(access: &Access, domain: &Rect, bounds: &Rect, field: FieldId) -> Result<()> {
+    require(usize::from(access.domain_rank) == domain.rank() && access.field_rank() == bounds.rank(), || {
+        let (from, to) = (access.domain_rank, access.field_rank());
+        format!("{field}: an access from {from} to {to} dimensions, from {domain:?} to {bounds:?}")
+    })?;
+    let inside = domain.is_empty() || access.in_bounds(domain, bounds);
+    require(inside, || format!("{field}: the access leaves {bounds:?} over {domain:?}"))
+}
+
+/// Different points write different elements, but for folded dimensions, and those are cut as folded ones must be.
+fn written(operand: &Operand, domain: &Rect, cuts: &[Cut], registry: &Registry) -> Result<()> {
+    let Operand { field, access, privilege } = operand;
+    let mut kept = domain.clone();
+    if let Privilege::Reduce(id) = privilege {
+        require(registry.has_reduction(*id), || format!("{id} is not registered"))?;
+        for d in (0..domain.rank()).filter(|d| !access.uses(*d)) {
+            let folds = matches!(cuts[d], Cut::Tree { .. } | Cut::Never) || domain.extent(d) <= 1;
+            require(folds, || format!("{field}: folded dimension {d} may be cut freely"))?;
+            kept.hi[d] = kept.lo[d] + kept.extent(d).min(1);
+        }
+    }
+    require(kept.is_empty() || access.is_injective(&kept), || {
+        format!("{field}: several points of {domain:?} write one element")
+    })
+}
+
+/// Two operands of which one writes see one field alike, or different points of it.
+fn apart(one: &Operand, other: &Operand, domain: &Rect) -> Result<()> {
+    let fine = one.field != other.field
+        || (one.access == other.access && !(one.privilege.writes() && other.privilege.writes()))
+        || domain.is_empty()
+        || one.access.is_disjoint(domain, &other.access, domain);
+    require(fine, || format!("{}: written through one access and touched through another that overlaps", one.field))
+}
+
+fn require(holds: bool, message: impl FnOnce() -> String) -> Result<()> {
+    if holds { Ok(()) } else { Err(invalid(message())) }
+}
+
+fn invalid(message: String) -> Error {
+    Error::Invalid(message)
+}

@@ -1,0 +1,114 @@
+//! A mapped group becomes nodes: messages, temporary instances, point tasks, the joining of partial results.
+
+use super::Shard;
+use crate::analysis::group::Group;
+use crate::analysis::plan::{LaunchPlan, OperandTransfer, Place};
+use crate::error::Provenance;
+use crate::exec::instance::PhysicalInstance;
+use crate::geometry::Rect;
+use crate::operation::{Operand, Privilege, Task, TaskArgs};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// The body of a group, fused or not, and which of the group's operands it touches in memory.
+pub(super) struct Body {
+    pub(super) task: Arc<dyn Task>,
+    pub(super) args: Arc<dyn TaskArgs>,
+    /// For each operand of the body the group's. What is not among them lives in registers.
+    pub(super) operands: SmallVec<[usize; 4]>,
+    pub(super) provenance: Provenance,
+}
+
+/// A group while its nodes are made.
+pub(super) struct Launching<'a> {
+    pub(super) group: &'a Group,
+    pub(super) plan: &'a LaunchPlan,
+    pub(super) body: Body,
+    /// For each of the group's operands: its instance; `None` if it has no points here or lives in registers.
+    pub(super) instances: SmallVec<[Option<PhysicalInstance>; 4]>,
+}
+
+impl Shard {
+    /// Runs a planned group.
+    pub(super) fn launch(&mut self, group: &Group, plan: &LaunchPlan, body: Body) {
+        let by = body.provenance.clone();
+        plan.prepare.iter().for_each(|first| self.redistribute(first, &by));
+        plan.sends.iter().for_each(|send| self.send(&send.transfer, &by));
+        let none = SmallVec::from_elem(None, group.operands.len());
+        let mut launching = Launching { group, plan, body, instances: none };
+        self.place(&mut launching);
+        self.receive_operands(&launching);
+        let folded = self.submit_points(&launching);
+        if let Some(folded) = folded {
+            self.join(&launching, folded);
+        }
+        self.drop_temporaries(&launching);
+    }
+
+    /// Finds or makes an instance for each operand.
+    fn place(&mut self, launching: &mut Launching<'_>) {
+        let by = launching.body.provenance.clone();
+        for k in launching.body.operands.clone() {
+            let operand = &launching.group.operands[k];
+            launching.instances[k] = match &launching.plan.places[k] {
+                Place::Main(rect) => {
+                    self.place_main(launching.group, operand, rect, &by);
+                    None
+                }
+                Place::Temporary { rect, local } => {
+                    let (element, field) = (self.field(operand.field).1, operand.field);
+                    let temporary = self.allocate(rect, element, &by);
+                    for piece in local {
+                        let main = self.main_or_fresh(field, piece, &by);
+                        self.copy_rect(&main, &temporary, piece, &by);
+                    }
+                    Some(temporary)
+                }
+            };
+        }
+        for OperandTransfer { operand, transfer } in &launching.plan.recvs {
+            if let Place::Main(_) = launching.plan.places[*operand] {
+                self.unshare(transfer.field, false, &by);
+            }
+        }
+        // Only now: one field may be several operands, and its instance may have grown with each.
+        for k in launching.body.operands.clone() {
+            if matches!(launching.plan.places[k], Place::Main(_)) {
+                launching.instances[k] = self.main(launching.group.operands[k].field).cloned();
+            }
+        }
+    }
+
+    fn place_main(&mut self, group: &Group, operand: &Operand, rect: &Rect, by: &Provenance) {
+        let overwritten = self.overwrites(group, operand);
+        // What the shard owns after the launch, not only what this launch touches: else a field written bit by bit would grow with each.
+        let owned = self.states.extent(operand.field, self.me);
+        self.cover(operand.field, &rect.bounding(&owned), overwritten, by);
+        if operand.privilege.writes() {
+            self.unshare(operand.field, overwritten, by);
+        }
+    }
+
+    /// Whether the launch replaces all values of the operand's field, whatever they are.
+    fn overwrites(&self, group: &Group, operand: &Operand) -> bool {
+        matches!(operand.privilege, Privilege::WriteDiscard | Privilege::Reduce(_))
+            && operand.access.covers(&group.domain, self.field(operand.field).0)
+    }
+
+    fn receive_operands(&mut self, launching: &Launching<'_>) {
+        let by = &launching.body.provenance;
+        for OperandTransfer { operand, transfer } in &launching.plan.recvs {
+            let instance = launching.instances[*operand].as_ref().expect("what is received has a place");
+            self.receive_into(transfer.peer, instance, &transfer.rect, by);
+        }
+    }
+
+    fn drop_temporaries(&mut self, launching: &Launching<'_>) {
+        let temporary = |k: &&usize| matches!(launching.plan.places[**k], Place::Temporary { .. });
+        for k in launching.body.operands.iter().filter(temporary) {
+            if let Some(instance) = &launching.instances[*k] {
+                self.graph.forget(instance);
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The runtime on one shard and on simulated ranks: values, failures, memory.
+
+mod common;
+
+use common::{GRANULE, Op, Setup, World, fold_tree, mix, read, write};
+use legate_core::runtime::ExecutorKind;
+use legate_core::store::Access;
+
+#[test]
+fn what_is_launched_is_fetched() {
+    let world = Setup::default().start();
+    let a = world.iota(&[6, 7]);
+    let b = world.add(&a, &a, 3);
+    let expected: Vec<i64> = (0..42).map(|i| 2 * i).collect();
+    assert_eq!(world.values(&b).unwrap(), expected);
+}
+
+#[test]
+fn large_launches_run_in_chunks_on_several_threads() {
+    let world = Setup { chunks: 16, ..Setup::default() }.start();
+    let n = 300_000;
+    let a = world.iota(&[n]);
+    let b = world.add(&a, &a, 3);
+    let values = world.values(&b).unwrap();
+    assert!(values.iter().enumerate().all(|(i, value)| *value == 2 * i as i64));
+    assert!(world.runtime.stats().tasks >= 32);
+}
+
+fn expected_fold(n: i64) -> i64 {
+    let leaf = |i: i64| (i + 1..(i + GRANULE as i64).min(n)).fold(i, mix);
+    fold_tree(&(0..n).step_by(GRANULE as usize).map(leaf).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_fold_has_one_parenthesisation_for_any_number_of_chunks() {
+    for n in [1, 7, 8, 9, 100, 1000, 1025, 4096] {
+        for chunks in [1, 2, 3, 7, 16] {
+            for executor in [ExecutorKind::Serial, ExecutorKind::Parallel] {
+                let world = Setup { chunks, executor, ..Setup::default() }.start();
+                let sum = world.fold(&world.iota(&[n]), 3);
+                assert_eq!(world.values(&sum).unwrap(), [expected_fold(n)], "{n} in {chunks}");
+            }
+        }
+    }
+}
+
+/// A program with views, writes into parts, reductions, reshapes. Returns everything it can see.
+fn program(world: &World) -> Vec<Vec<i64>> {
+    let a = world.iota(&[37, 12]);
+    let b = world.add(&a, &a, 10);
+    // b[1:-1, :] of a shifted sum
+    let inner = |shift: i64| {
+        let mut access = Access::identity(2);
+        access.coords[0].offset = shift;
+        access
+    };
+    let c = world.empty(&[35, 12]);
+    world.launch(Op::Add, &[35, 12], vec![read(&b, inner(0)), read(&b, inner(2)), write(&c, Access::identity(2))], 11);
+    world.launch(Op::Copy, &[35, 12], vec![read(&c, Access::identity(2)), write(&b, inner(1))], 12);
+    let sum = world.fold(&b, 13);
+    let flat_field = world.runtime.reshape(&b.field, &[444], &common::line(14)).unwrap();
+    let flat = common::Array { field: flat_field, shape: common_shape(&[444]) };
+    let total = world.fold(&flat, 15);
+    let attached = world.attach(&(0..444).map(|i| i * i).collect::<Vec<_>>(), &[37, 12]);
+    let d = world.add(&attached, &b, 16);
+    let back = world.runtime.reshape(&flat.field, &[12, 37], &common::line(17)).unwrap();
+    let back = common::Array { field: back, shape: common_shape(&[12, 37]) };
+    // Transposed.
+    let mut transposed = Access::identity(2);
+    transposed.coords.reverse();
+    let e = world.empty(&[37, 12]);
+    world.launch(
+        Op::Add,
+        &[37, 12],
+        vec![read(&back, transposed.clone()), read(&d, Access::identity(2)), write(&e, Access::identity(2))],
+        18,
+    );
+    let column = legate_core::store::Store { field: e.field.id(), shape: common_shape(&[12, 37]), access: transposed };
+    let seen = [&sum, &total, &d, &e, &b].map(|array| world.values(array).unwrap());
+    let mut seen = seen.to_vec();
+    seen.push(world.view_values(&column).unwrap());
+    seen
+}
+
+fn common_shape(shape: &[i64]) -> legate_core::geometry::Point {
+    legate_core::geometry::Point::from_slice(shape)
+}
+
+#[test]
+fn equal_bytes_on_any_number_of_ranks_with_any_mapper() {
+    let serial = Setup { executor: ExecutorKind::Serial, chunks: 1, ..Setup::default() };
+    let expected = program(&serial.start());
+    for ranks in [0, 1, 2, 3, 7] {
+        for seed in 0..6 {
+            for executor in [ExecutorKind::Serial, ExecutorKind::Parallel] {
+                let mapper_seed = (seed > 0).then_some(seed);
+                let setup = Setup { ranks, network_seed: seed, mapper_seed, executor, ..Setup::default() };
+                assert_eq!(program(&setup.start()), expected, "{setup:?}");
+            }
+        }
+    }
+}
