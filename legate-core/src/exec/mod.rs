@@ -16,8 +16,7 @@ mod pool;
 mod work;
 
 pub use buffer::{HostBuffer, OutOfMemory};
-pub(crate) use event::Outcome;
-pub(crate) use executor::{Arrival, Executor, POLL};
-pub(crate) use node::{Edge, Node};
+pub(crate) use executor::{Executor, POLL};
+pub(crate) use node::Node;
 pub use pool::{BufferPool, PoolStats};
 pub(crate) use work::Work;

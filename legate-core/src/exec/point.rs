@@ -36,7 +36,7 @@ pub(crate) enum PointOperand {
         at: Strided,
         writable: bool,
         // Keeps the memory alive.
-        memory: Arc<Memory>,
+        _memory: Arc<Memory>,
     },
     /// In the partial results, as the `k`-th of them.
     Partial(usize),

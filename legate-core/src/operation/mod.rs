@@ -16,6 +16,7 @@ use crate::store::Store;
 use std::sync::Arc;
 
 /// A step of the program.
+#[allow(clippy::large_enum_variant, reason = "nearly all operations of a stream are launches")]
 #[derive(Clone, Debug)]
 pub enum Operation {
     /// A field comes into being, with no values and no memory.

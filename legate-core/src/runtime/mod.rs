@@ -27,7 +27,6 @@ use fetched::FetchSlot;
 use parking_lot::Mutex;
 use shard::{Common, Shard, Window};
 use sim::SimRanks;
-use smallvec::SmallVec;
 use std::sync::Arc;
 use stream::Stream;
 
@@ -73,7 +72,7 @@ pub struct Runtime {
 
 /// Who takes windows.
 enum Engine {
-    Local(Mutex<Shard>),
+    Local(Box<Mutex<Shard>>),
     Sim(SimRanks),
 }
 
@@ -100,7 +99,7 @@ impl Runtime {
             Shard::new(ShardId(rank), common.clone(), graph)
         };
         let engine = match sim_ranks {
-            0 => Engine::Local(Mutex::new(shard(0, Arc::new(Local)))),
+            0 => Engine::Local(Box::new(Mutex::new(shard(0, Arc::new(Local))))),
             ranks => Engine::Sim(SimRanks::start(ranks, sim_seed, shard)),
         };
         let (stream, dropped) = (Mutex::new(stream), Arc::default());

@@ -190,9 +190,9 @@ mod tests {
             // Half is asked for before it is sent, and all in another order than it is sent.
             (0..40).rev().step_by(2).for_each(|n| receive(2, 0, n));
             for n in 0..40u64 {
-                for from in 0..2usize {
-                    let bytes = Arc::new(HostBuffer::from_slice(&[from as u8, n as u8]));
-                    ends[from].send(ShardId(2), n, Ok(bytes));
+                for end in &ends[..2] {
+                    let bytes = Arc::new(HostBuffer::from_slice(&[end.rank().0 as u8, n as u8]));
+                    end.send(ShardId(2), n, Ok(bytes));
                 }
             }
             (0..40).step_by(2).for_each(|n| receive(2, 0, n));

@@ -183,7 +183,7 @@ impl Shard {
         let memory = instance.memory().map_err(Clone::clone)?.clone();
         let at = instance.through(&operand.access, &piece.lo);
         at.assert_within(memory.buffer(), &piece.shape(), instance.element());
-        Ok(PointOperand::Direct { at, writable: operand.privilege.writes(), memory })
+        Ok(PointOperand::Direct { at, writable: operand.privilege.writes(), _memory: memory })
     }
 }
 
