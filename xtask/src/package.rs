@@ -11,20 +11,19 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// maturin builds extension modules and makes Python packages of them; numpy is what the package needs at run time.
-const BASE: &[&str] = &["maturin>=1.9,<2", "numpy>=1.26"];
-/// What the tests need on top.
-const TEST: &[&str] = &["pytest>=8"];
+/// maturin builds extension modules and makes Python packages of them; it installs what `legate-py/pyproject.toml` asks for.
+const BASE: &[&str] = &["maturin>=1.9,<2"];
 
 /// Crates whose sources end up in the extension module.
 const CRATES: &[&str] = &["legate-core", "legate-kernels", "legate-mapper", "legate-numpy", "legate-py"];
 /// Files besides the crates' that a build depends on.
 const BUILD_FILES: &[&str] = &["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo/config.toml"];
 
-/// What is installed beside the package.
+/// What is installed beside the package and its own requirements.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extras {
     None,
+    /// What its tests need.
     Test,
 }
 
@@ -39,14 +38,14 @@ pub(crate) fn ensure_installed(workspace: &Workspace, extras: Extras) -> Result<
     }
     let _lock = lock(workspace)?;
     // Asked again one by one: another call may have done it while we waited, and a new environment has nothing in it.
-    for stamp in wanted.iter() {
+    for stamp in &wanted {
         if stamp.is_current(workspace) {
             continue;
         }
         match stamp.name {
             BASE_STAMP => make_venv(workspace)?,
-            TEST_STAMP => python::install(workspace, TEST)?,
-            _ => build(workspace)?,
+            TEST_STAMP => build(workspace, Extras::Test)?,
+            _ => build(workspace, Extras::None)?,
         }
         stamp.write(workspace)?;
     }
@@ -79,9 +78,12 @@ fn make_venv(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn build(workspace: &Workspace) -> Result<()> {
+fn build(workspace: &Workspace, extras: Extras) -> Result<()> {
     let mut maturin = Command::new(workspace.venv_command("maturin"));
     maturin.args(["develop", "--release", "--locked"]).current_dir(workspace.path("legate-py"));
+    if extras == Extras::Test {
+        maturin.args(["--extras", "test"]);
+    }
     maturin.env("VIRTUAL_ENV", workspace.venv()).env_remove("CONDA_PREFIX").env_remove("PYTHONHOME");
     maturin.env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
     process::run(&mut maturin).context("could not build the Python package")
@@ -113,11 +115,13 @@ struct Stamp {
 impl Stamp {
     /// What must be true of `.venv`, in the order in which it is made true.
     fn wanted(workspace: &Workspace, extras: Extras) -> Result<Vec<Stamp>> {
-        let mut stamps = vec![Stamp::of_base(workspace)];
+        let mut stamps =
+            vec![Stamp::of_base(workspace), Stamp { name: PACKAGE_STAMP, value: fingerprint(workspace.root())? }];
         if extras == Extras::Test {
-            stamps.push(Stamp::of_words(TEST_STAMP, TEST));
+            let requirements =
+                fs::read_to_string(workspace.path("legate-py/pyproject.toml")).context("legate-py/pyproject.toml")?;
+            stamps.push(Stamp::of_words(TEST_STAMP, &[&requirements]));
         }
-        stamps.push(Stamp { name: PACKAGE_STAMP, value: fingerprint(workspace.root())? });
         Ok(stamps)
     }
 

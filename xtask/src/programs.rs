@@ -3,7 +3,7 @@
 use crate::process;
 use crate::workspace::Workspace;
 use crate::{hex_float, report::Report};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use std::process::Command;
 
 /// One program of `legate-bench/programs`.
@@ -164,8 +164,8 @@ impl Outcome {
     }
 }
 
-/// Runs all programs at a small size: NumPy's result within the tolerance, the program's own check, and the same bits without
-/// simulation and on each number of simulated ranks.
+/// Runs all programs at a small size: NumPy's result within the tolerance, the program's own check, and the same bits on each
+/// number of simulated ranks and under settings that may change speed alone.
 pub(crate) fn compare_all(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     let mut report = Report::default();
     for program in PROGRAMS.iter().filter(|program| filter.is_none_or(|word| program.name.contains(word))) {
@@ -174,28 +174,48 @@ pub(crate) fn compare_all(workspace: &Workspace, filter: Option<&str>) -> Result
     report.finish()
 }
 
+/// Settings under which the bits of a result must be those of a run with none.
+fn variants() -> Vec<(String, Vec<(&'static str, String)>)> {
+    let simulated =
+        SIM_RANKS.map(|ranks| (format!("{ranks} simulated ranks"), vec![("LEGATE_SIM_RANKS", ranks.to_string())]));
+    let setting = |name: &'static str, value: &str| (format!("{name}={value}"), vec![(name, value.to_owned())]);
+    let mut variants: Vec<_> = simulated.into();
+    variants.extend([setting("LEGATE_EXECUTOR", "serial"), setting("LEGATE_FUSE", "0"), setting("LEGATE_CPUS", "1")]);
+    let nasty = vec![("LEGATE_MAPPER", "random:7".to_owned()), ("LEGATE_SIM_RANKS", "3".to_owned())];
+    variants.push(("random mapper on 3 simulated ranks".to_owned(), nasty));
+    variants
+}
+
 fn compare(workspace: &Workspace, program: &Program) -> Result<()> {
-    let run = |module: Module, ranks: Option<u32>| {
+    let run = |module: Module, settings: &[(&str, String)]| {
         let mut command = program.command(workspace, module);
         command.args(["--size", &program.test_size.to_string(), "--iterations", &program.test_iterations.to_string()]);
-        command.env_remove("LEGATE_SIM_RANKS");
-        // A program of the talk must not need the fall-back to NumPy.
-        command.env("LEGATE_FALLBACK", "error");
-        if let Some(ranks) = ranks {
-            command.env("LEGATE_SIM_RANKS", ranks.to_string());
+        for name in ["LEGATE_SIM_RANKS", "LEGATE_EXECUTOR", "LEGATE_FUSE", "LEGATE_CPUS", "LEGATE_MAPPER"] {
+            command.env_remove(name);
         }
+        // A program of the talk must not need the fall-back to NumPy.
+        command.env("LEGATE_FALLBACK", "error").envs(settings.iter().map(|(name, value)| (name, value)));
         Outcome::parse(&process::capture(&mut command)?)
     };
-    let reference = run(Module::NumPy, None)?;
-    let ours = run(Module::Legate, None)?;
+    let reference = run(Module::NumPy, &[])?;
+    let ours = run(Module::Legate, &[])?;
     ours.ensure_near(&reference, program.tolerance)?;
-    for ranks in SIM_RANKS {
-        let replayed = run(Module::Legate, Some(ranks)).with_context(|| format!("on {ranks} simulated ranks"))?;
-        if replayed.checksum != ours.checksum {
-            bail!("checksum {} on {ranks} simulated ranks, {} without simulation", replayed.checksum, ours.checksum);
-        }
+    let variants = variants();
+    for (what, settings) in &variants {
+        let varied = run(Module::Legate, settings).with_context(|| what.clone())?;
+        ensure!(
+            varied.checksum == ours.checksum,
+            "checksum {} with {what}, {} without",
+            varied.checksum,
+            ours.checksum
+        );
     }
-    println!("numpy {}  legate {}  the same on {SIM_RANKS:?} simulated ranks", reference.checksum, ours.checksum);
+    println!(
+        "numpy {}  legate {}  the same bits with {} other settings",
+        reference.checksum,
+        ours.checksum,
+        variants.len()
+    );
     Ok(())
 }
 

@@ -137,7 +137,7 @@ fn ranks(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
 fn pytest(workspace: &Workspace, filter: Option<&str>, ranks: Option<u32>, options: &[&str]) -> Result<()> {
     package::ensure_installed(workspace, Extras::Test)?;
     let mut pytest = Command::new(workspace.venv_command("python"));
-    pytest.current_dir(workspace.root()).args(["-m", "pytest", "-q", "--durations=5", "legate-py/tests"]).args(options);
+    pytest.current_dir(workspace.root()).args(["-m", "pytest", "--durations=5", "legate-py/tests"]).args(options);
     pytest.env_remove("LEGATE_SIM_RANKS");
     if let Some(ranks) = ranks {
         pytest.env("LEGATE_SIM_RANKS", ranks.to_string());
