@@ -114,6 +114,8 @@ pub enum Error {
     Reshape { size: i64, shape: ShapeText },
     #[error("axis {axis} is out of bounds for array of dimension {ndim}")]
     AxisOutOfBounds { axis: i64, ndim: usize },
+    #[error("{name}: axis {axis} is out of bounds for array of dimension {ndim}")]
+    NamedAxisOutOfBounds { name: String, axis: i64, ndim: usize },
     #[error("index {index} is out of bounds for axis {axis} with size {size}")]
     IndexOutOfBounds { index: i64, axis: usize, size: i64 },
     #[error("too many indices for array: array is {ndim}-dimensional, but {given} were indexed")]
@@ -175,7 +177,7 @@ impl Error {
     pub fn kind(&self) -> ExceptionKind {
         use ExceptionKind as K;
         match self {
-            Error::AxisOutOfBounds { .. } => K::AxisError,
+            Error::AxisOutOfBounds { .. } | Error::NamedAxisOutOfBounds { .. } => K::AxisError,
             Error::IndexOutOfBounds { .. } | Error::TooManyIndices { .. } | Error::TwoEllipses | Error::Index(_) => {
                 K::IndexError
             }

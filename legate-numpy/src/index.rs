@@ -1,9 +1,10 @@
 //! Basic indexing: integers, slices, `...` and `None`, by NumPy's rules and with its words.
 
 use crate::array::NdArray;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::ufunc::Operand;
+use crate::view::View;
 
 /// One entry of `a[…]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +26,80 @@ pub enum IndexItem {
     NewAxis,
 }
 
+impl IndexItem {
+    /// Dimensions of the array that it uses up.
+    fn consumes(self) -> usize {
+        usize::from(matches!(self, IndexItem::Int(_) | IndexItem::Slice { .. }))
+    }
+}
+
+/// The first index, step and length of a slice of `n` elements: Python's `slice(start, stop, step).indices(n)`.
+///
+/// # Errors
+/// [`Error::ZeroStep`].
+pub fn slice_indices(start: Option<i64>, stop: Option<i64>, step: Option<i64>, n: i64) -> Result<(i64, i64, i64)> {
+    let step = step.unwrap_or(1);
+    if step == 0 {
+        return Err(Error::ZeroStep);
+    }
+    let (lowest, highest) = if step > 0 { (0, n) } else { (-1, n - 1) };
+    let clip = |i: i64| if i < 0 { (i.saturating_add(n)).max(lowest) } else { i.min(highest) };
+    let start = start.map_or(if step > 0 { lowest } else { highest }, clip);
+    let stop = stop.map_or(if step > 0 { highest } else { lowest }, clip);
+    let distance = if step > 0 { stop - start } else { start - stop };
+    let len = if distance <= 0 { 0 } else { (distance - 1) / step.saturating_abs() + 1 };
+    // A step beyond the array's length reaches one element only; its value does not matter.
+    let step = if len <= 1 { step.signum() } else { step };
+    Ok((start, step, len))
+}
+
 impl NdArray {
     /// `a[items]`: a view.
     ///
     /// # Errors
-    /// [`crate::Error::IndexOutOfBounds`], [`crate::Error::TooManyIndices`], [`crate::Error::TwoEllipses`], [`crate::Error::ZeroStep`].
+    /// [`Error::IndexOutOfBounds`], [`Error::TooManyIndices`], [`Error::TwoEllipses`], [`Error::ZeroStep`].
     pub fn index(&self, items: &[IndexItem]) -> Result<NdArray> {
-        let _ = items;
-        todo!()
+        Ok(self.with_view(index_view(&self.view, items)?))
     }
+}
+
+fn index_view(view: &View, items: &[IndexItem]) -> Result<View> {
+    let given: usize = items.iter().map(|i| i.consumes()).sum();
+    if items.iter().filter(|i| **i == IndexItem::Ellipsis).count() > 1 {
+        return Err(Error::TwoEllipses);
+    }
+    let rank = view.rank();
+    let Some(skipped) = rank.checked_sub(given) else {
+        return Err(Error::TooManyIndices { ndim: rank, given });
+    };
+    // `axis` counts dimensions of the result so far, `source` dimensions of the array, for messages.
+    let (mut result, mut axis, mut source) = (view.clone(), 0, 0);
+    for &item in items {
+        match item {
+            IndexItem::Int(index) => {
+                let size = result.shape[axis];
+                if index < -size || index >= size {
+                    return Err(Error::IndexOutOfBounds { index, axis: source, size });
+                }
+                result = result.at(axis, if index < 0 { index + size } else { index });
+            }
+            IndexItem::Slice { start, stop, step } => {
+                let (start, step, len) = slice_indices(start, stop, step, result.shape[axis])?;
+                result = result.sliced(axis, start, step, len);
+                axis += 1;
+            }
+            IndexItem::Ellipsis => {
+                axis += skipped;
+                source += skipped;
+            }
+            IndexItem::NewAxis => {
+                result = result.with_new_axis(axis);
+                axis += 1;
+            }
+        }
+        source += item.consumes();
+    }
+    Ok(result)
 }
 
 impl Session {
@@ -42,7 +108,64 @@ impl Session {
     /// # Errors
     /// As [`NdArray::index`] and [`Session::assign`].
     pub fn set_index(&self, a: &NdArray, items: &[IndexItem], value: &Operand) -> Result<()> {
-        let _ = (a, items, value);
-        todo!()
+        self.assign(&a.index(items)?, value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn slice(start: impl Into<Option<i64>>, stop: impl Into<Option<i64>>, step: impl Into<Option<i64>>) -> IndexItem {
+        IndexItem::Slice { start: start.into(), stop: stop.into(), step: step.into() }
+    }
+
+    #[test]
+    fn slices_are_pythons() {
+        assert_eq!(slice_indices(None, None, Some(-1), 5).unwrap(), (4, -1, 5));
+        assert_eq!(slice_indices(Some(-3), None, None, 5).unwrap(), (2, 1, 3));
+        assert_eq!(slice_indices(Some(10), Some(-10), Some(-2), 5).unwrap(), (4, -2, 3));
+        assert_eq!(slice_indices(Some(3), Some(1), None, 5).unwrap().2, 0);
+        assert_eq!(slice_indices(None, None, Some(i64::MIN), 5).unwrap(), (4, -1, 1));
+        assert_eq!(slice_indices(None, None, Some(0), 5).unwrap_err().to_string(), "slice step cannot be zero");
+    }
+
+    #[test]
+    fn items_are_numpys() {
+        let view = View::whole(&[2, 3, 4]);
+        let shape = |items: &[IndexItem]| index_view(&view, items).unwrap().shape.to_vec();
+        assert_eq!(shape(&[]), [2, 3, 4]);
+        assert_eq!(shape(&[IndexItem::Int(-1)]), [3, 4]);
+        assert_eq!(shape(&[IndexItem::Ellipsis, IndexItem::Int(0)]), [2, 3]);
+        assert_eq!(shape(&[IndexItem::NewAxis, slice(1, None, None), IndexItem::Ellipsis, IndexItem::NewAxis]), [1, 1, 3, 4, 1]);
+        let text = |items: &[IndexItem]| index_view(&view, items).unwrap_err().to_string();
+        assert_eq!(text(&[slice(None, None, None), IndexItem::Int(3)]), "index 3 is out of bounds for axis 1 with size 3");
+        assert_eq!(text(&[IndexItem::Ellipsis, IndexItem::Int(-5)]), "index -5 is out of bounds for axis 2 with size 4");
+        assert_eq!(text(&[IndexItem::Int(0); 4]), "too many indices for array: array is 3-dimensional, but 4 were indexed");
+        assert_eq!(text(&[IndexItem::Ellipsis; 2]), "an index can only have a single ellipsis ('...')");
+    }
+
+    proptest! {
+        #[test]
+        fn slices_name_the_elements_that_stepping_names(
+            start in proptest::option::of(-12i64..12), stop in proptest::option::of(-12i64..12), step in prop_oneof![-5i64..=-1, 1i64..=5], n in 0i64..9,
+        ) {
+            let (first, by, len) = slice_indices(start, stop, Some(step), n).unwrap();
+            let named: Vec<i64> = (0..len).map(|i| first + by * i).collect();
+            // Step by step, as the language reference has it.
+            let wrap = |i: i64| if i < 0 { i + n } else { i };
+            let begin = start.map_or(if step > 0 { 0 } else { n - 1 }, wrap);
+            let end = stop.map_or(if step > 0 { n } else { -1 }, wrap);
+            let begin = if step > 0 { begin.max(0) } else { begin.min(n - 1) };
+            let mut expected = vec![];
+            let mut i = begin;
+            while (step > 0 && i < end) || (step < 0 && i > end) {
+                if (0..n).contains(&i) { expected.push(i); }
+                i += step;
+                if !(-50..50).contains(&i) { break; }
+            }
+            prop_assert_eq!(named, expected);
+        }
     }
 }
