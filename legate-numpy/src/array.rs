@@ -3,11 +3,12 @@
 //! A base is C-ordered memory in NumPy's eyes. Its values are host bytes (small arrays whose values are known), or a field of the runtime
 //! that operations still to come may be writing, or both while they agree.
 
-use crate::view::{View, c_strides};
+use crate::decode::decode;
+use crate::view::{View, volume};
 use legate_core::exec::HostBuffer;
-use legate_core::geometry::Point;
+use legate_core::geometry::{Point, Rect};
 use legate_core::runtime::FieldHandle;
-use legate_kernels::dtype::DType;
+use legate_kernels::dtype::{DType, Scalar};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -22,13 +23,23 @@ pub(crate) struct Base {
     pub(crate) cell: Mutex<Backing>,
 }
 
-/// Where the values of a base are. Invariant: at least one of the two is there; if both, they agree.
+/// Where the values of a base are. Those that are there agree; if none is, the base is still to be written (only inside this crate, until
+/// the operation that makes it is issued).
 #[derive(Debug, Default)]
 pub(crate) struct Backing {
+    /// All elements have this value: `zeros` takes no memory until something is written.
+    pub(crate) fill: Option<Scalar>,
     /// All elements, row-major.
     pub(crate) host: Option<Arc<HostBuffer>>,
     /// A field of the runtime.
     pub(crate) field: Option<BaseField>,
+}
+
+impl Backing {
+    /// Whether the values can be had without waiting.
+    pub(crate) fn is_known(&self) -> bool {
+        self.fill.is_some() || self.host.is_some()
+    }
 }
 
 /// The field behind a base.
@@ -47,27 +58,31 @@ impl std::fmt::Debug for BaseField {
 }
 
 impl Base {
-    /// With values at hand.
-    pub(crate) fn host(shape: &[i64], dtype: DType, bytes: Arc<HostBuffer>) -> Arc<Base> {
-        let cell = Mutex::new(Backing { host: Some(bytes), field: None });
-        Arc::new(Base { shape: shape.into(), dtype, cell })
+    /// With this backing.
+    pub(crate) fn new(shape: &[i64], dtype: DType, backing: Backing) -> Arc<Base> {
+        Arc::new(Base { shape: shape.into(), dtype, cell: Mutex::new(backing) })
     }
-    /// With values to come.
-    pub(crate) fn field(shape: &[i64], dtype: DType, handle: FieldHandle) -> Arc<Base> {
-        let cell = Mutex::new(Backing { host: None, field: Some(BaseField { handle, linear: false }) });
-        Arc::new(Base { shape: shape.into(), dtype, cell })
+    /// Number of elements.
+    pub(crate) fn size(&self) -> i64 {
+        volume(&self.shape)
+    }
+    /// Bytes of all elements.
+    pub(crate) fn nbytes(&self) -> u64 {
+        self.size() as u64 * self.dtype.size() as u64
     }
 }
 
-/// Which part of a base's elements a view shows.
+/// How a view shows the elements of its base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// All of each.
+    /// As they are.
     Whole,
     /// The real parts of complex elements.
     Real,
     /// Their imaginary parts.
     Imag,
+    /// Their bits read as another type of the same size.
+    Bits(DType),
 }
 
 /// An array: a view of a base. Cloning shares the base, as `b = a` does in Python.
@@ -80,10 +95,14 @@ pub struct NdArray {
 }
 
 impl NdArray {
-    /// All of a base.
-    pub(crate) fn whole(base: Arc<Base>) -> NdArray {
-        let view = View::whole(&base.shape);
-        NdArray { base, view, part: Part::Whole, readonly: false }
+    /// All of a new base.
+    pub(crate) fn new(shape: &[i64], dtype: DType, backing: Backing) -> NdArray {
+        NdArray { base: Base::new(shape, dtype, backing), view: View::whole(shape), part: Part::Whole, readonly: false }
+    }
+
+    /// A new array that the operation to be issued next will write.
+    pub(crate) fn unwritten(shape: &[i64], dtype: DType) -> NdArray {
+        NdArray::new(shape, dtype, Backing::default())
     }
 
     /// Another view of the same base.
@@ -108,6 +127,7 @@ impl NdArray {
         match self.part {
             Part::Whole => self.base.dtype,
             Part::Real | Part::Imag => self.base.dtype.real(),
+            Part::Bits(dtype) => dtype,
         }
     }
     /// Bytes of one element.
@@ -125,11 +145,11 @@ impl NdArray {
     }
     /// NumPy's `flags.c_contiguous`.
     pub fn is_c_contiguous(&self) -> bool {
-        self.view.is_c_contiguous() && (self.part == Part::Whole || self.size() <= 1)
+        self.view.is_c_contiguous() && (!self.is_part() || self.size() <= 1)
     }
     /// NumPy's `flags.f_contiguous`.
     pub fn is_f_contiguous(&self) -> bool {
-        self.view.is_f_contiguous() && (self.part == Part::Whole || self.size() <= 1)
+        self.view.is_f_contiguous() && (!self.is_part() || self.size() <= 1)
     }
     /// Whether it may not be written through.
     pub fn is_readonly(&self) -> bool {
@@ -139,44 +159,66 @@ impl NdArray {
     pub fn set_readonly(&mut self, readonly: bool) {
         self.readonly = readonly;
     }
+    /// Whether it is all of its base, in order: NumPy's `a.base is None`, as far as arrays made here go.
+    pub fn is_whole_base(&self) -> bool {
+        self.part == Part::Whole && self.view == View::whole(&self.base.shape)
+    }
     /// Whether the two are views of one base.
     pub fn shares_base(&self, other: &NdArray) -> bool {
         Arc::ptr_eq(&self.base, &other.base)
     }
     /// Whether the two may share an element; never wrongly `false`.
     pub fn may_share_memory(&self, other: &NdArray) -> bool {
-        self.shares_base(other) && self.parts_meet(other) && self.view.may_overlap(&other.view)
+        self.shares_base(other)
+            && self.parts_meet(other)
+            && self.view.may_overlap(&other.view)
+            && !self.lies_apart(other)
     }
-    /// Whether the two show the same elements of one base in the same order.
-    pub fn is_same_view(&self, other: &NdArray) -> bool {
-        self.shares_base(other) && self.part == other.part && self.view == other.view
-    }
-    /// Whether it shows each element of its base once, in order.
-    pub(crate) fn covers_base(&self) -> bool {
-        self.part == Part::Whole
-            && self.view.offset == 0
-            && *self.view.shape == *self.base.shape
-            && self.view.strides == c_strides(&self.base.shape)
+
+    /// Whether the two, as boxes of the base's points, surely have none in common (the left and the right half of a matrix).
+    fn lies_apart(&self, other: &NdArray) -> bool {
+        let access = |a: &NdArray| decode(&a.view, &a.base.shape);
+        match (access(self), access(other)) {
+            (Some(a), Some(b)) => a.is_disjoint(&Rect::from_shape(self.shape()), &b, &Rect::from_shape(other.shape())),
+            _ => false,
+        }
     }
     /// Whether the values are at hand, so that reading them waits for nothing.
     pub fn is_ready(&self) -> bool {
-        self.base.cell.lock().host.is_some()
+        self.base.cell.lock().is_known()
+    }
+
+    fn is_part(&self) -> bool {
+        matches!(self.part, Part::Real | Part::Imag)
     }
 
     fn parts_meet(&self, other: &NdArray) -> bool {
-        self.part == other.part || self.part == Part::Whole || other.part == Part::Whole
+        self.part == other.part || !self.is_part() || !other.is_part()
+    }
+
+    /// Whether it shows each element of its base exactly once, in any order.
+    pub(crate) fn covers_base(&self) -> bool {
+        !self.is_part() && self.size() == self.base.size() && !self.view.may_repeat()
     }
 
     /// The real part: a view; the array itself if it is not complex.
     pub fn real(&self) -> NdArray {
-        match self.base.dtype {
+        match self.dtype() {
             DType::C64 | DType::C128 if self.part == Part::Whole => NdArray { part: Part::Real, ..self.clone() },
             _ => self.clone(),
         }
     }
     /// The imaginary part of a complex array: a view. `None` if it is not complex (NumPy then gives read-only zeros).
     pub fn imag(&self) -> Option<NdArray> {
-        let complex = matches!(self.base.dtype, DType::C64 | DType::C128) && self.part == Part::Whole;
+        let complex = matches!(self.dtype(), DType::C64 | DType::C128) && self.part == Part::Whole;
         complex.then(|| NdArray { part: Part::Imag, ..self.clone() })
+    }
+    /// `a.view(dtype)`: the bits as another type of the same size; `None` if the sizes differ or the view shows only parts of elements.
+    pub fn bits_as(&self, dtype: DType) -> Option<NdArray> {
+        if self.is_part() || dtype.size() != self.base.dtype.size() {
+            return None;
+        }
+        let part = if dtype == self.base.dtype { Part::Whole } else { Part::Bits(dtype) };
+        Some(NdArray { part, ..self.clone() })
     }
 }

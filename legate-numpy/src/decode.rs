@@ -1,73 +1,42 @@
 //! From a NumPy view to an affine access of the base's field.
 //!
-//! A view names elements of a C-ordered base by offset and strides. The field behind the base has the base's shape, so an element number is a point by
-//! its row-major digits. If the view is affine in the field's coordinates at all, then the origin's digits are the map's offsets, and the difference
-//! between the digits of a neighbour along dimension `d` and the origin's are the map's strides along `d`: nothing needs to be searched. The candidate is right
-//! if and only if no coordinate leaves the field anywhere in the view, for inside it two points with one element number are one point.
-//! Views that merge dimensions (`x.ravel()` of a matrix that is not one row) fail this; for them the field must be linear.
+//! The field behind a base has the base's shape, so most views are affine there ([`Access::from_strides`] says which, and how). Views that merge
+//! dimensions (`x.ravel()` of a matrix that is not one row) are not; for them the field must be linear: in one dimension every view is affine.
 
 use crate::view::View;
-use legate_core::geometry::Point;
-use legate_core::store::{Access, Coordinate, Term};
-use smallvec::SmallVec;
+use legate_core::store::Access;
 
 /// The access from the points of `view` to the points of a field of extents `field`; `None` if it is not affine.
-///
-/// Dimensions of the view that do not move (extent 1, stride 0) have no term.
-///
-/// # Panics
-/// If the view is empty: there is nothing to access.
 pub(crate) fn decode(view: &View, field: &[i64]) -> Option<Access> {
-    assert!(view.size() > 0, "an empty view is not accessed");
-    let origin = digits(view.offset, field);
-    let mut coords: SmallVec<[Coordinate; 4]> =
-        origin.iter().map(|&offset| Coordinate { offset, terms: SmallVec::new() }).collect();
-    let mut reach: SmallVec<[(i64, i64); 4]> = origin.iter().map(|&c| (c, c)).collect();
-    for dim in 0..view.rank() {
-        if view.shape[dim] == 1 || view.strides[dim] == 0 {
-            continue;
-        }
-        let neighbour = digits(view.offset + view.strides[dim], field);
-        for (k, (coord, reach)) in coords.iter_mut().zip(&mut reach).enumerate() {
-            let stride = neighbour[k] - origin[k];
-            if stride != 0 {
-                coord.terms.push(Term { dim: dim as u8, stride });
-                let far = stride * (view.shape[dim] - 1);
-                *reach = (reach.0 + far.min(0), reach.1 + far.max(0));
-            }
-        }
-    }
-    let inside = reach.iter().zip(field).all(|(r, &n)| 0 <= r.0 && r.1 < n);
-    inside.then(|| Access { domain_rank: view.rank() as u8, coords })
+    Access::from_strides(field, view.offset, &view.shape, &view.strides)
 }
 
-/// The access to a one-dimensional field that holds the base's elements in row-major order: always affine.
-///
-/// # Panics
-/// If the view is empty.
+/// The access to a one-dimensional field that holds the base's elements in row-major order.
 pub(crate) fn decode_linear(view: &View, elements: i64) -> Access {
     decode(view, &[elements]).expect("the bounds of a view lie in its base")
-}
-
-/// The point of a row-major array with this element number.
-fn digits(element: i64, shape: &[i64]) -> Point {
-    let mut rest = element;
-    let mut point: Point = SmallVec::from_elem(0, shape.len());
-    for d in (0..shape.len()).rev() {
-        point[d] = rest % shape[d];
-        rest /= shape[d];
-    }
-    point
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::view::c_strides;
+    use legate_core::geometry::Point;
     use proptest::prelude::*;
+    use smallvec::SmallVec;
+
+    /// The point of a row-major array with this element number.
+    fn digits(element: i64, shape: &[i64]) -> Point {
+        let mut rest = element;
+        let mut point: Point = SmallVec::from_elem(0, shape.len());
+        for d in (0..shape.len()).rev() {
+            point[d] = rest % shape[d];
+            rest /= shape[d];
+        }
+        point
+    }
 
     fn apply(access: &Access, p: &[i64]) -> Vec<i64> {
-        access.coords.iter().map(|c| c.offset + c.terms.iter().map(|t| t.stride * p[t.dim as usize]).sum::<i64>()).collect()
+        access.apply(p).to_vec()
     }
 
     fn points(shape: &[i64]) -> Vec<Vec<i64>> {

@@ -48,7 +48,7 @@ impl Weak {
     /// [`Error::IntegerOutOfBounds`] if an integer does not fit, and Python's own errors for floats that are no integer.
     pub fn to_scalar(self, dtype: DType) -> Result<Scalar> {
         match (self, dtype.kind()) {
-            (_, Kind::Bool) => Ok(Scalar::new(B8::from(self.is_truthy()))),
+            (_, Kind::Bool) => Ok(Scalar::new(B8(u8::from(self.is_truthy())))),
             (Weak::Bool(v), _) => Weak::Int(i128::from(v)).to_scalar(dtype),
             (Weak::Int(v), Kind::Signed | Kind::Unsigned) => integer(v, dtype),
             (Weak::Float(v), Kind::Signed | Kind::Unsigned) => integer(truncated(v)?, dtype),

@@ -1,12 +1,20 @@
 //! A session: a runtime, the tasks this library has registered with it, and the front end's way to say where it is.
 
-use crate::array::NdArray;
-use crate::error::Result;
+use crate::array::{Backing, NdArray, Part};
+use crate::error::{Error, Result};
+use crate::issue::cuts;
+use crate::mapper::NumpyMapper;
+use crate::random::RandomStates;
+use crate::tasks::{FailArgs, Tasks};
 use legate_core::Provenance;
 use legate_core::exec::HostBuffer;
 use legate_core::mapping::Mapper;
-use legate_core::runtime::{ExecutorKind, Runtime};
-use legate_kernels::dtype::Scalar;
+use legate_core::operation::{Operand, Privilege, Registry};
+use legate_core::runtime::{ExecutorKind, LaunchRequest, Runtime, RuntimeConfig};
+use legate_core::store::{Access, Store};
+use legate_kernels::dtype::{B8, Scalar};
+use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// How a session is put together. See [`legate_core::runtime::RuntimeConfig`] for the fields of the same names.
@@ -32,8 +40,23 @@ pub struct SessionConfig {
 /// Asked for the user's line when an operation is really issued (not for what is computed at once), on the calling thread.
 pub type ProvenanceSource = Arc<dyn Fn() -> Provenance + Send + Sync>;
 
+/// Bytes up to which a base's values are kept at hand beside its field, unless the mapper's tunable `numpy.small_bytes` says otherwise.
+const SMALL_BYTES: u64 = 64 << 10;
+
 /// Issues operations on arrays. All arrays that meet in one operation belong to one session.
-pub struct Session {}
+pub struct Session {
+    engine: Option<Engine>,
+    mapper: NumpyMapper,
+    provenance: RwLock<Option<ProvenanceSource>>,
+    small_bytes: u64,
+    pub(crate) random: Mutex<RandomStates>,
+}
+
+/// A runtime that knows this library's tasks.
+struct Engine {
+    runtime: Arc<Runtime>,
+    tasks: Tasks,
+}
 
 impl Session {
     /// Starts a runtime with this library's tasks.
@@ -41,64 +64,175 @@ impl Session {
     /// # Errors
     /// If the configuration contradicts itself.
     pub fn new(config: SessionConfig) -> Result<Session> {
-        let _ = config;
-        todo!()
+        let mut registry = Registry::new();
+        let tasks = Tasks::register(&mut registry);
+        let mapper = NumpyMapper::new(config.mapper);
+        let runtime = Runtime::new(RuntimeConfig {
+            registry,
+            mapper: Arc::new(mapper.clone()),
+            cores: config.cores,
+            memory_bytes: config.memory_bytes,
+            cache_bytes: config.cache_bytes,
+            sim_ranks: config.sim_ranks,
+            sim_seed: config.sim_seed,
+            executor: config.executor,
+            fuse: config.fuse,
+        });
+        let runtime = Arc::new(runtime.map_err(|e| Error::Value(e.to_string()))?);
+        Ok(Session::with(mapper, Some(Engine { runtime, tasks })))
     }
+
     /// A session without a runtime: everything is computed at once, on the calling thread. The slow twin of tests.
     pub fn eager() -> Session {
-        todo!()
+        Session::with(NumpyMapper::new(Arc::new(legate_mapper::DefaultMapper::new())), None)
     }
+
+    fn with(mapper: NumpyMapper, engine: Option<Engine>) -> Session {
+        let small_bytes = mapper.tunable("numpy.small_bytes").map_or(SMALL_BYTES, |bytes| bytes.max(0) as u64);
+        Session { engine, mapper, provenance: RwLock::new(None), small_bytes, random: Mutex::default() }
+    }
+
     /// Sets who is asked for the user's line.
     pub fn set_provenance_source(&self, source: ProvenanceSource) {
-        let _ = source;
-        todo!()
+        *self.provenance.write() = Some(source);
     }
+
     /// The runtime beneath; `None` for an eager session.
     pub fn runtime(&self) -> Option<&Arc<Runtime>> {
-        todo!()
+        self.engine.as_ref().map(|engine| &engine.runtime)
     }
+
+    /// What the registry calls this library's tasks.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.engine.as_ref().expect("only a session with a runtime launches").tasks
+    }
+
+    /// This library's policy.
+    pub(crate) fn mapper(&self) -> &NumpyMapper {
+        &self.mapper
+    }
+
+    /// The user's line.
+    pub(crate) fn provenance(&self) -> Provenance {
+        let source = self.provenance.read().clone();
+        source.map_or_else(Provenance::default, |ask| ask())
+    }
+
+    /// Bytes up to which a base's values are kept at hand beside its field.
+    pub(crate) fn small_bytes(&self) -> u64 {
+        self.small_bytes
+    }
+
     /// Hands pending operations to the runtime's next stages.
     pub fn flush(&self) {
-        todo!()
+        if let Some(runtime) = self.runtime() {
+            runtime.flush();
+        }
     }
+
     /// Waits until everything issued is done.
     ///
     /// # Errors
-    /// [`crate::Error::Interrupted`] if `interrupted` says so.
+    /// [`Error::Interrupted`] if `interrupted` says so.
     pub fn fence(&self, interrupted: &dyn Fn() -> bool) -> Result<()> {
-        let _ = interrupted;
-        todo!()
+        self.runtime().map_or(Ok(()), |runtime| Ok(runtime.fence(interrupted)?))
     }
+}
+
+/// Reading.
+impl Session {
     /// The values, row-major. Waits for them; `interrupted` is asked meanwhile whether to give up the wait.
     ///
     /// # Errors
-    /// [`crate::Error::Task`] if they could not be computed, [`crate::Error::Interrupted`].
+    /// [`Error::Task`] if they could not be computed, [`Error::Interrupted`].
     pub fn to_host(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<Arc<HostBuffer>> {
-        let _ = (a, interrupted);
-        todo!()
+        if a.size() == 0 {
+            return Ok(Arc::new(HostBuffer::zeroed(0)));
+        }
+        if !a.is_ready() && a.base.nbytes() <= self.small_bytes {
+            self.fetch_base(a, interrupted)?;
+        }
+        if a.is_ready() {
+            return if a.is_whole_base() { Ok(a.host()) } else { Ok(self.copy_at_hand(a)?.host()) };
+        }
+        match a.part {
+            Part::Whole | Part::Bits(_) => self.fetch(a, interrupted),
+            // Parts of elements are taken apart first.
+            Part::Real | Part::Imag => self.to_host(&self.copy(a)?, interrupted),
+        }
     }
+
+    /// Makes the values of a small base known. That is a function of the program: it asked for them.
+    fn fetch_base(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<()> {
+        let whole = NdArray { base: Arc::clone(&a.base), ..NdArray::new(&a.base.shape, a.base.dtype, Backing::default()) };
+        let bytes = self.fetch(&whole, interrupted)?;
+        a.base.cell.lock().host = Some(bytes);
+        Ok(())
+    }
+
+    fn fetch(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<Arc<HostBuffer>> {
+        let runtime = self.runtime().expect("without a runtime all values are at hand");
+        self.ensure_affine(a, runtime);
+        let (field, access) = a.access();
+        let store = Store { field: field.handle.id(), shape: a.view.shape.clone(), access };
+        Ok(runtime.fetch(&store, &self.provenance())?.wait(interrupted)?)
+    }
+
     /// The value of an array of one element.
     ///
     /// # Errors
-    /// [`crate::Error::NotScalar`]; as [`Session::to_host`].
+    /// [`Error::NotScalar`]; as [`Session::to_host`].
     pub fn item(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<Scalar> {
-        let _ = (a, interrupted);
-        todo!()
+        if a.size() != 1 {
+            return Err(Error::NotScalar);
+        }
+        if let Some(value) = a.known_constant() {
+            return Ok(value);
+        }
+        Ok(Scalar::from_bytes(a.dtype(), self.to_host(a, interrupted)?.as_slice()))
     }
+
     /// NumPy's `bool(a)`.
     ///
     /// # Errors
-    /// [`crate::Error::AmbiguousTruth`], [`crate::Error::EmptyTruth`]; as [`Session::to_host`].
+    /// [`Error::AmbiguousTruth`], [`Error::EmptyTruth`]; as [`Session::to_host`].
     pub fn truth(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<bool> {
-        let _ = (a, interrupted);
-        todo!()
+        match a.size() {
+            0 => Err(Error::EmptyTruth),
+            1 => Ok(is_truthy(self.item(a, interrupted)?)),
+            _ => Err(Error::AmbiguousTruth),
+        }
     }
+
     /// Test hook: an array of this shape whose task panics with `message`.
     ///
     /// # Errors
-    /// None at the call; reading the array gives [`crate::Error::Task`].
+    /// None at the call; reading the array gives [`Error::Task`]. [`Error::Unsupported`] in an eager session.
     pub fn failing(&self, shape: &[i64], message: &str) -> Result<NdArray> {
-        let _ = (shape, message);
-        todo!()
+        let Some(runtime) = self.runtime() else {
+            return Err(Error::Unsupported("a failing task in an eager session".into()));
+        };
+        let a = NdArray::unwritten(shape, legate_kernels::dtype::DType::F64);
+        self.ensure_field(&a, runtime, true);
+        let (field, access): (_, Access) = a.access();
+        let operand = Operand { field: field.handle.id(), access, privilege: Privilege::WriteDiscard };
+        runtime.launch(LaunchRequest {
+            task: self.tasks().fail,
+            args: Arc::new(FailArgs(message.to_owned())),
+            shape: shape.into(),
+            operands: SmallVec::from_iter([operand]),
+            cuts: cuts(shape, 0),
+            provenance: self.provenance(),
+        })?;
+        Ok(a)
+    }
+}
+
+/// Python's `bool` of an element: not zero.
+fn is_truthy(value: Scalar) -> bool {
+    let zero = Scalar::zero(value.dtype());
+    match legate_kernels::ops::binary(legate_kernels::ops::BinaryOp::NotEqual, value, zero) {
+        Some(differs) => differs == Scalar::new(B8(1)),
+        None => value != zero,
     }
 }

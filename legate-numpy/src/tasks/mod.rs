@@ -1,1 +1,51 @@
-//! The tasks that this library registers.
+//! The tasks that this library registers, and their names in a session's registry.
+
+mod bridge;
+mod fail;
+mod program;
+mod reduction;
+
+pub(crate) use fail::FailArgs;
+pub(crate) use program::ProgramArgs;
+
+use legate_core::id::{ReductionId, TaskId};
+use legate_core::operation::Registry;
+use legate_kernels::dtype::DType;
+use legate_kernels::ops::ReduceOp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the registry calls this library's tasks and reduction operators. Registered in one order, so the same on all shards.
+#[derive(Clone, Debug)]
+pub(crate) struct Tasks {
+    /// Runs a kernel program.
+    pub(crate) program: TaskId,
+    /// Test hook: panics.
+    pub(crate) fail: TaskId,
+    reductions: BTreeMap<(ReduceOp, DType), ReductionId>,
+}
+
+impl Tasks {
+    /// Registers everything.
+    pub(crate) fn register(registry: &mut Registry) -> Tasks {
+        let mut reductions = BTreeMap::new();
+        for &op in ReduceOp::ALL {
+            for dtype in DType::ALL {
+                if let Some(task) = reduction::Fold::new(op, dtype) {
+                    reductions.insert((op, dtype), registry.register_reduction(Arc::new(task)));
+                }
+            }
+        }
+        let program = program::register(registry);
+        let fail = registry.register_task(Arc::new(fail::Fail));
+        Tasks { program, fail, reductions }
+    }
+
+    /// The operator that joins partial results of `op` on elements of `dtype`.
+    ///
+    /// # Panics
+    /// If the kernels have no such fold: the caller chose the accumulator's type from their table.
+    pub(crate) fn reduction(&self, op: ReduceOp, dtype: DType) -> ReductionId {
+        *self.reductions.get(&(op, dtype)).expect("folds are of types that the kernels have a loop for")
+    }
+}

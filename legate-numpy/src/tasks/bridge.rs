@@ -1,0 +1,27 @@
+//! The only unsafe code of this crate: operands of a running task become operands of a kernel.
+//!
+//! # Claim
+//! What core promises a task body about its operands ([`legate_core::operation::TaskContext`], "Claim") is what the kernels ask for: each element of the
+//! chunk is in live memory, initialised where it is read, and touched by nobody else where it is written. Operands of one launch are either
+//! the same elements or none in common, because `Body::run` copies everything else first.
+#![allow(unsafe_code, reason = "kernels work on raw operands; see the claim above")]
+
+use legate_core::operation::{OperandView, TaskContext};
+use legate_kernels::engine::Compiled;
+use legate_kernels::operand::RawOperand;
+use smallvec::SmallVec;
+
+fn raw(view: &OperandView) -> RawOperand {
+    RawOperand { ptr: view.ptr, strides: SmallVec::from_slice(&view.strides) }
+}
+
+/// Runs a program on the chunk of a running task.
+pub(super) fn run_program(compiled: &Compiled, ctx: &TaskContext<'_>) {
+    let operands: SmallVec<[RawOperand; 8]> = ctx.operands().iter().map(raw).collect();
+    let domain = ctx.domain().shape();
+    let rect = ctx.rect();
+    let extent: SmallVec<[usize; 4]> = (0..rect.rank()).map(|d| rect.extent(d) as usize).collect();
+    // SAFETY: the operands are those of the program, in its order, lying as the context says; by the claim above they may be used so for
+    // the duration of the call.
+    unsafe { compiled.run(&domain, &rect.lo, &extent, &operands) }
+}

@@ -1,0 +1,145 @@
+//! The task that runs kernel programs, and the composer that fuses its launches.
+
+use super::bridge;
+use legate_core::Error;
+use legate_core::id::TaskId;
+use legate_core::operation::{self, Composer, Cost, Part, Registry, Task, TaskArgs, TaskContext, TaskError};
+use legate_kernels::engine::Compiled;
+use legate_kernels::program::{Binding, Instr, Joined, Program};
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
+/// Steps of a fused program beyond which nothing more is joined: its scratch would leave the first-level cache.
+const MOST_STEPS: usize = 400;
+
+/// A kernel program and, once it has run here, its compiled form.
+#[derive(Debug)]
+pub(crate) struct ProgramArgs {
+    program: Program,
+    rank: usize,
+    compiled: OnceLock<Compiled>,
+}
+
+impl ProgramArgs {
+    /// For domains of `rank` dimensions.
+    pub(crate) fn new(program: Program, rank: usize) -> ProgramArgs {
+        ProgramArgs { program, rank, compiled: OnceLock::new() }
+    }
+
+    fn compiled(&self) -> &Compiled {
+        self.compiled.get_or_init(|| Compiled::new(&self.program, self.rank).expect("programs are built well-formed"))
+    }
+}
+
+impl TaskArgs for ProgramArgs {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(self.rank as u8);
+        self.program.encode(out);
+    }
+}
+
+/// Registers the task with its composer.
+pub(super) fn register(registry: &mut Registry) -> TaskId {
+    let task = Arc::new(ProgramTask { composer: OnceLock::new() });
+    let id = registry.register_task(task.clone());
+    let composer: Arc<dyn Composer> = Arc::new(Programs { task: id });
+    task.composer.set(composer).unwrap_or_else(|_| unreachable!("set once, here"));
+    id
+}
+
+struct ProgramTask {
+    /// Knows the task's id, which the registry gives.
+    composer: OnceLock<Arc<dyn Composer>>,
+}
+
+impl Task for ProgramTask {
+    fn name(&self) -> &str {
+        "program"
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<Arc<dyn TaskArgs>, Error> {
+        let refused = |e: &dyn std::fmt::Display| Error::Decode(e.to_string());
+        let (&rank, bytes) = bytes.split_first().ok_or_else(|| refused(&"no bytes"))?;
+        let (program, rest) = Program::decode(bytes).map_err(|e| refused(&e))?;
+        if !rest.is_empty() {
+            return Err(refused(&"bytes after the program"));
+        }
+        program.validate(rank as usize).map_err(|e| refused(&e))?;
+        Ok(Arc::new(ProgramArgs::new(program, rank as usize)))
+    }
+
+    fn run(&self, ctx: &TaskContext<'_>) -> Result<(), TaskError> {
+        bridge::run_program(ctx.args::<ProgramArgs>().compiled(), ctx);
+        Ok(())
+    }
+
+    fn cost(&self, args: &dyn TaskArgs) -> Cost {
+        Cost { ns_per_point: own(args).compiled().cost_ns_per_point() }
+    }
+
+    fn composer(&self) -> Option<Arc<dyn Composer>> {
+        self.composer.get().cloned()
+    }
+
+    fn label(&self, args: &dyn TaskArgs) -> String {
+        label(&own(args).program)
+    }
+}
+
+fn own(args: &dyn TaskArgs) -> &ProgramArgs {
+    args.as_any().downcast_ref().expect("a launch carries the arguments of its own task")
+}
+
+/// The operations of a program by name: `"add,multiply,sum"`.
+fn label(program: &Program) -> String {
+    let name = |instr: &Instr| match instr {
+        Instr::Unary { op, .. } => Some(op.name().to_owned()),
+        Instr::Binary { op, .. } => Some(op.name().to_owned()),
+        Instr::Select { .. } => Some("where".to_owned()),
+        Instr::Reduce { op, .. } => Some(format!("{}.reduce", op.binary().name())),
+        _ => None,
+    };
+    let names: Vec<String> = program.instrs.iter().filter_map(name).collect();
+    match names.is_empty() {
+        false => names.join(","),
+        true if program.instrs.iter().any(|i| matches!(i, Instr::Load { .. })) => "copy".to_owned(),
+        true => "fill".to_owned(),
+    }
+}
+
+/// Joins kernel programs, whichever library they come from.
+struct Programs {
+    task: TaskId,
+}
+
+impl Composer for Programs {
+    fn name(&self) -> &str {
+        "legate kernel programs"
+    }
+
+    fn compose(&self, parts: &[Part<'_>], operands: usize) -> (TaskId, Arc<dyn TaskArgs>) {
+        let mut joined = Joined::new(operands as u16);
+        for part in parts {
+            let bindings: Vec<Binding> = part.bindings.iter().map(binding).collect();
+            joined.append(&own(part.args).program, &bindings).expect("core binds what is read to what has been written");
+        }
+        let rank = parts.first().map_or(0, |part| own(part.args).rank);
+        (self.task, Arc::new(ProgramArgs::new(joined.finish(), rank)))
+    }
+
+    fn accepts(&self, parts: &[&dyn TaskArgs]) -> bool {
+        parts.iter().map(|args| own(*args).program.instrs.len()).sum::<usize>() <= MOST_STEPS
+    }
+}
+
+/// Core's words for where an operand lives, in the kernels' words.
+fn binding(binding: &operation::Binding) -> Binding {
+    match *binding {
+        operation::Binding::Operand(operand) => Binding::Operand(operand as u16),
+        operation::Binding::Local(local) => Binding::Local(local as u16),
+        operation::Binding::Both { operand, local } => Binding::Both { operand: operand as u16, local: local as u16 },
+    }
+}
