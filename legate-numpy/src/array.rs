@@ -188,7 +188,7 @@ impl NdArray {
         self.base.cell.lock().is_known()
     }
 
-    fn is_part(&self) -> bool {
+    pub(crate) fn is_part(&self) -> bool {
         matches!(self.part, Part::Real | Part::Imag)
     }
 

@@ -13,6 +13,7 @@ use crate::tasks::ProgramArgs;
 use crate::view::View;
 use legate_core::exec::HostBuffer;
 use legate_core::geometry::Point;
+use legate_core::mapping::Mapper;
 use legate_core::operation::{Cut, Operand, Privilege};
 use legate_core::runtime::{LaunchRequest, Runtime};
 use legate_core::store::Access;
@@ -54,7 +55,6 @@ struct Argument {
 }
 
 /// A computation at each point of a domain.
-#[derive(Debug)]
 pub(crate) struct Body<'s> {
     session: &'s Session,
     domain: Point,
@@ -177,6 +177,15 @@ impl Body<'_> {
         let inline = self.is_inline();
         self.separate_overlaps(inline)?;
         if inline { self.run_on_host() } else { self.launch() }
+    }
+
+    /// Computes the body on this thread, whatever the mapper thinks. All it reads is at hand.
+    pub(crate) fn run_at_once(mut self) -> Result<()> {
+        if self.domain.contains(&0) {
+            return self.run_nowhere();
+        }
+        self.separate_overlaps(true)?;
+        self.run_on_host()
     }
 
     /// An empty domain writes nothing. (What a fold over nothing gives is the caller's business.)
@@ -397,6 +406,12 @@ impl NdArray {
             decode(&self.view, &self.base.shape).expect("the field was made linear where it had to be")
         };
         (field, access)
+    }
+
+    /// Whether the operation that makes it is still to be issued.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        let backing = self.base.cell.lock();
+        !backing.is_known() && backing.field.is_none()
     }
 
     /// The one value of all elements, if it is known without waiting: constants, and small things of one element.

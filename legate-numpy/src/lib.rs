@@ -8,17 +8,21 @@
 #![deny(unsafe_code)]
 
 pub mod array;
+mod assign;
 pub mod coverage;
 pub mod create;
-pub mod decode;
+mod decode;
 pub mod error;
 pub mod index;
+mod issue;
 pub mod join;
 pub mod linalg;
 pub mod mapper;
+mod order;
 pub mod promote;
 pub mod random;
 pub mod reduction;
+mod resolve;
 pub mod session;
 pub mod shape;
 pub mod ufunc;

@@ -18,6 +18,10 @@ pub struct LegacyState {
     pub cached_gaussian: f64,
 }
 
+/// The legacy generator's state.
+#[derive(Debug, Default)]
+pub(crate) struct RandomStates {}
+
 impl Session {
     /// `np.random.seed(seed)`.
     pub fn seed(&self, seed: u32) {

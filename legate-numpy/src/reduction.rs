@@ -1,10 +1,20 @@
 //! Reductions: along any axes, with NumPy's accumulator types, and the same bits for any number of ranks and threads.
 
-use crate::array::NdArray;
-use crate::error::Result;
+use crate::array::{Backing, NdArray, Part};
+use crate::assign::check_output;
+use crate::error::{Casting, Error, Result};
+use crate::issue::Body;
+use crate::order::Order;
+use crate::promote::{Weak, promote_types};
 use crate::session::Session;
-use crate::ufunc::Operand;
-use legate_kernels::dtype::DType;
+use crate::ufunc::{CallOptions, Operand, Ufunc};
+use crate::view::{View, normalize_axes};
+use legate_core::geometry::Point;
+use legate_kernels::cast::cast;
+use legate_kernels::dtype::{DType, Kind, Scalar};
+use legate_kernels::ops::{BinaryOp, ReduceOp, UnaryOp};
+use legate_kernels::program::ValueId;
+use smallvec::SmallVec;
 
 /// A reduction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +54,361 @@ pub struct ReduceOptions<'a> {
     pub ddof: f64,
 }
 
+
 impl Session {
     /// Folds an array.
     ///
     /// # Errors
-    /// Axes out of bounds or repeated; [`crate::Error::EmptyReduction`], [`crate::Error::EmptyArg`]; an `out` that does not fit.
+    /// Axes out of bounds or repeated; [`Error::EmptyReduction`], [`Error::EmptyArg`]; an `out` that does not fit.
     pub fn reduce(&self, reduction: Reduction, a: &NdArray, options: &ReduceOptions<'_>) -> Result<NdArray> {
-        let _ = (reduction, a, options);
-        todo!()
+        let axes = Axes::new(a, options)?;
+        match reduction {
+            Reduction::Sum => self.fold(ReduceOp::Add, a, &axes, options),
+            Reduction::Prod => self.fold(ReduceOp::Multiply, a, &axes, options),
+            Reduction::Min => self.fold(ReduceOp::Minimum, a, &axes, options),
+            Reduction::Max => self.fold(ReduceOp::Maximum, a, &axes, options),
+            Reduction::Any => self.fold(ReduceOp::LogicalOr, a, &axes, options),
+            Reduction::All => self.fold(ReduceOp::LogicalAnd, a, &axes, options),
+            Reduction::CountNonzero => self.count_nonzero(a, &axes, options),
+            Reduction::Mean => self.mean(a, &axes, options),
+            Reduction::Var => self.var(a, &axes, options, false),
+            Reduction::Std => self.var(a, &axes, options, true),
+            Reduction::ArgMin => self.arg_extreme(ReduceOp::Minimum, "argmin", a, &axes, options),
+            Reduction::ArgMax => self.arg_extreme(ReduceOp::Maximum, "argmax", a, &axes, options),
+            Reduction::Ptp => self.ptp(a, options),
+        }
+    }
+
+    /// The smallest element, waited for.
+    pub(crate) fn least(&self, a: &NdArray) -> Result<Scalar> {
+        let least = self.reduce(Reduction::Min, a, &ReduceOptions::default())?;
+        self.item(&least, &|| false)
+    }
+
+    /// A ufunc's `reduce`.
+    fn fold(&self, op: ReduceOp, a: &NdArray, axes: &Axes, options: &ReduceOptions<'_>) -> Result<NdArray> {
+        let dtype = accumulator(op, a.dtype(), options);
+        if op.result(dtype).is_none() {
+            return Err(Error::NoLoop { ufunc: op.name().to_owned(), casting: Casting::Safe });
+        }
+        let initial = options.initial.map(|initial| scalar_of(self, initial, dtype)).transpose()?;
+        let identity = op.identity(dtype);
+        if axes.count(a) == 0 && axes.result_size(a) > 0 {
+            let value = initial.or(identity).ok_or(Error::EmptyReduction { ufunc: op.name() })?;
+            return self.deliver(self.constant(&axes.result_shape(a), value), op.name(), axes, options);
+        }
+        if options.where_.is_some() && initial.or(identity).is_none() {
+            let text = format!("reduction operation '{}' does not have an identity, so to use a where mask one has to specify 'initial'", op.name());
+            return Err(Error::Value(text));
+        }
+        let order = axes.order(a, options.where_);
+        let mut body = Body::new(self, order.domain());
+        let mut value = body.load_as(&order.view_of(a), dtype);
+        if let Some(mask) = options.where_ {
+            let mask = body.load(&order.view_of(mask));
+            let neutral = body.program.constant(identity.or(initial).expect("checked above"));
+            value = body.program.select(mask, value, neutral);
+        }
+        let result = self.fold_value(body, &order, axes, op, value, a, options.direct_output(dtype))?;
+        let result = match initial {
+            Some(initial) => self.combine(op, initial, &result)?,
+            None => result,
+        };
+        self.deliver(result, op.name(), axes, options)
+    }
+
+    /// `op(initial, a)`, element by element.
+    fn combine(&self, op: ReduceOp, initial: Scalar, a: &NdArray) -> Result<NdArray> {
+        let mut body = Body::new(self, a.shape());
+        let out = NdArray::unwritten(a.shape(), a.dtype());
+        let (initial, value) = (body.program.constant(initial), body.load(a));
+        let joined = body.program.binary(op.binary(), initial, value);
+        body.store(&out, joined);
+        body.run()?;
+        Ok(out)
+    }
+
+    /// Folds a value of a body along `axes` and runs the body: the result, with extent 1 along the axes. Goes straight to `out` if that is given.
+    #[allow(clippy::too_many_arguments, reason = "the parts of one fold")]
+    fn fold_value(
+        &self, mut body: Body<'_>, order: &Order, axes: &Axes, op: ReduceOp, value: ValueId, a: &NdArray, out: Option<&NdArray>,
+    ) -> Result<NdArray> {
+        let dtype = body.program.value_dtype(value).expect("a value has a type");
+        let shape = axes.result_shape(a);
+        let out = match out {
+            Some(out) if out.shape() == axes.delivered_shape(&shape) && !out.may_share_memory(a) => out.with_view(axes.undelivered(&out.view)),
+            _ => NdArray::unwritten(&shape, dtype),
+        };
+        let dims = axes.folded.iter().fold(0u64, |dims, &axis| dims | 1 << order.dim(axis));
+        body.fold(op, &order.view_of(&out), value, dims);
+        body.run()?;
+        Ok(out)
+    }
+
+    /// The result with the axes that were asked for, in `out` if there is one.
+    fn deliver(&self, result: NdArray, name: &str, axes: &Axes, options: &ReduceOptions<'_>) -> Result<NdArray> {
+        let view = axes.delivered(&result.view);
+        let result = result.with_view(view);
+        let Some(out) = options.out else { return Ok(result) };
+        if out.shares_base(&result) {
+            return Ok(out.clone());
+        }
+        check_output(name, result.dtype(), Some(out), result.shape())?;
+        self.copyto(out, &Operand::Array(result), Casting::Unsafe, None)?;
+        Ok(out.clone())
+    }
+
+    fn constant(&self, shape: &[i64], value: Scalar) -> NdArray {
+        NdArray::new(shape, value.dtype(), Backing { fill: Some(value), ..Backing::default() })
+    }
+
+    fn count_nonzero(&self, a: &NdArray, axes: &Axes, options: &ReduceOptions<'_>) -> Result<NdArray> {
+        let order = axes.order(a, None);
+        if a.size() == 0 {
+            return self.deliver(self.constant(&axes.result_shape(a), Scalar::new(0i64)), "add", axes, options);
+        }
+        let mut body = Body::new(self, order.domain());
+        let truth = body.load_as(&order.view_of(a), DType::Bool);
+        let ones = body.program.cast(DType::I64, truth);
+        let result = self.fold_value(body, &order, axes, ReduceOp::Add, ones, a, None)?;
+        self.deliver(result, "add", axes, options)
+    }
+
+    fn ptp(&self, a: &NdArray, options: &ReduceOptions<'_>) -> Result<NdArray> {
+        let plain = ReduceOptions { out: None, ..*options };
+        let highest = self.reduce(Reduction::Max, a, &plain)?;
+        let lowest = self.reduce(Reduction::Min, a, &plain)?;
+        let subtract = Ufunc::lookup("subtract").expect("subtract is native");
+        let call = CallOptions { out: options.out, ..CallOptions::default() };
+        self.call(subtract, &[highest.into(), lowest.into()], &call)
+    }
+}
+
+/// Mean and variance.
+impl Session {
+    fn mean(&self, a: &NdArray, axes: &Axes, options: &ReduceOptions<'_>) -> Result<NdArray> {
+        refuse_masks(options)?;
+        let dtype = options.dtype.unwrap_or_else(|| mean_type(a.dtype()));
+        let sum = self.sum_as(a, axes, dtype, |_, value| value)?;
+        let mean = self.divided(&sum, axes.count(a) as f64)?;
+        self.deliver(mean, "divide", axes, options)
+    }
+
+    /// Two passes: the mean, then the mean of `|a - mean|²`.
+    fn var(&self, a: &NdArray, axes: &Axes, options: &ReduceOptions<'_>, root: bool) -> Result<NdArray> {
+        refuse_masks(options)?;
+        let dtype = options.dtype.unwrap_or_else(|| mean_type(a.dtype()));
+        let count = axes.count(a) as f64;
+        let sum = self.sum_as(a, axes, dtype, |_, value| value)?;
+        let mean = self.divided(&sum, count)?;
+        let order = axes.order(a, None);
+        let mean_view = order.view_of(&mean);
+        let squares = self.sum_as(a, axes, dtype, |body, value| {
+            let mean = body.load(&mean_view);
+            let difference = body.program.binary(BinaryOp::Subtract, value, mean);
+            squared_size(body, difference)
+        })?;
+        let variance = self.divided(&squares, (count - options.ddof).max(0.0))?;
+        let result = if root { self.root(&variance)? } else { variance };
+        self.deliver(result, if root { "sqrt" } else { "divide" }, axes, options)
+    }
+
+    /// The sum along the axes of a function of the elements.
+    fn sum_as(&self, a: &NdArray, axes: &Axes, dtype: DType, f: impl Fn(&mut Body<'_>, ValueId) -> ValueId) -> Result<NdArray> {
+        let order = axes.order(a, None);
+        let mut body = Body::new(self, order.domain());
+        let value = body.load_as(&order.view_of(a), dtype);
+        let value = f(&mut body, value);
+        if axes.count(a) == 0 || a.size() == 0 {
+            let dtype = body.program.value_dtype(value).expect("a value has a type");
+            return Ok(self.constant(&axes.result_shape(a), Scalar::zero(dtype)));
+        }
+        self.fold_value(body, &order, axes, ReduceOp::Add, value, a, None)
+    }
+
+    /// `sum / n` in double precision, in the type of `sum`: what NumPy computes with its 64-bit count.
+    fn divided(&self, sum: &NdArray, n: f64) -> Result<NdArray> {
+        let wide = promote_types(sum.dtype(), DType::F64);
+        let out = NdArray::unwritten(sum.shape(), if sum.dtype().kind() == Kind::Signed || sum.dtype().kind() == Kind::Unsigned { DType::F64 } else { sum.dtype() });
+        let mut body = Body::new(self, sum.shape());
+        let value = body.load_as(sum, wide);
+        let n = body.weak(Weak::Float(n), wide)?;
+        let quotient = body.program.binary(BinaryOp::Divide, value, n);
+        body.store(&out, quotient);
+        body.run()?;
+        Ok(out)
+    }
+
+    fn root(&self, a: &NdArray) -> Result<NdArray> {
+        let out = NdArray::unwritten(a.shape(), a.dtype());
+        let mut body = Body::new(self, a.shape());
+        let value = body.load(a);
+        let root = body.program.unary(UnaryOp::Sqrt, value);
+        body.store(&out, root);
+        body.run()?;
+        Ok(out)
+    }
+}
+
+/// `|z|²` without a root.
+fn squared_size(body: &mut Body<'_>, z: ValueId) -> ValueId {
+    let complex = body.program.value_dtype(z).is_some_and(|d| d.kind() == Kind::Complex);
+    if !complex {
+        return body.program.binary(BinaryOp::Multiply, z, z);
+    }
+    let (re, im) = (body.program.unary(UnaryOp::Real, z), body.program.unary(UnaryOp::Imag, z));
+    let (re, im) = (body.program.binary(BinaryOp::Multiply, re, re), body.program.binary(BinaryOp::Multiply, im, im));
+    body.program.binary(BinaryOp::Add, re, im)
+}
+
+/// Where the extremes are.
+impl Session {
+    /// The extreme itself first; then the least index that has it. A NaN is the extreme wherever there is one, and the first NaN wins.
+    fn arg_extreme(&self, op: ReduceOp, name: &'static str, a: &NdArray, axes: &Axes, options: &ReduceOptions<'_>) -> Result<NdArray> {
+        if axes.count(a) == 0 && axes.result_size(a) > 0 {
+            return Err(Error::EmptyArg { function: name });
+        }
+        if a.size() == 0 {
+            return self.deliver(self.constant(&axes.result_shape(a), Scalar::new(0i64)), name, axes, options);
+        }
+        let plain = ReduceOptions { axis: options.axis, keepdims: true, ..ReduceOptions::default() };
+        let extreme = self.fold(op, a, axes, &plain)?;
+        let extreme = extreme.with_view(axes.undelivered(&extreme.view));
+        let order = axes.order(a, None);
+        let mut body = Body::new(self, order.domain());
+        let value = body.load(&order.view_of(a));
+        let sought = body.load(&order.view_of(&extreme));
+        let hit = body.program.binary(BinaryOp::Equal, value, sought);
+        let nan = body.program.unary(UnaryOp::Isnan, value);
+        let hit = body.program.binary(BinaryOp::LogicalOr, hit, nan);
+        let index = flat_index(&mut body, &order, axes, a.shape());
+        let beyond = body.program.constant(Scalar::new(i64::MAX));
+        let index = body.program.select(hit, index, beyond);
+        let result = self.fold_value(body, &order, axes, ReduceOp::Minimum, index, a, None)?;
+        self.deliver(result, name, axes, options)
+    }
+}
+
+/// The row-major index along the folded axes.
+fn flat_index(body: &mut Body<'_>, order: &Order, axes: &Axes, shape: &[i64]) -> ValueId {
+    let (mut index, mut step) = (None, 1i64);
+    for &axis in axes.folded.iter().rev() {
+        let mut term = body.program.index(order.dim(axis) as u8);
+        if step != 1 {
+            let step = body.program.constant(Scalar::new(step));
+            term = body.program.binary(BinaryOp::Multiply, term, step);
+        }
+        index = Some(index.map_or(term, |sum| body.program.binary(BinaryOp::Add, sum, term)));
+        step *= shape[axis];
+    }
+    index.unwrap_or_else(|| body.program.constant(Scalar::new(0i64)))
+}
+
+/// Which axes are folded, and what becomes of them.
+#[derive(Debug)]
+struct Axes {
+    /// Ascending.
+    folded: SmallVec<[usize; 4]>,
+    keepdims: bool,
+}
+
+impl Axes {
+    fn new(a: &NdArray, options: &ReduceOptions<'_>) -> Result<Axes> {
+        let mut folded = match options.axis {
+            Some(axes) => normalize_axes(axes, a.ndim(), "duplicate value in 'axis'")?,
+            None => (0..a.ndim()).collect(),
+        };
+        folded.sort_unstable();
+        Ok(Axes { folded, keepdims: options.keepdims })
+    }
+
+    /// Elements per result.
+    fn count(&self, a: &NdArray) -> i64 {
+        self.folded.iter().map(|&axis| a.shape()[axis]).product()
+    }
+
+    /// With extent 1 along the folded axes.
+    fn result_shape(&self, a: &NdArray) -> Point {
+        let mut shape: Point = a.shape().into();
+        self.folded.iter().for_each(|&axis| shape[axis] = 1);
+        shape
+    }
+
+    fn result_size(&self, a: &NdArray) -> i64 {
+        self.result_shape(a).iter().product()
+    }
+
+    /// As the caller wants it.
+    fn delivered(&self, view: &View) -> View {
+        if self.keepdims {
+            return view.clone();
+        }
+        self.folded.iter().rev().fold(view.clone(), |view, &axis| view.without_axis(axis))
+    }
+
+    fn delivered_shape(&self, shape: &[i64]) -> Vec<i64> {
+        let keep = |axis: &usize| self.keepdims || !self.folded.contains(axis);
+        (0..shape.len()).filter(keep).map(|axis| shape[axis]).collect()
+    }
+
+    /// A delivered view with its folded axes put back, extent 1.
+    fn undelivered(&self, view: &View) -> View {
+        if self.keepdims {
+            return view.clone();
+        }
+        self.folded.iter().fold(view.clone(), |view, &axis| view.with_new_axis(axis))
+    }
+
+    /// The order in which the domain is walked.
+    fn order(&self, a: &NdArray, mask: Option<&NdArray>) -> Order {
+        Order::of(a.shape(), std::iter::once(a).chain(mask))
+    }
+}
+
+impl<'a> ReduceOptions<'a> {
+    /// The output, if a fold of elements of `dtype` may write to it directly.
+    fn direct_output(&self, dtype: DType) -> Option<&'a NdArray> {
+        self.out.filter(|out| out.dtype() == dtype && out.part == Part::Whole && !out.is_readonly() && self.initial.is_none())
+    }
+}
+
+/// The type that a fold computes in: sums and products of small integers are 64 bits wide.
+fn accumulator(op: ReduceOp, dtype: DType, options: &ReduceOptions<'_>) -> DType {
+    if matches!(op, ReduceOp::LogicalAnd | ReduceOp::LogicalOr) {
+        return DType::Bool;
+    }
+    if let Some(dtype) = options.dtype {
+        return dtype;
+    }
+    match (op, options.out, dtype.kind()) {
+        // With an output NumPy computes in what holds both.
+        (_, Some(out), _) if op.result(promote_types(dtype, out.dtype())).is_some() => promote_types(dtype, out.dtype()),
+        (ReduceOp::Add | ReduceOp::Multiply, _, Kind::Bool | Kind::Signed) => DType::I64,
+        (ReduceOp::Add | ReduceOp::Multiply, _, Kind::Unsigned) => DType::U64,
+        _ => dtype,
+    }
+}
+
+/// The type that means are computed in.
+fn mean_type(dtype: DType) -> DType {
+    match dtype.kind() {
+        Kind::Float | Kind::Complex => dtype,
+        _ => DType::F64,
+    }
+}
+
+fn refuse_masks(options: &ReduceOptions<'_>) -> Result<()> {
+    match options.where_ {
+        Some(_) => Err(Error::Unsupported("where= of mean, var and std".into())),
+        None => Ok(()),
+    }
+}
+
+/// The value of an operand that is one scalar.
+fn scalar_of(session: &Session, operand: &Operand, dtype: DType) -> Result<Scalar> {
+    match operand {
+        Operand::Weak(w) => w.to_scalar(dtype),
+        Operand::Scalar(s) => Ok(cast(*s, dtype)),
+        Operand::Array(a) => Ok(cast(session.item(a, &|| false)?, dtype)),
     }
 }

@@ -1,0 +1,106 @@
+//! In which order an element-wise operation walks its dimensions: NumPy's `order='K'`.
+//!
+//! The domain of an operation has the operands' dimensions sorted as they lie in memory, and a new result is laid out like the domain. So work on
+//! transposed matrices runs along their rows, and results have the strides that NumPy gives them.
+
+use crate::array::NdArray;
+use crate::view::View;
+use legate_core::geometry::Point;
+use legate_kernels::dtype::DType;
+use smallvec::SmallVec;
+
+/// A permutation of an operation's dimensions.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    domain: Point,
+    /// Dimension `d` of the domain is dimension `axes[d]` of the operation; `None`: as they are.
+    axes: Option<SmallVec<[usize; 4]>>,
+}
+
+impl Order {
+    /// As they are.
+    pub(crate) fn c(shape: &[i64]) -> Order {
+        Order { domain: shape.into(), axes: None }
+    }
+
+    /// As the operands, broadcast to `shape`, lie in memory. Where they disagree, or do not say, C order.
+    pub(crate) fn of<'a>(shape: &[i64], operands: impl Iterator<Item = &'a NdArray> + Clone) -> Order {
+        if shape.len() < 2 || operands.clone().all(|a| a.view.is_c_contiguous()) {
+            return Order::c(shape);
+        }
+        let views: SmallVec<[View; 4]> = operands.filter_map(|a| a.view.broadcast(shape)).collect();
+        let mut axes: SmallVec<[usize; 4]> = SmallVec::new();
+        for axis in (0..shape.len()).rev() {
+            // Innermost first: `axis` goes further in while its neighbour there must be further out.
+            let outward = |inner: &usize| must_swap(&views, axis, *inner);
+            let mut place = axes.len();
+            for (i, inner) in axes.iter().enumerate().rev() {
+                match outward(inner) {
+                    Some(true) => place = i,
+                    Some(false) => break,
+                    None => {}
+                }
+            }
+            axes.insert(place, axis);
+        }
+        axes.reverse();
+        if axes.iter().copied().eq(0..shape.len()) {
+            return Order::c(shape);
+        }
+        Order { domain: axes.iter().map(|&a| shape[a]).collect(), axes: Some(axes) }
+    }
+
+    /// Extents of the domain.
+    pub(crate) fn domain(&self) -> &[i64] {
+        &self.domain
+    }
+
+    /// The domain's dimension for one of the operation.
+    pub(crate) fn dim(&self, axis: usize) -> usize {
+        match &self.axes {
+            None => axis,
+            Some(axes) => axes.iter().position(|&a| a == axis).expect("a permutation has every dimension"),
+        }
+    }
+
+    /// The array seen in the domain's order.
+    pub(crate) fn view_of(&self, a: &NdArray) -> NdArray {
+        let Some(axes) = &self.axes else { return a.clone() };
+        let lead = axes.len() - a.ndim();
+        let mut view = a.view.clone();
+        for _ in 0..lead {
+            view = view.with_new_axis(0);
+        }
+        a.with_view(view.permuted(axes))
+    }
+
+    /// A new array of the operation's shape, laid out like the domain.
+    pub(crate) fn unwritten(&self, dtype: DType) -> NdArray {
+        let a = NdArray::unwritten(&self.domain, dtype);
+        match &self.axes {
+            None => a,
+            Some(_) => {
+                let inverse: SmallVec<[usize; 4]> = (0..self.domain.len()).map(|axis| self.dim(axis)).collect();
+                let view = a.view.permuted(&inverse);
+                a.with_view(view)
+            }
+        }
+    }
+}
+
+/// Whether `outer` must lie further in than `inner`: the operands' strides say so, and none says otherwise. `None`: no operand says anything.
+fn must_swap(views: &[View], outer: usize, inner: usize) -> Option<bool> {
+    let mut said = None;
+    for view in views {
+        let step = |axis: usize| if view.shape[axis] == 1 { 0 } else { view.strides[axis].abs() };
+        let (o, i) = (step(outer), step(inner));
+        if o != 0 && i != 0 {
+            if i <= o {
+                said = Some(false);
+            } else if said.is_none() {
+                said = Some(true);
+            }
+        }
+    }
+    said
+}

@@ -1,0 +1,173 @@
+//! Which loop a ufunc runs: NumPy's type resolution over the kernels' tables.
+
+use crate::error::{Casting, Error, Result};
+use crate::promote::{can_cast, promote_types, promote_weak};
+use legate_kernels::dtype::{DType, Kind};
+use legate_kernels::ops::{BinaryOp, Loop, UnaryOp};
+
+/// The type of an argument, as far as resolution looks at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ArgType {
+    /// An array's or a NumPy scalar's.
+    Strong(DType),
+    /// A Python scalar's kind, and the type it has where nothing else has a say.
+    Weak(Kind, DType),
+}
+
+/// How a loop with two inputs is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BinaryLoop {
+    /// Both inputs are cast to this type.
+    Same(DType),
+    /// Comparison of int64 with uint64 by value; the flag says that the first is the signed one.
+    MixedSigns(bool),
+}
+
+/// The loop of a ufunc with one input: the type it is cast to, and the result's.
+///
+/// # Errors
+/// [`Error::NoLoop`], [`Error::Unsupported`] where NumPy would take float16.
+pub(crate) fn unary(op: UnaryOp, arg: DType) -> Result<Loop> {
+    let found = op.loops().iter().copied().find(|l| l.0 == arg).or_else(|| search(op.loops(), &[arg]));
+    let found = found.ok_or_else(|| no_loop(op.name(), arg))?;
+    refuse_half(found.0, &[arg], op.name())?;
+    Ok(found)
+}
+
+/// The loop of a ufunc with two inputs, and the result's type.
+///
+/// # Errors
+/// As [`unary`].
+pub(crate) fn binary(op: BinaryOp, args: [ArgType; 2]) -> Result<(BinaryLoop, DType)> {
+    let common = common_type(args);
+    let types = args.map(|arg| strong_beside(arg, common));
+    let same = |l: Loop| Ok((BinaryLoop::Same(l.0), l.1));
+    match op {
+        BinaryOp::LogicalAnd | BinaryOp::LogicalOr | BinaryOp::LogicalXor if types[0] != types[1] => return same((DType::Bool, DType::Bool)),
+        _ if is_comparison(op) && matches!(types, [DType::I64, DType::U64] | [DType::U64, DType::I64]) => {
+            return Ok((BinaryLoop::MixedSigns(types[0] == DType::I64), DType::Bool));
+        }
+        // Integers are divided in double precision, whatever their size.
+        BinaryOp::Divide if matches!(common.kind(), Kind::Bool | Kind::Signed | Kind::Unsigned) => return same((DType::F64, DType::F64)),
+        BinaryOp::Subtract if common == DType::Bool => {
+            let text = "numpy boolean subtract, the `-` operator, is not supported, use the bitwise_xor, the `^` operator, or the logical_xor function instead.";
+            return Err(Error::Type(text.into()));
+        }
+        _ => {}
+    }
+    let found = op.loops().iter().copied().find(|l| l.0 == common).or_else(|| search(op.loops(), &types));
+    let found = found.ok_or_else(|| no_loop(op.name(), common))?;
+    refuse_half(found.0, &types, op.name())?;
+    same(found)
+}
+
+/// Whether the result is a bool that says how two values compare.
+pub(crate) fn is_comparison(op: BinaryOp) -> bool {
+    use BinaryOp::*;
+    matches!(op, Greater | GreaterEqual | Less | LessEqual | Equal | NotEqual)
+}
+
+/// What both are promoted to.
+fn common_type(args: [ArgType; 2]) -> DType {
+    match args {
+        [ArgType::Strong(a), ArgType::Strong(b)] => promote_types(a, b),
+        [ArgType::Strong(a), ArgType::Weak(kind, _)] | [ArgType::Weak(kind, _), ArgType::Strong(a)] => promote_weak(a, kind),
+        [ArgType::Weak(_, a), ArgType::Weak(_, b)] => promote_types(a, b),
+    }
+}
+
+/// The type with which an argument looks for a loop.
+fn strong_beside(arg: ArgType, common: DType) -> DType {
+    match arg {
+        ArgType::Strong(dtype) => dtype,
+        ArgType::Weak(..) => common,
+    }
+}
+
+/// The first loop that all arguments are safely cast to.
+fn search(loops: &[Loop], args: &[DType]) -> Option<Loop> {
+    loops.iter().copied().find(|l| args.iter().all(|a| can_cast(*a, l.0, Casting::Safe)))
+}
+
+/// In NumPy a float16 loop stands before the float32 loop and takes the smallest integers.
+fn refuse_half(input: DType, args: &[DType], name: &str) -> Result<()> {
+    let fits_half = |a: &DType| matches!(a, DType::Bool | DType::I8 | DType::U8);
+    if input == DType::F32 && args.iter().all(fits_half) {
+        return Err(Error::Unsupported(format!("{name} in float16")));
+    }
+    Ok(())
+}
+
+fn no_loop(name: &str, arg: DType) -> Error {
+    if name == "negative" && arg == DType::Bool {
+        let text = "The numpy boolean negative, the `-` operator, is not supported, use the `~` operator or the logical_not function instead.";
+        return Error::Type(text.into());
+    }
+    Error::NoLoop { ufunc: name.to_owned(), casting: Casting::Safe }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ufunc::{Kernel, Ufunc};
+
+    const ORDER: &str = "?bBhHiIlLfdFD";
+    const WEAK: [(Kind, DType); 3] = [(Kind::Signed, DType::I64), (Kind::Float, DType::F64), (Kind::Complex, DType::C128)];
+
+    fn letter(dtype: DType) -> char {
+        ORDER.chars().nth(dtype as usize).unwrap()
+    }
+
+    fn arg(i: usize) -> ArgType {
+        if i < 13 { ArgType::Strong(DType::ALL[i]) } else { ArgType::Weak(WEAK[i - 13].0, WEAK[i - 13].1) }
+    }
+
+    /// In the notation of the table.
+    fn written(resolved: Result<(String, DType)>, inputs: usize) -> String {
+        match resolved {
+            Ok((inputs, out)) => format!("{inputs}{}", letter(out)),
+            Err(Error::Unsupported(_)) => "e".repeat(inputs),
+            Err(_) => "!".repeat(inputs + 1),
+        }
+    }
+
+    fn agree(ours: &str, numpys: &str) -> bool {
+        // Where NumPy has float16 the output may be bool; it is unsupported all the same.
+        ours == numpys || (ours.starts_with('e') && numpys.starts_with('e'))
+    }
+
+    #[test]
+    fn loops_are_those_that_numpy_chooses() {
+        let mut first = std::collections::BTreeMap::new();
+        let mut seen = 0;
+        for line in include_str!("../tests/data/resolve.txt").lines().filter(|l| !l.starts_with('#')) {
+            let mut words = line.split(' ');
+            let name = words.next().unwrap();
+            let ufunc = Ufunc::lookup(name).unwrap_or_else(|| panic!("{name} is not native"));
+            let words: Vec<&str> = words.collect();
+            match ufunc.kernel() {
+                Kernel::Unary(op) => {
+                    for (dtype, expected) in DType::ALL.into_iter().zip(words) {
+                        let ours = written(unary(op, dtype).map(|(i, o)| (letter(i).to_string(), o)), 1);
+                        assert!(agree(&ours, expected), "{name}({dtype}): {ours}, NumPy has {expected}");
+                        seen += 1;
+                    }
+                }
+                Kernel::Binary(op) => {
+                    let row: &mut usize = first.entry(name.to_owned()).or_default();
+                    for (column, expected) in words.into_iter().enumerate().filter(|(_, e)| *e != "...") {
+                        let ours = binary(op, [arg(*row), arg(column)]).map(|(found, out)| match found {
+                            BinaryLoop::Same(d) => (letter(d).to_string().repeat(2), out),
+                            BinaryLoop::MixedSigns(signed_first) => (if signed_first { "qQ" } else { "Qq" }.to_owned(), out),
+                        });
+                        let ours = written(ours, 2);
+                        assert!(agree(&ours, expected), "{name}({:?}, {:?}): {ours}, NumPy has {expected}", arg(*row), arg(column));
+                        seen += 1;
+                    }
+                    *row += 1;
+                }
+            }
+        }
+        assert!(seen > 9000, "the table was read: {seen}");
+    }
+}
