@@ -35,7 +35,13 @@ impl Session {
     ///
     /// # Errors
     /// As a ufunc; [`Error::Value`] without any bound.
-    pub fn clip(&self, a: &Operand, lo: Option<&Operand>, hi: Option<&Operand>, out: Option<&NdArray>) -> Result<NdArray> {
+    pub fn clip(
+        &self,
+        a: &Operand,
+        lo: Option<&Operand>,
+        hi: Option<&Operand>,
+        out: Option<&NdArray>,
+    ) -> Result<NdArray> {
         let options = CallOptions { out, ..CallOptions::default() };
         let ufunc = |name| Ufunc::lookup(name).expect("maximum and minimum are native");
         match (lo, hi) {
@@ -201,7 +207,13 @@ pub(crate) fn check_output(name: &str, dtype: DType, out: Option<&NdArray>, shap
     }
     if !can_cast(dtype, out.dtype(), Casting::SameKind) {
         let casting = Casting::SameKind;
-        return Err(Error::UfuncCast { ufunc: name.to_owned(), side: "output".into(), from: dtype, to: out.dtype(), casting });
+        return Err(Error::UfuncCast {
+            ufunc: name.to_owned(),
+            side: "output".into(),
+            from: dtype,
+            to: out.dtype(),
+            casting,
+        });
     }
     Ok(())
 }

@@ -40,7 +40,9 @@ mod tests {
     }
 
     fn points(shape: &[i64]) -> Vec<Vec<i64>> {
-        shape.iter().fold(vec![vec![]], |acc, &n| acc.iter().flat_map(|p| (0..n).map(move |i| [p.clone(), vec![i]].concat())).collect())
+        shape.iter().fold(vec![vec![]], |acc, &n| {
+            acc.iter().flat_map(|p| (0..n).map(move |i| [p.clone(), vec![i]].concat())).collect()
+        })
     }
 
     fn element(view: &View, p: &[i64]) -> i64 {
@@ -63,7 +65,8 @@ mod tests {
             .collect();
         points(&view.shape).iter().all(|p| {
             (0..field.len()).all(|k| {
-                let value = origin[k] + steps.iter().zip(p).map(|(s, i)| s.as_ref().map_or(0, |s| (s[k] - origin[k]) * i)).sum::<i64>();
+                let value = origin[k]
+                    + steps.iter().zip(p).map(|(s, i)| s.as_ref().map_or(0, |s| (s[k] - origin[k]) * i)).sum::<i64>();
                 value == at(p)[k]
             })
         })
@@ -72,13 +75,14 @@ mod tests {
     /// A base shape and a random view of it, by random view operations.
     fn views() -> impl Strategy<Value = (Vec<i64>, View)> {
         let shape = proptest::collection::vec(1i64..6, 0..4);
-        (shape, proptest::collection::vec((0u8..8, 0usize..4, 0i64..6, prop_oneof![-3i64..=-1, 1i64..=3]), 0..6)).prop_map(|(shape, steps)| {
-            let mut view = View::whole(&shape);
-            for (kind, axis, start, step) in steps {
-                view = one_step(&view, kind, axis, start, step);
-            }
-            (shape, view)
-        })
+        (shape, proptest::collection::vec((0u8..8, 0usize..4, 0i64..6, prop_oneof![-3i64..=-1, 1i64..=3]), 0..6))
+            .prop_map(|(shape, steps)| {
+                let mut view = View::whole(&shape);
+                for (kind, axis, start, step) in steps {
+                    view = one_step(&view, kind, axis, start, step);
+                }
+                (shape, view)
+            })
     }
 
     fn one_step(view: &View, kind: u8, axis: usize, start: i64, step: i64) -> View {

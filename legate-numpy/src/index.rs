@@ -138,11 +138,23 @@ mod tests {
         assert_eq!(shape(&[]), [2, 3, 4]);
         assert_eq!(shape(&[IndexItem::Int(-1)]), [3, 4]);
         assert_eq!(shape(&[IndexItem::Ellipsis, IndexItem::Int(0)]), [2, 3]);
-        assert_eq!(shape(&[IndexItem::NewAxis, slice(1, None, None), IndexItem::Ellipsis, IndexItem::NewAxis]), [1, 1, 3, 4, 1]);
+        assert_eq!(
+            shape(&[IndexItem::NewAxis, slice(1, None, None), IndexItem::Ellipsis, IndexItem::NewAxis]),
+            [1, 1, 3, 4, 1]
+        );
         let text = |items: &[IndexItem]| index_view(&view, items).unwrap_err().to_string();
-        assert_eq!(text(&[slice(None, None, None), IndexItem::Int(3)]), "index 3 is out of bounds for axis 1 with size 3");
-        assert_eq!(text(&[IndexItem::Ellipsis, IndexItem::Int(-5)]), "index -5 is out of bounds for axis 2 with size 4");
-        assert_eq!(text(&[IndexItem::Int(0); 4]), "too many indices for array: array is 3-dimensional, but 4 were indexed");
+        assert_eq!(
+            text(&[slice(None, None, None), IndexItem::Int(3)]),
+            "index 3 is out of bounds for axis 1 with size 3"
+        );
+        assert_eq!(
+            text(&[IndexItem::Ellipsis, IndexItem::Int(-5)]),
+            "index -5 is out of bounds for axis 2 with size 4"
+        );
+        assert_eq!(
+            text(&[IndexItem::Int(0); 4]),
+            "too many indices for array: array is 3-dimensional, but 4 were indexed"
+        );
         assert_eq!(text(&[IndexItem::Ellipsis; 2]), "an index can only have a single ellipsis ('...')");
     }
 

@@ -101,12 +101,18 @@ impl<'s> Body<'s> {
 
     /// Whole elements, each place once.
     fn load_whole(&mut self, a: NdArray) -> ValueId {
-        let same = |arg: &Argument| arg.array.shares_base(&a) && arg.array.view == a.view && !matches!(arg.role, Role::Fold(_));
+        let same = |arg: &Argument| {
+            arg.array.shares_base(&a) && arg.array.view == a.view && !matches!(arg.role, Role::Fold(_))
+        };
         if let Some(value) = self.arguments.iter().find(|arg| same(arg)).and_then(|arg| arg.value) {
             return value;
         }
         let value = self.program.load(self.arguments.len() as OperandId, a.base.dtype);
-        self.arguments.push(Argument { array: NdArray { part: Part::Whole, ..a }, role: Role::Read, value: Some(value) });
+        self.arguments.push(Argument {
+            array: NdArray { part: Part::Whole, ..a },
+            role: Role::Read,
+            value: Some(value),
+        });
         value
     }
 
@@ -212,10 +218,12 @@ impl Body<'_> {
 
     /// Reads from copies what overlaps a written view without being it. (Safe host operands may not even interleave.)
     fn separate_overlaps(&mut self, inline: bool) -> Result<()> {
-        let clash = |read: &NdArray, written: &NdArray| read.shares_base(written) && (inline || read.may_share_memory(written));
+        let clash =
+            |read: &NdArray, written: &NdArray| read.shares_base(written) && (inline || read.may_share_memory(written));
         for k in 0..self.arguments.len() {
             let read = &self.arguments[k];
-            let written = |(j, other): (usize, &Argument)| j != k && other.role.writes() && clash(&read.array, &other.array);
+            let written =
+                |(j, other): (usize, &Argument)| j != k && other.role.writes() && clash(&read.array, &other.array);
             if read.role == Role::Read && self.arguments.iter().enumerate().any(written) {
                 let compact = read.array.with_view(read.array.view.without_broadcast());
                 let copy = self.session.copy(&compact)?;
@@ -281,7 +289,11 @@ impl Body<'_> {
             if argument.role == Role::Update {
                 let stored = (self.arguments.len() + updated.len()) as OperandId;
                 redirect_stores(&mut program, k as OperandId, stored);
-                updated.push(Operand { field: field.handle.id(), access: access.clone(), privilege: Privilege::WriteDiscard });
+                updated.push(Operand {
+                    field: field.handle.id(),
+                    access: access.clone(),
+                    privilege: Privilege::WriteDiscard,
+                });
             }
             operands.push(Operand { field: field.handle.id(), access, privilege });
         }
@@ -357,7 +369,13 @@ impl Session {
         }
     }
 
-    fn give_values(&self, a: &NdArray, runtime: &Runtime, backing: &Backing, handle: &legate_core::runtime::FieldHandle) {
+    fn give_values(
+        &self,
+        a: &NdArray,
+        runtime: &Runtime,
+        backing: &Backing,
+        handle: &legate_core::runtime::FieldHandle,
+    ) {
         let provenance = self.provenance();
         if let Some(bytes) = &backing.host {
             let issued = runtime.attach(handle, Arc::clone(bytes), &provenance);
@@ -456,7 +474,10 @@ impl crate::array::Base {
             let value = fill.expect("the values are known");
             let mut bytes = HostBuffer::zeroed(self.nbytes() as usize);
             if value != Scalar::zero(self.dtype) {
-                bytes.as_mut_slice().chunks_exact_mut(self.dtype.size()).for_each(|e| e.copy_from_slice(value.as_bytes()));
+                bytes
+                    .as_mut_slice()
+                    .chunks_exact_mut(self.dtype.size())
+                    .for_each(|e| e.copy_from_slice(value.as_bytes()));
             }
             Arc::new(bytes)
         })

@@ -52,10 +52,12 @@ impl Weak {
             (Weak::Bool(v), _) => Weak::Int(i128::from(v)).to_scalar(dtype),
             (Weak::Int(v), Kind::Signed | Kind::Unsigned) => integer(v, dtype),
             (Weak::Float(v), Kind::Signed | Kind::Unsigned) => integer(truncated(v)?, dtype),
-            (Weak::Complex(..), Kind::Signed | Kind::Unsigned) => {
-                Err(Error::Type("int() argument must be a string, a bytes-like object or a real number, not 'complex'".into()))
+            (Weak::Complex(..), Kind::Signed | Kind::Unsigned) => Err(Error::Type(
+                "int() argument must be a string, a bytes-like object or a real number, not 'complex'".into(),
+            )),
+            (Weak::Complex(..), Kind::Float) => {
+                Err(Error::Type("float() argument must be a string or a real number, not 'complex'".into()))
             }
-            (Weak::Complex(..), Kind::Float) => Err(Error::Type("float() argument must be a string or a real number, not 'complex'".into())),
             (Weak::Int(v), _) => Ok(float(v as f64, 0.0, dtype)),
             (Weak::Float(v), _) => Ok(float(v, 0.0, dtype)),
             (Weak::Complex(re, im), Kind::Complex) => Ok(float(re, im, dtype)),
@@ -120,10 +122,28 @@ pub fn promote_types(a: DType, b: DType) -> DType {
         (Kind::Bool, _) => hi,
         (Kind::Signed | Kind::Unsigned, Kind::Signed | Kind::Unsigned) => promote_signs(lo, hi),
         // A float that holds the integers of the other: float32 up to 16 bits.
-        (Kind::Signed | Kind::Unsigned, Kind::Float) => if lo.size() <= 2 { hi } else { DType::F64 },
-        (Kind::Signed | Kind::Unsigned, _) => if lo.size() <= 2 { hi } else { DType::C128 },
+        (Kind::Signed | Kind::Unsigned, Kind::Float) => {
+            if lo.size() <= 2 {
+                hi
+            } else {
+                DType::F64
+            }
+        }
+        (Kind::Signed | Kind::Unsigned, _) => {
+            if lo.size() <= 2 {
+                hi
+            } else {
+                DType::C128
+            }
+        }
         // A float and a complex type.
-        _ => if lo == DType::F64 { DType::C128 } else { hi },
+        _ => {
+            if lo == DType::F64 {
+                DType::C128
+            } else {
+                hi
+            }
+        }
     }
 }
 
@@ -171,7 +191,13 @@ pub fn promote_weak(dtype: DType, weak: Kind) -> DType {
         (Kind::Float, Kind::Float | Kind::Complex) => dtype,
         (Kind::Float, _) => DType::F64,
         (Kind::Complex, Kind::Complex) => dtype,
-        (Kind::Complex, _) => if dtype == DType::F32 { DType::C64 } else { DType::C128 },
+        (Kind::Complex, _) => {
+            if dtype == DType::F32 {
+                DType::C64
+            } else {
+                DType::C128
+            }
+        }
     }
 }
 
@@ -188,7 +214,10 @@ pub fn result_type(strong: &[DType], weak: &[Weak]) -> Result<DType> {
         Some(dtype) => Ok(weakest.map(Weak::kind).max().map_or(dtype, |kind| promote_weak(dtype, kind))),
         None => {
             let types = weakest.map(Weak::default_dtype).collect::<Result<Vec<DType>>>()?;
-            types.into_iter().reduce(promote_types).ok_or_else(|| Error::Value("at least one array or dtype is required".into()))
+            types
+                .into_iter()
+                .reduce(promote_types)
+                .ok_or_else(|| Error::Value("at least one array or dtype is required".into()))
         }
     }
 }

@@ -54,7 +54,6 @@ pub struct ReduceOptions<'a> {
     pub ddof: f64,
 }
 
-
 impl Session {
     /// Folds an array.
     ///
@@ -98,8 +97,14 @@ impl Session {
             return self.deliver(self.constant(&axes.result_shape(a), value), op.name(), axes, options);
         }
         if options.where_.is_some() && initial.or(identity).is_none() {
-            let text = format!("reduction operation '{}' does not have an identity, so to use a where mask one has to specify 'initial'", op.name());
+            let text = format!(
+                "reduction operation '{}' does not have an identity, so to use a where mask one has to specify 'initial'",
+                op.name()
+            );
             return Err(Error::Value(text));
+        }
+        if let Some(mask) = options.where_.filter(|mask| mask.view.broadcast(a.shape()).is_none()) {
+            return Err(Error::Broadcast { shapes: vec![a.shape().into(), mask.shape().into()] });
         }
         let order = axes.order(a, options.where_);
         let mut body = Body::new(self, order.domain());
@@ -131,12 +136,21 @@ impl Session {
     /// Folds a value of a body along `axes` and runs the body: the result, with extent 1 along the axes. Goes straight to `out` if that is given.
     #[allow(clippy::too_many_arguments, reason = "the parts of one fold")]
     fn fold_value(
-        &self, mut body: Body<'_>, order: &Order, axes: &Axes, op: ReduceOp, value: ValueId, a: &NdArray, out: Option<&NdArray>,
+        &self,
+        mut body: Body<'_>,
+        order: &Order,
+        axes: &Axes,
+        op: ReduceOp,
+        value: ValueId,
+        a: &NdArray,
+        out: Option<&NdArray>,
     ) -> Result<NdArray> {
         let dtype = body.program.value_dtype(value).expect("a value has a type");
         let shape = axes.result_shape(a);
         let out = match out {
-            Some(out) if out.shape() == axes.delivered_shape(&shape) && !out.may_share_memory(a) => out.with_view(axes.undelivered(&out.view)),
+            Some(out) if out.shape() == axes.delivered_shape(&shape) && !out.may_share_memory(a) => {
+                out.with_view(axes.undelivered(&out.view))
+            }
             _ => NdArray::unwritten(&shape, dtype),
         };
         let dims = axes.folded.iter().fold(0u64, |dims, &axis| dims | 1 << order.dim(axis));
@@ -214,7 +228,13 @@ impl Session {
     }
 
     /// The sum along the axes of a function of the elements.
-    fn sum_as(&self, a: &NdArray, axes: &Axes, dtype: DType, f: impl Fn(&mut Body<'_>, ValueId) -> ValueId) -> Result<NdArray> {
+    fn sum_as(
+        &self,
+        a: &NdArray,
+        axes: &Axes,
+        dtype: DType,
+        f: impl Fn(&mut Body<'_>, ValueId) -> ValueId,
+    ) -> Result<NdArray> {
         let order = axes.order(a, None);
         let mut body = Body::new(self, order.domain());
         let value = body.load_as(&order.view_of(a), dtype);
@@ -229,7 +249,7 @@ impl Session {
     /// `sum / n` in double precision, in the type of `sum`: what NumPy computes with its 64-bit count.
     fn divided(&self, sum: &NdArray, n: f64) -> Result<NdArray> {
         let wide = promote_types(sum.dtype(), DType::F64);
-        let out = NdArray::unwritten(sum.shape(), if sum.dtype().kind() == Kind::Signed || sum.dtype().kind() == Kind::Unsigned { DType::F64 } else { sum.dtype() });
+        let out = NdArray::unwritten(sum.shape(), sum.dtype());
         let mut body = Body::new(self, sum.shape());
         let value = body.load_as(sum, wide);
         let n = body.weak(Weak::Float(n), wide)?;
@@ -264,7 +284,14 @@ fn squared_size(body: &mut Body<'_>, z: ValueId) -> ValueId {
 /// Where the extremes are.
 impl Session {
     /// The extreme itself first; then the least index that has it. A NaN is the extreme wherever there is one, and the first NaN wins.
-    fn arg_extreme(&self, op: ReduceOp, name: &'static str, a: &NdArray, axes: &Axes, options: &ReduceOptions<'_>) -> Result<NdArray> {
+    fn arg_extreme(
+        &self,
+        op: ReduceOp,
+        name: &'static str,
+        a: &NdArray,
+        axes: &Axes,
+        options: &ReduceOptions<'_>,
+    ) -> Result<NdArray> {
         if axes.count(a) == 0 && axes.result_size(a) > 0 {
             return Err(Error::EmptyArg { function: name });
         }
@@ -368,7 +395,9 @@ impl Axes {
 impl<'a> ReduceOptions<'a> {
     /// The output, if a fold of elements of `dtype` may write to it directly.
     fn direct_output(&self, dtype: DType) -> Option<&'a NdArray> {
-        self.out.filter(|out| out.dtype() == dtype && out.part == Part::Whole && !out.is_readonly() && self.initial.is_none())
+        self.out.filter(|out| {
+            out.dtype() == dtype && out.part == Part::Whole && !out.is_readonly() && self.initial.is_none()
+        })
     }
 }
 
@@ -382,7 +411,9 @@ fn accumulator(op: ReduceOp, dtype: DType, options: &ReduceOptions<'_>) -> DType
     }
     match (op, options.out, dtype.kind()) {
         // With an output NumPy computes in what holds both.
-        (_, Some(out), _) if op.result(promote_types(dtype, out.dtype())).is_some() => promote_types(dtype, out.dtype()),
+        (_, Some(out), _) if op.result(promote_types(dtype, out.dtype())).is_some() => {
+            promote_types(dtype, out.dtype())
+        }
         (ReduceOp::Add | ReduceOp::Multiply, _, Kind::Bool | Kind::Signed) => DType::I64,
         (ReduceOp::Add | ReduceOp::Multiply, _, Kind::Unsigned) => DType::U64,
         _ => dtype,

@@ -19,7 +19,7 @@ pub(crate) enum ArgType {
 pub(crate) enum BinaryLoop {
     /// Both inputs are cast to this type.
     Same(DType),
-    /// Comparison of int64 with uint64 by value; the flag says that the first is the signed one.
+    /// Comparison of a signed integer with a uint64 by value; the flag says that the first is the signed one.
     MixedSigns(bool),
 }
 
@@ -28,7 +28,10 @@ pub(crate) enum BinaryLoop {
 /// # Errors
 /// [`Error::NoLoop`], [`Error::Unsupported`] where NumPy would take float16.
 pub(crate) fn unary(op: UnaryOp, arg: DType) -> Result<Loop> {
-    let found = op.loops().iter().copied().find(|l| l.0 == arg).or_else(|| search(op.loops(), &[arg]));
+    let exact = op.loops().iter().copied().find(|l| l.0 == arg);
+    // NumPy looks no further than the argument's own type for these.
+    let exact_only = matches!(op, UnaryOp::Negative | UnaryOp::Positive | UnaryOp::Sign);
+    let found = exact.or_else(|| search(op.loops(), &[arg]).filter(|_| !exact_only));
     let found = found.ok_or_else(|| no_loop(op.name(), arg))?;
     refuse_half(found.0, &[arg], op.name())?;
     Ok(found)
@@ -43,22 +46,35 @@ pub(crate) fn binary(op: BinaryOp, args: [ArgType; 2]) -> Result<(BinaryLoop, DT
     let types = args.map(|arg| strong_beside(arg, common));
     let same = |l: Loop| Ok((BinaryLoop::Same(l.0), l.1));
     match op {
-        BinaryOp::LogicalAnd | BinaryOp::LogicalOr | BinaryOp::LogicalXor if types[0] != types[1] => return same((DType::Bool, DType::Bool)),
-        _ if is_comparison(op) && matches!(types, [DType::I64, DType::U64] | [DType::U64, DType::I64]) => {
-            return Ok((BinaryLoop::MixedSigns(types[0] == DType::I64), DType::Bool));
+        BinaryOp::LogicalAnd | BinaryOp::LogicalOr | BinaryOp::LogicalXor if args[0] != args[1] => {
+            return same((DType::Bool, DType::Bool));
+        }
+        _ if is_comparison(op) && is_signed_with_u64(types) => {
+            return Ok((BinaryLoop::MixedSigns(types[0] != DType::U64), DType::Bool));
         }
         // Integers are divided in double precision, whatever their size.
-        BinaryOp::Divide if matches!(common.kind(), Kind::Bool | Kind::Signed | Kind::Unsigned) => return same((DType::F64, DType::F64)),
+        BinaryOp::Divide if matches!(common.kind(), Kind::Bool | Kind::Signed | Kind::Unsigned) => {
+            return same((DType::F64, DType::F64));
+        }
         BinaryOp::Subtract if common == DType::Bool => {
             let text = "numpy boolean subtract, the `-` operator, is not supported, use the bitwise_xor, the `^` operator, or the logical_xor function instead.";
             return Err(Error::Type(text.into()));
         }
         _ => {}
     }
-    let found = op.loops().iter().copied().find(|l| l.0 == common).or_else(|| search(op.loops(), &types));
+    // NumPy looks no further than the common type for these.
+    let exact_only = matches!(op, BinaryOp::Gcd | BinaryOp::Lcm);
+    let exact = op.loops().iter().copied().find(|l| l.0 == common);
+    let found = exact.or_else(|| search(op.loops(), &types).filter(|_| !exact_only));
     let found = found.ok_or_else(|| no_loop(op.name(), common))?;
     refuse_half(found.0, &types, op.name())?;
     same(found)
+}
+
+/// A signed integer beside a uint64: no integer type holds both.
+fn is_signed_with_u64(types: [DType; 2]) -> bool {
+    let signed = |d: DType| d.kind() == Kind::Signed;
+    (signed(types[0]) && types[1] == DType::U64) || (types[0] == DType::U64 && signed(types[1]))
 }
 
 /// Whether the result is a bool that says how two values compare.
@@ -71,7 +87,9 @@ pub(crate) fn is_comparison(op: BinaryOp) -> bool {
 fn common_type(args: [ArgType; 2]) -> DType {
     match args {
         [ArgType::Strong(a), ArgType::Strong(b)] => promote_types(a, b),
-        [ArgType::Strong(a), ArgType::Weak(kind, _)] | [ArgType::Weak(kind, _), ArgType::Strong(a)] => promote_weak(a, kind),
+        [ArgType::Strong(a), ArgType::Weak(kind, _)] | [ArgType::Weak(kind, _), ArgType::Strong(a)] => {
+            promote_weak(a, kind)
+        }
         [ArgType::Weak(_, a), ArgType::Weak(_, b)] => promote_types(a, b),
     }
 }
@@ -112,7 +130,8 @@ mod tests {
     use crate::ufunc::{Kernel, Ufunc};
 
     const ORDER: &str = "?bBhHiIlLfdFD";
-    const WEAK: [(Kind, DType); 3] = [(Kind::Signed, DType::I64), (Kind::Float, DType::F64), (Kind::Complex, DType::C128)];
+    const WEAK: [(Kind, DType); 3] =
+        [(Kind::Signed, DType::I64), (Kind::Float, DType::F64), (Kind::Complex, DType::C128)];
 
     fn letter(dtype: DType) -> char {
         ORDER.chars().nth(dtype as usize).unwrap()
@@ -158,10 +177,17 @@ mod tests {
                     for (column, expected) in words.into_iter().enumerate().filter(|(_, e)| *e != "...") {
                         let ours = binary(op, [arg(*row), arg(column)]).map(|(found, out)| match found {
                             BinaryLoop::Same(d) => (letter(d).to_string().repeat(2), out),
-                            BinaryLoop::MixedSigns(signed_first) => (if signed_first { "qQ" } else { "Qq" }.to_owned(), out),
+                            BinaryLoop::MixedSigns(signed_first) => {
+                                (if signed_first { "qQ" } else { "Qq" }.to_owned(), out)
+                            }
                         });
                         let ours = written(ours, 2);
-                        assert!(agree(&ours, expected), "{name}({:?}, {:?}): {ours}, NumPy has {expected}", arg(*row), arg(column));
+                        assert!(
+                            agree(&ours, expected),
+                            "{name}({:?}, {:?}): {ours}, NumPy has {expected}",
+                            arg(*row),
+                            arg(column)
+                        );
                         seen += 1;
                     }
                     *row += 1;

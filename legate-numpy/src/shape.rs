@@ -73,7 +73,9 @@ impl NdArray {
         };
         let (source, destination) = (list(source, "source")?, list(destination, "destination")?);
         if source.len() != destination.len() {
-            return Err(Error::Value("`source` and `destination` arguments must have the same number of elements".into()));
+            return Err(Error::Value(
+                "`source` and `destination` arguments must have the same number of elements".into(),
+            ));
         }
         let mut axes: SmallVec<[usize; 4]> = (0..rank).filter(|a| !source.contains(a)).collect();
         let mut moves: SmallVec<[(usize, usize); 4]> = destination.into_iter().zip(source).collect();
@@ -91,7 +93,9 @@ impl NdArray {
     pub fn squeeze(&self, axis: Option<&[i64]>) -> Result<NdArray> {
         let mut axes = match axes_or_all(axis, self.ndim(), "duplicate value in 'axis'")? {
             Some(axes) if axes.iter().any(|&a| self.shape()[a] != 1) => {
-                return Err(Error::Value("cannot select an axis to squeeze out which has size not equal to one".into()));
+                return Err(Error::Value(
+                    "cannot select an axis to squeeze out which has size not equal to one".into(),
+                ));
             }
             Some(axes) => axes,
             None => (0..self.ndim()).filter(|&a| self.shape()[a] == 1).collect(),
@@ -166,11 +170,16 @@ pub(crate) fn check_shape(shape: &[i64]) -> Result<()> {
         return Err(Error::Value("negative dimensions are not allowed".into()));
     }
     if shape.len() > MAX_DIMS {
-        return Err(Error::Value(format!("maximum supported dimension for an ndarray is currently 64, found {}", shape.len())));
+        return Err(Error::Value(format!(
+            "maximum supported dimension for an ndarray is currently 64, found {}",
+            shape.len()
+        )));
     }
     let elements = shape.iter().try_fold(1i64, |product, &n| product.checked_mul(n.max(1)));
     if elements.is_none_or(|n| n > i64::MAX / 16) {
-        return Err(Error::Value("array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size.".into()));
+        return Err(Error::Value(
+            "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size.".into(),
+        ));
     }
     Ok(())
 }
@@ -239,7 +248,8 @@ impl Session {
 /// # Errors
 /// [`Error::BroadcastOutput`] if the output is smaller, [`Error::Broadcast`] if it does not fit at all.
 pub(crate) fn broadcast_to_output(shape: &[i64], out: &[i64]) -> Result<()> {
-    let all = broadcast_shapes(&[shape, out]).map_err(|_| Error::Broadcast { shapes: vec![shape.into(), out.into()] })?;
+    let all =
+        broadcast_shapes(&[shape, out]).map_err(|_| Error::Broadcast { shapes: vec![shape.into(), out.into()] })?;
     if *all == *out { Ok(()) } else { Err(Error::BroadcastOutput { out: out.into(), shape: ShapeText(all.to_vec()) }) }
 }
 
@@ -279,7 +289,10 @@ mod tests {
         assert_eq!(a.diagonal(1, 1, 2).unwrap().shape(), [2, 3]);
         assert_eq!(a.diagonal(-5, 1, 2).unwrap().shape(), [2, 0]);
         assert!(a.broadcast_to(&[5, 2, 3, 4]).unwrap().is_readonly());
-        assert_eq!(a.swapaxes(0, 5).unwrap_err().to_string(), "axis2: axis 5 is out of bounds for array of dimension 3");
+        assert_eq!(
+            a.swapaxes(0, 5).unwrap_err().to_string(),
+            "axis2: axis 5 is out of bounds for array of dimension 3"
+        );
         assert_eq!(a.transpose(Some(&[0, 0, 1])).unwrap_err().to_string(), "repeated axis in transpose");
         assert_eq!(a.flip(None).unwrap().strides_bytes().to_vec(), [-96, -32, -8]);
     }

@@ -139,7 +139,8 @@ impl Ufunc {
     /// Every native ufunc.
     pub fn all() -> impl Iterator<Item = Ufunc> {
         let unary = UnaryOp::ALL.iter().filter(|op| !INTERNAL_UNARY.contains(op)).map(|op| Ufunc(Kernel::Unary(*op)));
-        unary.chain(BinaryOp::ALL.iter().filter(|op| !INTERNAL_BINARY.contains(op)).map(|op| Ufunc(Kernel::Binary(*op))))
+        unary
+            .chain(BinaryOp::ALL.iter().filter(|op| !INTERNAL_BINARY.contains(op)).map(|op| Ufunc(Kernel::Binary(*op))))
     }
 
     /// Every name under which NumPy has a native ufunc.
@@ -208,7 +209,14 @@ impl Session {
         self.compute(chosen, dtype, inputs, &shape, options)
     }
 
-    fn compute(&self, chosen: Chosen, dtype: DType, inputs: &[Operand], shape: &[i64], options: &CallOptions<'_>) -> Result<NdArray> {
+    fn compute(
+        &self,
+        chosen: Chosen,
+        dtype: DType,
+        inputs: &[Operand],
+        shape: &[i64],
+        options: &CallOptions<'_>,
+    ) -> Result<NdArray> {
         let arrays = inputs.iter().filter_map(Operand::array).chain(options.where_);
         let order = Order::of(shape, arrays.chain(options.out));
         let out = options.out.cloned().unwrap_or_else(|| order.unwritten(dtype));
@@ -268,12 +276,19 @@ fn is_negative(value: Scalar) -> bool {
 
 impl Body<'_> {
     /// Stores `result` where `mask` holds. `out` keeps its values elsewhere if the caller gave it (then it is known or has a field); else they are zeros.
-    pub(crate) fn finish(mut self, order: &Order, out: &NdArray, result: ValueId, mask: Option<&NdArray>) -> Result<()> {
+    pub(crate) fn finish(
+        mut self,
+        order: &Order,
+        out: &NdArray,
+        result: ValueId,
+        mask: Option<&NdArray>,
+    ) -> Result<()> {
         let out = order.view_of(out);
         let mut result = self.program.cast(out.dtype(), result);
         if let Some(mask) = mask {
             let mask = self.load(&order.view_of(mask));
-            let old = if out.is_unwritten() { self.program.constant(Scalar::zero(out.dtype())) } else { self.load(&out) };
+            let old =
+                if out.is_unwritten() { self.program.constant(Scalar::zero(out.dtype())) } else { self.load(&out) };
             result = self.program.select(mask, result, old);
         }
         self.store(&out, result);
@@ -326,7 +341,9 @@ fn mixed_comparison(body: &mut Body<'_>, op: BinaryOp, x: ValueId, y: ValueId, s
 /// The loop and the result's type.
 fn resolved(ufunc: Ufunc, inputs: &[Operand], options: &CallOptions<'_>) -> Result<(Chosen, DType)> {
     let natural = match ufunc.kernel() {
-        Kernel::Unary(op) => inputs[0].dtype().and_then(|d| resolve::unary(op, d)).map(|(i, o)| (Chosen::Unary(op, i), o)),
+        Kernel::Unary(op) => {
+            inputs[0].dtype().and_then(|d| resolve::unary(op, d)).map(|(i, o)| (Chosen::Unary(op, i), o))
+        }
         Kernel::Binary(op) => {
             let types = [inputs[0].arg_type()?, inputs[1].arg_type()?];
             resolve::binary(op, types).map(|(found, o)| (Chosen::Binary(op, found), o))
@@ -343,9 +360,12 @@ fn resolved(ufunc: Ufunc, inputs: &[Operand], options: &CallOptions<'_>) -> Resu
         Kernel::Unary(op) => op.loops(),
         Kernel::Binary(op) => op.loops(),
     };
-    let found = loops.iter().rev().find(|l| l.1 == wanted).ok_or_else(|| Error::Type(format!(
-        "No loop matching the specified signature and casting was found for ufunc {}", ufunc.name()
-    )))?;
+    let found = loops.iter().rev().find(|l| l.1 == wanted).ok_or_else(|| {
+        Error::Type(format!(
+            "No loop matching the specified signature and casting was found for ufunc {}",
+            ufunc.name()
+        ))
+    })?;
     Ok(match ufunc.kernel() {
         Kernel::Unary(op) => (Chosen::Unary(op, found.0), wanted),
         Kernel::Binary(op) => (Chosen::Binary(op, BinaryLoop::Same(found.0)), wanted),
@@ -353,16 +373,24 @@ fn resolved(ufunc: Ufunc, inputs: &[Operand], options: &CallOptions<'_>) -> Resu
 }
 
 /// Whether inputs and output may be cast as the loop needs.
-fn check_casts(ufunc: Ufunc, chosen: Chosen, dtype: DType, inputs: &[Operand], options: &CallOptions<'_>) -> Result<()> {
+fn check_casts(
+    ufunc: Ufunc,
+    chosen: Chosen,
+    dtype: DType,
+    inputs: &[Operand],
+    options: &CallOptions<'_>,
+) -> Result<()> {
     let casting = options.casting;
-    let refused = |side: String, from, to| Err(Error::UfuncCast { ufunc: ufunc.name().to_owned(), side, from, to, casting });
+    let refused =
+        |side: String, from, to| Err(Error::UfuncCast { ufunc: ufunc.name().to_owned(), side, from, to, casting });
     for (i, input) in inputs.iter().enumerate() {
         let to = match chosen {
             Chosen::Unary(_, to) | Chosen::Binary(_, BinaryLoop::Same(to)) => to,
             Chosen::Binary(..) => continue,
         };
         // Logical functions look at truth, whatever the type.
-        let free = matches!(input, Operand::Weak(_)) || (dtype == DType::Bool && to == DType::Bool && casting != Casting::No);
+        let free =
+            matches!(input, Operand::Weak(_)) || (dtype == DType::Bool && to == DType::Bool && casting != Casting::No);
         let from = input.dtype()?;
         if !free && !can_cast(from, to, casting) {
             return refused(if inputs.len() == 1 { "input".into() } else { format!("input {i}") }, from, to);

@@ -9,6 +9,7 @@
 use legate_core::operation::{OperandView, TaskContext};
 use legate_kernels::engine::Compiled;
 use legate_kernels::operand::RawOperand;
+use legate_kernels::random::{Stream, fill_rect_f64};
 use smallvec::SmallVec;
 
 fn raw(view: &OperandView) -> RawOperand {
@@ -24,4 +25,12 @@ pub(super) fn run_program(compiled: &Compiled, ctx: &TaskContext<'_>) {
     // SAFETY: the operands are those of the program, in its order, lying as the context says; by the claim above they may be used so for
     // the duration of the call.
     unsafe { compiled.run(&domain, &rect.lo, &extent, &operands) }
+}
+
+/// Fills the only operand of a running task with the values of a stream.
+pub(super) fn fill_random(stream: &Stream, ctx: &TaskContext<'_>) {
+    let out = &ctx.operands()[0];
+    let rect = ctx.rect();
+    // SAFETY: the operand's elements over the chunk are aligned doubles that only this call touches, by the claim above.
+    unsafe { fill_rect_f64(stream, &ctx.domain().shape(), &rect.lo, &rect.hi, out.ptr, &out.strides) }
 }

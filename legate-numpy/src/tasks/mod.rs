@@ -3,10 +3,12 @@
 mod bridge;
 mod fail;
 mod program;
+mod random;
 mod reduction;
 
 pub(crate) use fail::FailArgs;
 pub(crate) use program::ProgramArgs;
+pub(crate) use random::RandomArgs;
 
 use legate_core::id::{ReductionId, TaskId};
 use legate_core::operation::Registry;
@@ -20,6 +22,8 @@ use std::sync::Arc;
 pub(crate) struct Tasks {
     /// Runs a kernel program.
     pub(crate) program: TaskId,
+    /// Fills an array from a random stream.
+    pub(crate) random: TaskId,
     /// Test hook: panics.
     pub(crate) fail: TaskId,
     reductions: BTreeMap<(ReduceOp, DType), ReductionId>,
@@ -37,8 +41,9 @@ impl Tasks {
             }
         }
         let program = program::register(registry);
+        let random = registry.register_task(Arc::new(random::RandomFill));
         let fail = registry.register_task(Arc::new(fail::Fail));
-        Tasks { program, fail, reductions }
+        Tasks { program, random, fail, reductions }
     }
 
     /// The operator that joins partial results of `op` on elements of `dtype`.

@@ -124,7 +124,9 @@ impl Composer for Programs {
         let mut joined = Joined::new(operands as u16);
         for part in parts {
             let bindings: Vec<Binding> = part.bindings.iter().map(binding).collect();
-            joined.append(&own(part.args).program, &bindings).expect("core binds what is read to what has been written");
+            joined
+                .append(&own(part.args).program, &bindings)
+                .expect("core binds what is read to what has been written");
         }
         let rank = parts.first().map_or(0, |part| own(part.args).rank);
         (self.task, Arc::new(ProgramArgs::new(joined.finish(), rank)))
