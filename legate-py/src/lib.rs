@@ -1,1 +1,55 @@
-//! py
+//! The extension module `legate._native`: arrays, ufuncs and functions of `legate.numpy` as Python objects.
+//!
+//! In reading order: **[`session`]** the runtime of the process and waits that Ctrl-C ends; **[`provenance`]** the user's line;
+//! **[`error`]** failures as exceptions; **[`dtype`]**, **[`host`]**, **[`convert`]**, **[`outcome`]** values in and out;
+//! **[`array`]**, **[`operators`]**, **[`index`]**, **[`protocols`]** the array classes; **[`ufunc`]** and **[`functions`]** what is
+//! called on them; **[`fallback`]** the way to NumPy for the rest.
+//!
+//! What is computed, and NumPy's rules for it, are legate-numpy's business; here Python objects become its arguments, its results become Python
+//! objects.
+
+mod array;
+mod convert;
+mod dtype;
+mod error;
+mod fallback;
+mod functions;
+mod host;
+mod index;
+mod operators;
+mod outcome;
+mod protocols;
+mod provenance;
+mod session;
+mod settings;
+mod ufunc;
+
+use pyo3::prelude::*;
+
+/// The module.
+#[pymodule]
+mod _native {
+    use super::*;
+
+    #[pymodule_export]
+    use super::array::{Array, DeferredScalar, NdArrayObject};
+    #[pymodule_export]
+    use super::error::TaskError;
+    #[pymodule_export]
+    use super::functions::{calls, functions};
+    #[pymodule_export]
+    use super::host::adopt_array;
+    #[pymodule_export]
+    use super::session::{failing_array, fence, stats};
+    #[pymodule_export]
+    use super::settings::config;
+    #[pymodule_export]
+    use super::ufunc::UfuncObject;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let path: String = module.py().import("legate")?.getattr("__path__")?.get_item(0)?.extract()?;
+        provenance::set_package(path + std::path::MAIN_SEPARATOR_STR);
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

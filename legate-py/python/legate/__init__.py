@@ -1,0 +1,21 @@
+"""Legate: NumPy programs on a distributed runtime.
+
+``import legate.numpy as np`` is the NumPy namespace. This package holds what NumPy has no name for: what ran natively and
+what did not (:func:`coverage`), what to do about the latter (:func:`fallback`), and the runtime's counters (:func:`stats`).
+
+The runtime starts when the first array needs it; importing costs NumPy's import and a little more.
+"""
+
+from legate._fallback import FallbackError, FallbackWarning, coverage, fallback
+from legate._native import TaskError, __version__, fence, stats
+
+__all__ = [
+    "FallbackError",
+    "FallbackWarning",
+    "TaskError",
+    "__version__",
+    "coverage",
+    "fallback",
+    "fence",
+    "stats",
+]

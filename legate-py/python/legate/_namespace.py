@@ -1,0 +1,192 @@
+"""NumPy's namespace with our implementations in it: each public name is native, re-exported as it is, or a fall-back."""
+
+import functools
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+import types
+
+import numpy
+
+from legate import _fallback, _native
+
+# Functions that never see array values: re-exported unchanged. The printing functions are here because they only read.
+AS_IS = {
+    "base_repr",
+    "binary_repr",
+    "broadcast_shapes",
+    "busday_count",
+    "busday_offset",
+    "datetime_as_string",
+    "datetime_data",
+    "format_float_positional",
+    "format_float_scientific",
+    "get_include",
+    "get_printoptions",
+    "getbufsize",
+    "geterr",
+    "geterrcall",
+    "info",
+    "is_busday",
+    "isdtype",
+    "isscalar",
+    "issubdtype",
+    "iterable",
+    "mintypecode",
+    "printoptions",
+    "promote_types",
+    "set_printoptions",
+    "setbufsize",
+    "seterr",
+    "seterrcall",
+    "show_config",
+    "show_runtime",
+    "test",
+    "typename",
+}
+
+# Functions that only read their arguments for a person or a file: the values have to come to the host, nobody need be told.
+QUIET = {"array2string", "array_repr", "array_str", "save", "savetxt", "savez", "savez_compressed"}
+QUIET_MODULES = {"numpy.testing"}
+
+# Submodules of NumPy that are not part of its array namespace.
+FOREIGN_MODULES = {"numpy.f2py", "numpy.distutils", "numpy.typing", "numpy.dtypes", "numpy.exceptions", "numpy.core"}
+
+
+def fallback_function(name, function, quiet=False):
+    """`function` of NumPy behind gathering and wrapping. `name` is what the warning says ('linalg.svd')."""
+    invoke = _fallback.invoke if quiet else _fallback.call
+
+    def call(*args, **kwargs):
+        return invoke(name, function, args, kwargs)
+
+    functools.update_wrapper(call, function, updated=())
+    call.__module__ = "legate.numpy"
+    return call
+
+
+class Grid:
+    """An object of NumPy's that is used by indexing (`mgrid`, `r_`), behind gathering and wrapping."""
+
+    def __init__(self, name, origin):
+        self._name = name
+        self._origin = origin
+        self.__doc__ = origin.__doc__
+
+    def __getitem__(self, key):
+        return _fallback.call(self._name, self._origin.__getitem__, (key,), {})
+
+    def __len__(self):
+        return len(self._origin)
+
+
+class vectorize(numpy.vectorize):  # noqa: N801 (NumPy's name)
+    __doc__ = numpy.vectorize.__doc__
+
+    def __call__(self, *args, **kwargs):
+        """Calls the function element by element, on the host."""
+        return _fallback.call("vectorize", super().__call__, args, kwargs)
+
+
+GRIDS = {"mgrid", "ogrid", "r_", "c_"}
+CLASSES = {"vectorize": vectorize}
+
+
+def adopt(module, name):
+    """What `legate.numpy` shows for `name` of NumPy's `module`.
+
+    Raises
+    ------
+    AttributeError
+        As NumPy's, if it has no such name.
+    """
+    value = getattr(module, name)
+    path = module.__name__.removeprefix("numpy").removeprefix(".")
+    qualified = f"{path}.{name}" if path else name
+    if isinstance(value, types.ModuleType):
+        return _adopt_module(value)
+    if isinstance(value, type):
+        return CLASSES.get(qualified, value)
+    if isinstance(value, numpy.ufunc):
+        return ufunc_of(value)
+    if qualified in GRIDS:
+        return Grid(qualified, value)
+    if callable(value) and name not in AS_IS:
+        return fallback_function(qualified, value, quiet=name in QUIET or module.__name__ in QUIET_MODULES)
+    return value
+
+
+@functools.lru_cache(maxsize=None)
+def ufunc_of(function):
+    """Our ufunc for NumPy's `function`: one object for all its names (`abs` and `absolute`)."""
+    return _native.ufunc(function)
+
+
+def _adopt_module(module):
+    if not module.__name__.startswith("numpy.") or module.__name__ in FOREIGN_MODULES:
+        return module
+    return importlib.import_module(f"legate.{module.__name__}")
+
+
+class FallbackModule(types.ModuleType):
+    """A submodule of NumPy's, each name of which is adopted when it is first asked for."""
+
+    def __getattr__(self, name):
+        if name == "__path__":
+            raise AttributeError(name)
+        origin = sys.modules[self.__name__.removeprefix("legate.")]
+        value = getattr(origin, name) if name.startswith("_") else adopt(origin, name)
+        setattr(self, name, value)
+        return value
+
+    def __dir__(self):
+        return sorted(set(super().__dir__()) | set(dir(sys.modules[self.__name__.removeprefix("legate.")])))
+
+
+class _Loader(importlib.abc.Loader):
+    def create_module(self, spec):
+        return FallbackModule(spec.name)
+
+    def exec_module(self, module):
+        origin = importlib.import_module(module.__name__.removeprefix("legate."))
+        module.__doc__ = origin.__doc__
+        if hasattr(origin, "__all__"):
+            module.__all__ = list(origin.__all__)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds `legate.numpy.X` wherever NumPy has a public `numpy.X` and we have no file of that name (files are found first)."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if not fullname.startswith("legate.numpy."):
+            return None
+        origin = fullname.removeprefix("legate.")
+        if any(part.startswith("_") for part in origin.split(".")):
+            return None
+        try:
+            found = importlib.util.find_spec(origin)
+        except ModuleNotFoundError:
+            return None
+        if found is None:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, _Loader(), is_package=found.submodule_search_locations is not None)
+
+
+def install():
+    """Makes `import legate.numpy.fft` and its like work. Idempotent."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.append(_Finder())
+
+
+def resolve(module, name):
+    """`legate.numpy`'s object for the public `name` of NumPy's `module`; None if it shows none there."""
+    try:
+        return getattr(importlib.import_module(f"legate.{module}"), name, None)
+    except ImportError:
+        return None
+
+
+def quiet(function, *args, **kwargs):
+    """NumPy's `function` on gathered arguments: for small cases of native functions, of which nobody need be told."""
+    return _fallback.invoke(function.__name__, function, args, kwargs)

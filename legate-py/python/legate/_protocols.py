@@ -1,0 +1,106 @@
+"""The parts of the array protocols that are not worth writing in Rust: printing, pickling, NumPy's dispatch."""
+
+import sys
+
+import numpy
+
+from legate import _fallback, _namespace, _native
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Printing and pickling
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def array_repr(array, stand_in):
+    """NumPy's `repr` of the values, with the name of a subclass if the array is of one."""
+    text = repr(stand_in)
+    name = type(array).__name__
+    if name in ("ndarray", "deferred_scalar"):
+        return text
+    return numpy.array_repr(stand_in.view(type(name, (numpy.ndarray,), {})))
+
+
+def reduce(array):
+    """What pickle stores: the class and the values."""
+    values = numpy.array(array._snapshot())
+    if isinstance(array, _native.deferred_scalar):
+        return values[()].__reduce__()
+    return rebuild, (type(array), values)
+
+
+def rebuild(kind, values):
+    """The array that :func:`reduce` described."""
+    array = _native.adopt(values)
+    return array if kind is _native.ndarray else array._view_as(kind)
+
+
+def ufunc_named(function):
+    """Our ufunc for NumPy's `function`."""
+    return _namespace.ufunc_of(function)
+
+
+def array_interface(snapshot):
+    """NumPy's `__array_interface__` of a snapshot, which is kept alive by the memory that it names."""
+    interface = dict(snapshot.__array_interface__)
+    interface["data"] = memoryview(snapshot) if snapshot.size else memoryview(b"")
+    return interface
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# NumPy's dispatch to us
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def array_ufunc(array, function, method, inputs, kwargs):
+    """NumPy's ufunc `function` was called with Legate arrays among its arguments."""
+    out = kwargs.get("out", ())
+    if not all(_is_ours(x) for x in (*inputs, *out)):
+        return NotImplemented
+    if any(isinstance(x, numpy.ndarray) for x in out):
+        # The result has to lie in NumPy's memory: NumPy computes it there.
+        return _restored(_fallback.gather(inputs), function, method, kwargs)
+    if kwargs.get("out") == (None,) * len(out):
+        kwargs.pop("out", None)
+    ufunc = _namespace.ufunc_of(function)
+    return (ufunc if method == "__call__" else getattr(ufunc, method))(*inputs, **kwargs)
+
+
+def _is_ours(value):
+    """Whether no other library wants to handle `value`."""
+    if isinstance(value, (numpy.ndarray, _native.Array)):
+        return type(value).__array_ufunc__ in (numpy.ndarray.__array_ufunc__, _native.Array.__array_ufunc__)
+    return not hasattr(type(value), "__array_ufunc__") or isinstance(value, numpy.generic)
+
+
+def _restored(inputs, function, method, kwargs):
+    gatherer = _fallback._Gatherer()
+    kwargs = {key: gatherer.writable(value) if key == "out" else _fallback.gather(value) for key, value in kwargs.items()}
+    result = getattr(function, method)(*inputs, **kwargs)
+    return result if not gatherer.copies else gatherer.finish(result)
+
+
+def array_function(function, types, args, kwargs):
+    """NumPy's `function` was called with Legate arrays among its arguments: our function of that name is called."""
+    if not all(issubclass(kind, (numpy.ndarray, _native.Array)) for kind in types):
+        return NotImplemented
+    ours = _ours(function)
+    if ours is None:
+        return _fallback.call(function.__name__, function, args, kwargs)
+    return ours(*args, **kwargs)
+
+
+_found = {}
+
+
+def _ours(function):
+    """`legate.numpy`'s function for NumPy's; None if it has none."""
+    try:
+        return _found[function]
+    except KeyError:
+        pass
+    module = sys.modules.get(function.__module__)
+    ours = None
+    if module is not None and getattr(module, function.__name__, None) is function and module.__name__.startswith("numpy"):
+        ours = _namespace.resolve(module.__name__, function.__name__)
+    _found[function] = ours
+    return ours

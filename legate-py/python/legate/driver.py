@@ -1,0 +1,266 @@
+"""The `legate` command: runs a Python program, or an interactive interpreter, on the runtime that its options describe.
+
+Options are passed on as the environment variables that the runtime reads when it starts; everything after the program's name
+belongs to the program.
+"""
+
+import argparse
+import builtins
+import io
+import os
+import platform
+import runpy
+import sys
+import types
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+EPILOG = """\
+with no program, -m or -c: an interactive interpreter with `np` imported
+environment: LEGATE_CPUS, LEGATE_FALLBACK, LEGATE_PROFILE, LEGATE_LOG_MAPPING as the options above;
+  LEGATE_SIM_RANKS=N (N simulated ranks), LEGATE_MAPPER=default|random[:seed]|FILE.toml,
+  LEGATE_EXECUTOR=serial|parallel, LEGATE_FUSE=0|1, LEGATE_INLINE=0 (everything through the runtime)
+"""
+
+
+def main(argv=None):
+    """Runs the command. Returns its exit status; a program's own `SystemExit` passes through."""
+    options = parse(sys.argv[1:] if argv is None else argv)
+    configure(options)
+    if options.show_config:
+        print(config_text(), flush=True)
+        if not has_program(options):
+            return 0
+    return run(options)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Options
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def parse(argv):
+    """The options in `argv`. Exits with status 2 where they make no sense or ask for what this build cannot do."""
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    if options.nodes > 1:
+        parser.error(
+            f"--nodes {options.nodes}: this build runs on one node; it has no multi-node transport yet "
+            f"(LEGATE_SIM_RANKS={options.nodes} simulates {options.nodes} ranks in one process)"
+        )
+    if options.gpus > 0:
+        parser.error(f"--gpus {options.gpus}: this build computes on CPUs; it has no GPU back end yet")
+    return options
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(
+        prog="legate",
+        usage="legate [options] [program.py | -m module | -c code] [arguments]",
+        description="Run a NumPy program on the Legate runtime.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--cpus", type=count(1), metavar="N", help="cores that tasks may use (default: all that this process may)")
+    parser.add_argument("--nodes", type=count(1), default=1, metavar="N", help="nodes to run on (this build: 1)")
+    parser.add_argument("--gpus", type=count(0), default=0, metavar="N", help="GPUs to run on (this build: 0)")
+    parser.add_argument("--fallback", choices=("warn", "error", "silent"), help="what to do where a function is not native")
+    parser.add_argument("--profile", metavar="FILE", help="write a trace for Perfetto or chrome://tracing")
+    parser.add_argument("--log-mapping", action="store_true", help="log the mapper's decisions to standard error")
+    parser.add_argument("--show-config", action="store_true", help="print the machine and the settings")
+    parser.add_argument("--version", action="version", version=version_text())
+    parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="...", help="run a module, as `python -m` does")
+    parser.add_argument("-c", dest="code", nargs=argparse.REMAINDER, metavar="...", help="run a string, as `python -c` does")
+    parser.add_argument("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
+
+
+def count(minimum):
+    """A converter of argparse's for integers not below `minimum`."""
+
+    def convert(text):
+        number = int(text)
+        if number < minimum:
+            raise argparse.ArgumentTypeError(f"must be at least {minimum}, not {number}")
+        return number
+
+    convert.__name__ = "count"
+    return convert
+
+
+def version_text():
+    import numpy
+
+    import legate
+
+    return f"legate {legate.__version__} (NumPy {numpy.__version__}, Python {platform.python_version()})"
+
+
+def configure(options):
+    """Puts the options where the runtime will look for them."""
+    settings = {
+        "LEGATE_CPUS": options.cpus,
+        "LEGATE_FALLBACK": options.fallback,
+        "LEGATE_PROFILE": options.profile and os.path.abspath(options.profile),
+        "LEGATE_LOG_MAPPING": "1" if options.log_mapping else None,
+    }
+    os.environ.update({name: str(value) for name, value in settings.items() if value is not None})
+
+
+def config_text():
+    """The machine and the settings in force, one a line."""
+    from legate import _native
+
+    lines = [version_text()]
+    lines += [f"  {name:<16} {value}" for name, value in _native.config().items()]
+    lines.append(f"  {'fallback':<16} {os.environ.get('LEGATE_FALLBACK', 'warn')}")
+    return "\n".join(lines)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Running
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def has_program(options):
+    return bool(options.program) or options.module is not None or options.code is not None
+
+
+def run(options):
+    """Runs what the options name. An exception is reported as Python reports it, without our own frames."""
+    try:
+        if options.module is not None:
+            run_module(options.module)
+        elif options.code is not None:
+            run_code(options.code)
+        elif options.program:
+            return run_program(options.program)
+        elif sys.stdin.isatty():
+            return interact()
+        else:
+            run_source(sys.stdin.read(), "<stdin>", [""])
+    except SystemExit:
+        raise
+    except BaseException as error:
+        return report(error)
+    return 0
+
+
+def run_program(command):
+    path = command[0]
+    if not os.path.exists(path):
+        print(f"legate: can't open file {os.path.abspath(path)!r}: no such file", file=sys.stderr)
+        return EXIT_USAGE
+    if os.path.isdir(path) or not is_source(path):
+        sys.argv = list(command)
+        runpy.run_path(path, run_name="__main__")  # packages, zip files, byte code: rare, so Python's own way
+        return 0
+    with io.open_code(path) as file:
+        source = file.read()
+    sys.path[0] = os.path.dirname(os.path.realpath(path))
+    run_source(source, path, command)
+    return 0
+
+
+def is_source(path):
+    """Whether the file is Python text (byte code and zip files hold a zero byte early on)."""
+    with open(path, "rb") as file:
+        return b"\0" not in file.read(1024)
+
+
+def run_source(source, filename, argv):
+    """Compiles and runs `source` as `__main__`."""
+    sys.argv = list(argv)
+    main_module = fresh_main(filename)
+    exec(compile(source, filename, "exec"), main_module.__dict__)
+
+
+def fresh_main(filename=None):
+    """A new `__main__`, so that the program does not see ours (pickle and multiprocessing look there)."""
+    module = types.ModuleType("__main__")
+    module.__builtins__ = builtins
+    if filename is not None and not filename.startswith("<"):
+        module.__file__ = filename
+        module.__cached__ = None
+    sys.modules["__main__"] = module
+    return module
+
+
+def run_code(arguments):
+    if not arguments:
+        raise SystemExit("legate: argument expected for the -c option")
+    sys.path[0] = ""
+    run_source(arguments[0], "<string>", ["-c", *arguments[1:]])
+
+
+def run_module(arguments):
+    if not arguments:
+        raise SystemExit("legate: argument expected for the -m option")
+    sys.path[0] = os.getcwd()
+    sys.argv = list(arguments)
+    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+
+
+def report(error):
+    """Prints `error` with the user's frames only. Returns the exit status."""
+    traceback = error.__traceback__
+    own = {__file__, runpy.__file__, "<frozen runpy>"}
+    while traceback is not None and traceback.tb_frame.f_code.co_filename in own:
+        traceback = traceback.tb_next
+    sys.excepthook(type(error), error.with_traceback(traceback), traceback)
+    return EXIT_INTERRUPTED if isinstance(error, KeyboardInterrupt) else EXIT_FAILURE
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The interactive interpreter
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def interact():
+    """The interactive interpreter: Python's own, with history, completion and `np`."""
+    import code
+
+    import legate
+    import legate.numpy
+
+    main_module = fresh_main()
+    main_module.__dict__.update(legate=legate, np=legate.numpy)
+    sys.argv = [""]
+    sys.path[0] = ""
+    keep_history(main_module.__dict__)
+    banner = (
+        f"{version_text()}\nPython {sys.version} on {sys.platform}\n"
+        "`import legate.numpy as np` has been done; exit with Ctrl-D."
+    )
+    code.InteractiveConsole(main_module.__dict__, filename="<stdin>").interact(banner=banner, exitmsg="")
+    return 0
+
+
+def keep_history(namespace):
+    """Line editing with history in `~/.legate_history` (`LEGATE_HISTORY` names another file) and completion."""
+    try:
+        import readline
+        import rlcompleter
+    except ImportError:  # a Python built without readline still has an interpreter
+        return
+    import atexit
+
+    path = os.environ.get("LEGATE_HISTORY") or os.path.join(os.path.expanduser("~"), ".legate_history")
+    try:
+        readline.read_history_file(path)
+    except OSError:
+        pass
+    readline.set_history_length(10_000)
+    readline.set_completer(rlcompleter.Completer(namespace).complete)
+    readline.parse_and_bind("tab: complete")
+    atexit.register(save_history, readline, path)
+
+
+def save_history(readline, path):
+    try:
+        readline.write_history_file(path)
+    except OSError as error:
+        print(f"legate: history not saved: {error}", file=sys.stderr)

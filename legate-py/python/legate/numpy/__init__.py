@@ -1,0 +1,50 @@
+"""NumPy's namespace on the Legate runtime.
+
+``import legate.numpy as np`` instead of ``import numpy as np``. Names are, in this order: native (the extension module's
+functions and ufuncs), composed of native operations (the modules beside this file), NumPy's own (dtypes, constants,
+exceptions), or fall-backs to NumPy that say so.
+"""
+
+import types as _types
+
+import numpy as _numpy
+
+from legate import _fallback, _methods, _namespace, _native
+from legate._native import ndarray, ufunc
+
+_namespace.install()
+
+# --- native ----------------------------------------------------------------------------------------------------------
+globals().update(_native.functions())
+
+# --- composed of native operations -----------------------------------------------------------------------------------
+from legate.numpy import _composed, _queries, _views  # noqa: E402
+
+for _module in (_composed, _queries, _views):
+    globals().update({_name: getattr(_module, _name) for _name in _module.__all__})
+    _fallback.register_native(_module.__all__)
+
+# --- NumPy's ---------------------------------------------------------------------------------------------------------
+for _name, _value in list(vars(_numpy).items()):
+    # Submodules are adopted when they are asked for: importing them all would cost more than NumPy's own import.
+    if not _name.startswith("_") and _name not in globals() and not isinstance(_value, _types.ModuleType):
+        globals()[_name] = _namespace.adopt(_numpy, _name)
+
+_methods.install()
+
+from legate.numpy import linalg, random  # noqa: E402
+
+__version__ = _numpy.__version__
+__all__ = list(_numpy.__all__)
+if hasattr(_numpy, "__array_api_version__"):
+    __array_api_version__ = _numpy.__array_api_version__
+
+
+def __getattr__(name):
+    value = getattr(_numpy, name) if name.startswith("_") else _namespace.adopt(_numpy, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted(set(globals()) | set(dir(_numpy)))

@@ -1,0 +1,43 @@
+"""What the composed functions are written in: the native functions and ufuncs, and argument conversion."""
+
+import numpy
+
+from legate import _fallback, _namespace, _native
+
+try:
+    from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+except ImportError:  # NumPy 1
+    from numpy.core.multiarray import normalize_axis_index
+    from numpy.core.numeric import normalize_axis_tuple
+
+native = _native.functions()
+asarray = native["asarray"]
+asanyarray = native["asanyarray"]
+
+
+def ufunc(name):
+    """Our ufunc called `name`."""
+    return _namespace.ufunc_of(getattr(numpy, name))
+
+
+def normalize_axis(axis, ndim):
+    """`axis` as a number in ``0..ndim``.
+
+    Raises
+    ------
+    numpy.exceptions.AxisError
+    """
+    return normalize_axis_index(axis, ndim)
+
+
+def normalize_axes(axis, ndim, argname=None):
+    """One axis or several as a tuple of numbers in ``0..ndim``, each once."""
+    return normalize_axis_tuple(axis, ndim, argname)
+
+
+def fall_back(name, *args, **kwargs):
+    """Lets NumPy do what the native form of `name` does not."""
+    origin = numpy
+    for part in name.split("."):
+        origin = getattr(origin, part)
+    return _fallback.call(name, origin, args, kwargs)

@@ -1,0 +1,342 @@
+//! The array classes. `Array` has everything but in-place operators; `ndarray` adds those; `deferred_scalar` is what stands
+//! for a NumPy scalar whose value is still to come, and has none: `s += 1` makes a new scalar, as with NumPy's.
+
+use crate::convert;
+use crate::dtype::descriptor;
+use crate::error::{Attempt, Failure};
+use crate::host;
+use crate::outcome;
+use legate_numpy::NdArray;
+use numpy::{PyArrayDescr, PyUntypedArray};
+use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+use std::sync::OnceLock;
+
+/// An array; the base of `ndarray` and of `deferred_scalar`.
+#[pyclass(frozen, subclass, weakref, module = "legate._native", name = "Array")]
+pub(crate) struct Array {
+    state: State,
+    /// The object whose memory this is a view of (NumPy's `base`).
+    base: Option<Py<PyAny>>,
+}
+
+/// The array as it was made, and what assigning to `shape` or `flags` has made of it since. A chain that only grows, so that
+/// readers can borrow without a lock; it has one link in nearly all arrays.
+struct State {
+    nd: NdArray,
+    next: OnceLock<Box<State>>,
+}
+
+/// NumPy's `ndarray`.
+#[pyclass(frozen, subclass, extends = Array, module = "legate.numpy", name = "ndarray")]
+pub(crate) struct NdArrayObject;
+
+/// A 0-d array that behaves as a NumPy scalar.
+#[pyclass(frozen, extends = Array, module = "legate.numpy", name = "deferred_scalar")]
+pub(crate) struct DeferredScalar;
+
+impl Array {
+    pub(crate) fn new(nd: NdArray, base: Option<Py<PyAny>>) -> Array {
+        Array { state: State { nd, next: OnceLock::new() }, base }
+    }
+
+    /// The array.
+    pub(crate) fn nd(&self) -> &NdArray {
+        &self.last().nd
+    }
+
+    pub(crate) fn base(&self) -> Option<&Py<PyAny>> {
+        self.base.as_ref()
+    }
+
+    /// Lets this object be another view from now on.
+    pub(crate) fn replace(&self, nd: NdArray) {
+        let mut link = Box::new(State { nd, next: OnceLock::new() });
+        // Another thread may add a link at the same time: go on to the new end.
+        while let Err(back) = self.last().next.set(link) {
+            link = back;
+        }
+    }
+
+    fn last(&self) -> &State {
+        let mut state = &self.state;
+        while let Some(next) = state.next.get() {
+            state = next;
+        }
+        state
+    }
+}
+
+/// `nd` of `object`, seen as an instance of `class`, a subclass of `ndarray`; `model` is what its `__array_finalize__` gets.
+pub(crate) fn view_as<'py>(
+    object: &Bound<'py, PyAny>,
+    class: &Bound<'py, PyType>,
+    model: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = object.py();
+    let base_new = py.get_type::<NdArrayObject>().getattr("__new__")?;
+    let instance = base_new.call1((class, AsView { of: object.clone().unbind() }))?;
+    let finalize = class.getattr("__array_finalize__")?;
+    if !finalize.is_none() {
+        instance.call_method1("__array_finalize__", (model.unwrap_or(object),))?;
+    }
+    Ok(instance)
+}
+
+/// Given to `ndarray.__new__` in the place of a shape: be a view of this.
+#[pyclass(frozen, module = "legate._native")]
+struct AsView {
+    of: Py<PyAny>,
+}
+
+#[pymethods]
+impl NdArrayObject {
+    /// An array of the given shape; its values are arbitrary, or those of `buffer`.
+    #[new]
+    #[pyo3(signature = (shape, dtype = None, buffer = None, offset = 0, strides = None, order = None))]
+    fn new(
+        shape: &Bound<'_, PyAny>,
+        dtype: Option<&Bound<'_, PyAny>>,
+        buffer: Option<&Bound<'_, PyAny>>,
+        offset: isize,
+        strides: Option<&Bound<'_, PyAny>>,
+        order: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyClassInitializer<NdArrayObject>> {
+        let py = shape.py();
+        let array = match shape.cast::<AsView>() {
+            Ok(view) => {
+                let of = view.get().of.bind(py).cast::<Array>()?;
+                let owner = of.get().base().map_or_else(|| of.clone().into_any().unbind(), |b| b.clone_ref(py));
+                Array::new(of.get().nd().clone(), Some(owner))
+            }
+            Err(_) => {
+                let nd = made(shape, dtype, buffer, offset, strides, order).map_err(|f| f.raise(py))?;
+                Array::new(nd, None)
+            }
+        };
+        Ok(PyClassInitializer::from(array).add_subclass(NdArrayObject))
+    }
+}
+
+/// What the constructor makes.
+fn made(
+    shape: &Bound<'_, PyAny>,
+    dtype: Option<&Bound<'_, PyAny>>,
+    buffer: Option<&Bound<'_, PyAny>>,
+    offset: isize,
+    strides: Option<&Bound<'_, PyAny>>,
+    order: Option<&Bound<'_, PyAny>>,
+) -> Attempt<NdArray> {
+    let py = shape.py();
+    if buffer.is_none() && strides.is_none() {
+        let dtype = dtype.map_or(Ok(legate_numpy::DType::F64), crate::dtype::parse)?;
+        return Ok(crate::session::session(py)?.empty(&convert::integers(shape)?, dtype)?);
+    }
+    // NumPy knows how to read foreign memory.
+    let class = py.get_type::<PyUntypedArray>();
+    let dtype = dtype.map_or_else(|| py.None().into_bound(py), Clone::clone);
+    let dtype = if dtype.is_none() { py.get_type::<pyo3::types::PyFloat>().into_any() } else { dtype };
+    let array = class.call1((shape, dtype, buffer, offset, strides, order))?;
+    host::adopt(array.cast::<PyUntypedArray>().map_err(PyErr::from)?)
+}
+
+#[pymethods]
+impl Array {
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.nd().shape())
+    }
+
+    #[setter]
+    fn set_shape(slf: &Bound<'_, Self>, shape: &Bound<'_, PyAny>) -> PyResult<()> {
+        let attempt = || -> Attempt<()> {
+            let nd = slf.get().nd();
+            let reshaped = crate::session::session(slf.py())?.reshape(nd, &convert::integers(shape)?)?;
+            if !reshaped.shares_base(nd) {
+                return Err(PyAttributeError::new_err(
+                    "Incompatible shape for in-place modification. Use `.reshape()` to make a copy with the desired shape.",
+                )
+                .into());
+            }
+            slf.get().replace(reshaped);
+            Ok(())
+        };
+        attempt().map_err(|f| f.raise(slf.py()))
+    }
+
+    #[getter]
+    fn dtype<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArrayDescr>> {
+        descriptor(py, self.nd().dtype()).cloned()
+    }
+
+    #[getter]
+    fn ndim(&self) -> usize {
+        self.nd().ndim()
+    }
+
+    #[getter]
+    fn size(&self) -> i64 {
+        self.nd().size()
+    }
+
+    #[getter]
+    fn itemsize(&self) -> usize {
+        self.nd().itemsize()
+    }
+
+    #[getter]
+    fn nbytes(&self) -> usize {
+        self.nd().nbytes()
+    }
+
+    #[getter]
+    fn strides<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.nd().strides_bytes())
+    }
+
+    #[getter]
+    #[pyo3(name = "base")]
+    fn base_object(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.base.as_ref().map(|b| b.clone_ref(py))
+    }
+
+    #[getter]
+    fn device(&self) -> &'static str {
+        "cpu"
+    }
+
+    #[getter(T)]
+    fn transposed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let nd = slf.get().nd().transpose(None).map_err(|e| Failure::from(e).raise(slf.py()))?;
+        outcome::view(slf, nd)
+    }
+
+    #[getter(mT)]
+    fn matrix_transposed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if slf.get().nd().ndim() < 2 {
+            return Err(PyValueError::new_err("matrix transpose with ndim < 2 is undefined"));
+        }
+        let nd = slf.get().nd().swapaxes(-1, -2).map_err(|e| Failure::from(e).raise(slf.py()))?;
+        outcome::view(slf, nd)
+    }
+
+    #[getter]
+    fn real<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let nd = slf.get().nd();
+        let real = nd.real();
+        if real.dtype() == nd.dtype() { Ok(slf.clone().into_any()) } else { outcome::view(slf, real) }
+    }
+
+    #[setter]
+    fn set_real(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        assign(slf.py(), &slf.get().nd().real(), value)
+    }
+
+    #[getter]
+    fn imag<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, nd) = (slf.py(), slf.get().nd());
+        match nd.imag() {
+            Some(imag) => outcome::view(slf, imag),
+            None => {
+                let session = crate::session::session(py)?;
+                let mut zeros = session.zeros(nd.shape(), nd.dtype()).map_err(|e| Failure::from(e).raise(py))?;
+                zeros.set_readonly(true);
+                outcome::like(slf, outcome::array(py, zeros)?)
+            }
+        }
+    }
+
+    #[setter]
+    fn set_imag(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        match slf.get().nd().imag() {
+            Some(imag) => assign(slf.py(), &imag, value),
+            None => Err(PyTypeError::new_err("array does not have imaginary part to set")),
+        }
+    }
+
+    /// Whether it may be written through, and how it lies in memory: what `flags` shows.
+    fn _layout(&self) -> (bool, bool, bool, bool) {
+        let nd = self.nd();
+        (nd.is_c_contiguous(), nd.is_f_contiguous(), self.base.is_none(), !nd.is_readonly())
+    }
+
+    fn _set_writeable(&self, writeable: bool) -> PyResult<()> {
+        let nd = self.nd();
+        if nd.is_readonly() != writeable {
+            return Ok(());
+        }
+        if writeable && self.base.is_some() {
+            return Err(PyValueError::new_err("cannot set WRITEABLE flag to True of this array"));
+        }
+        let mut changed = nd.clone();
+        changed.set_readonly(!writeable);
+        self.replace(changed);
+        Ok(())
+    }
+
+    /// Lets this object be what `other` is (`resize` in place).
+    fn _become(&self, other: &Bound<'_, Array>) {
+        self.replace(other.get().nd().clone());
+    }
+
+    fn _may_overlap(&self, other: &Bound<'_, Array>) -> bool {
+        self.nd().may_share_memory(other.get().nd())
+    }
+
+    fn _is_ready(&self) -> bool {
+        self.nd().is_ready()
+    }
+
+    fn _broadcast_to<'py>(slf: &Bound<'py, Self>, shape: &Bound<'_, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let shape = convert::integers(shape)?;
+        let nd = slf.get().nd().broadcast_to(&shape).map_err(|e| Failure::from(e).raise(slf.py()))?;
+        outcome::view(slf, nd)
+    }
+
+    /// This array as an instance of `class`.
+    fn _view_as<'py>(slf: &Bound<'py, Self>, class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
+        view_as(slf.as_any(), class, None)
+    }
+
+    /// A read-only NumPy array of the values as they are now. Waits for them.
+    pub(crate) fn _snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyUntypedArray>> {
+        let nd = self.nd();
+        let bytes = outcome::bytes(py, nd).map_err(|f| f.raise(py))?;
+        host::snapshot(py, bytes, nd.shape(), nd.dtype())
+    }
+
+    #[classattr]
+    fn __array_priority__() -> f64 {
+        1.0
+    }
+
+    #[classattr]
+    fn __array_finalize__(py: Python<'_>) -> Py<PyAny> {
+        py.None()
+    }
+
+    #[pyo3(signature = (state = None))]
+    fn __deepcopy__<'py>(slf: &Bound<'py, Self>, state: Option<&Bound<'_, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+        let _ = state; // nothing in an array can refer back to it
+        Self::__copy__(slf)
+    }
+
+    fn __copy__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let copy = crate::session::session(py)?.copy(slf.get().nd()).map_err(|e| Failure::from(e).raise(py))?;
+        if slf.is_instance_of::<DeferredScalar>() {
+            return outcome::deferred_scalar(py, copy);
+        }
+        outcome::like(slf, outcome::array(py, copy)?)
+    }
+}
+
+/// `target[...] = value`.
+pub(crate) fn assign(py: Python<'_>, target: &NdArray, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let attempt = || -> Attempt<()> {
+        let value = convert::operand(value)?;
+        Ok(crate::session::session(py)?.assign(target, &value)?)
+    };
+    attempt().map_err(|f| f.raise(py))
+}

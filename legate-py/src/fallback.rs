@@ -1,0 +1,64 @@
+//! The way to NumPy for what is not native (`legate/_fallback.py` does it).
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple};
+
+fn python<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let module = MODULE.get_or_try_init(py, || py.import("legate._fallback").map(Bound::unbind))?;
+    module.bind(py).getattr(name)
+}
+
+/// Keywords as the Python side takes them.
+fn keywords<'py>(py: Python<'py>, kwargs: Option<&Bound<'py, PyDict>>) -> Bound<'py, PyDict> {
+    kwargs.cloned().unwrap_or_else(|| PyDict::new(py))
+}
+
+/// Calls NumPy's `function`, known to users as `name`.
+pub(crate) fn function<'py>(
+    name: &str,
+    function: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = function.py();
+    python(py, "call")?.call1((name, function, args, keywords(py, kwargs)))
+}
+
+/// Calls the method `name` of NumPy's ndarray on the values of `array`.
+pub(crate) fn method<'py>(
+    array: &Bound<'py, PyAny>,
+    name: &str,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = array.py();
+    python(py, "call_method")?.call1((array, name, args, keywords(py, kwargs)))
+}
+
+/// Calls a method (`"__call__"`, `"reduce"`, …) of NumPy's ufunc.
+pub(crate) fn ufunc<'py>(
+    ufunc: &Bound<'py, PyAny>,
+    method: &str,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = ufunc.py();
+    python(py, "call_ufunc")?.call1((ufunc, method, args, keywords(py, kwargs)))
+}
+
+/// `operator.name(*operands)` on NumPy arrays; `ufunc` is what the user is told.
+pub(crate) fn operator<'py>(name: &str, ufunc: &str, operands: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+    python(operands.py(), "call_operator")?.call1((name, ufunc, operands))
+}
+
+/// `array[key]` for keys that are not basic.
+pub(crate) fn get_item<'py>(array: &Bound<'py, PyAny>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    python(array.py(), "get_item")?.call1((array, key))
+}
+
+/// `array[key] = value` for keys and values that are not native.
+pub(crate) fn set_item(array: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    python(array.py(), "set_item")?.call1((array, key, value)).map(drop)
+}

@@ -1,0 +1,277 @@
+//! The arguments of a native call, bound to parameters by NumPy's rules.
+
+use crate::array::Array;
+use crate::convert;
+use crate::dtype;
+use crate::error::{Attempt, Failure};
+use crate::outcome;
+use crate::session::session;
+use legate_numpy::{Casting, DType, NdArray, Operand, Session};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyTuple};
+use smallvec::SmallVec;
+
+/// Names in order; those from `positional` on are given by keyword only.
+pub(crate) struct Parameters {
+    names: Vec<&'static str>,
+    positional: usize,
+    /// Whether further positional arguments are taken, any number of them.
+    variadic: bool,
+}
+
+impl Parameters {
+    /// From NumPy's notation without defaults: `"a axis dtype * keepdims"`; `+shape` stands for NumPy's `*shape`.
+    pub(crate) fn parse(text: &'static str) -> Parameters {
+        let mut names = Vec::new();
+        let mut positional = None;
+        let mut variadic = false;
+        for word in text.split_whitespace() {
+            match word {
+                "*" => positional = Some(names.len()),
+                _ if word.starts_with('+') => variadic = true,
+                name => names.push(name),
+            }
+        }
+        Parameters { positional: positional.unwrap_or(names.len()), names, variadic }
+    }
+}
+
+/// The arguments of one call, by number of their parameter.
+pub(crate) struct Arguments<'a, 'py> {
+    py: Python<'py>,
+    values: SmallVec<[Option<Bound<'py, PyAny>>; 8]>,
+    /// Positional arguments beyond the last positional parameter (the extents of `a.reshape(2, 3)`).
+    rest: SmallVec<[Bound<'py, PyAny>; 4]>,
+    names: &'a [&'static str],
+}
+
+impl<'a, 'py> Arguments<'a, 'py> {
+    /// Binds. `first`, if any, comes before `args`.
+    ///
+    /// # Errors
+    /// [`Failure::Unsupported`] if something does not fit: NumPy has the words for it.
+    pub(crate) fn bind(
+        py: Python<'py>,
+        parameters: &'a Parameters,
+        first: Option<&Bound<'py, PyAny>>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> Attempt<Arguments<'a, 'py>> {
+        let names = parameters.names.as_slice();
+        let mut bound = Arguments { py, values: SmallVec::from_elem(None, names.len()), rest: SmallVec::new(), names };
+        for (i, value) in first.cloned().into_iter().chain(args.iter()).enumerate() {
+            if i < parameters.positional {
+                bound.values[i] = Some(value);
+            } else if parameters.variadic {
+                bound.rest.push(value);
+            } else {
+                return Err(Failure::Unsupported);
+            }
+        }
+        if let Some(kwargs) = kwargs {
+            for (key, value) in kwargs.iter() {
+                bound.bind_keyword(&key, value)?;
+            }
+        }
+        bound.drop_no_values()?;
+        Ok(bound)
+    }
+
+    fn bind_keyword(&mut self, key: &Bound<'py, PyAny>, value: Bound<'py, PyAny>) -> Attempt<()> {
+        let key = key.cast::<PyString>().map_err(PyErr::from)?.to_str()?;
+        match self.names.iter().position(|name| *name == key) {
+            Some(i) if self.values[i].is_none() => {
+                self.values[i] = Some(value);
+                Ok(())
+            }
+            _ => Err(Failure::Unsupported),
+        }
+    }
+
+    /// NumPy's marker for "not given" is as good as absence.
+    fn drop_no_values(&mut self) -> PyResult<()> {
+        static NO_VALUE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let marker = NO_VALUE.get_or_try_init(self.py, || {
+            let numpy = self.py.import("numpy")?;
+            numpy.getattr(intern!(self.py, "_NoValue")).map(Bound::unbind)
+        })?;
+        for value in &mut self.values {
+            if value.as_ref().is_some_and(|v| v.is(marker)) {
+                *value = None;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn py(&self) -> Python<'py> {
+        self.py
+    }
+
+    pub(crate) fn session(&self) -> PyResult<&'static Session> {
+        session(self.py)
+    }
+
+    /// Argument `i`, if it was given and is not `None`.
+    pub(crate) fn get(&self, i: usize) -> Option<&Bound<'py, PyAny>> {
+        self.values[i].as_ref().filter(|v| !v.is_none())
+    }
+
+    /// Argument `i`, if it was given, be it `None`.
+    pub(crate) fn raw(&self, i: usize) -> Option<&Bound<'py, PyAny>> {
+        self.values[i].as_ref()
+    }
+
+    /// Argument `i`, which has no default.
+    pub(crate) fn required(&self, i: usize) -> Attempt<&Bound<'py, PyAny>> {
+        self.values[i].as_ref().ok_or(Failure::Unsupported)
+    }
+
+    /// Positional arguments beyond the last positional parameter.
+    pub(crate) fn variadic(&self) -> &[Bound<'py, PyAny>] {
+        &self.rest
+    }
+
+    /// Refuses calls that give any of these arguments something else than `None`.
+    pub(crate) fn without(&self, arguments: &[usize]) -> Attempt<()> {
+        if arguments.iter().any(|&i| self.get(i).is_some()) { Err(Failure::Unsupported) } else { Ok(()) }
+    }
+
+    pub(crate) fn array(&self, i: usize) -> Attempt<NdArray> {
+        convert::array(self.required(i)?)
+    }
+
+    pub(crate) fn operand(&self, i: usize) -> Attempt<Operand> {
+        convert::operand(self.required(i)?)
+    }
+
+    pub(crate) fn optional_operand(&self, i: usize) -> Attempt<Option<Operand>> {
+        self.get(i).map(convert::operand).transpose()
+    }
+
+    /// An integer, or a sequence of them.
+    pub(crate) fn integers(&self, i: usize) -> Attempt<Option<Vec<i64>>> {
+        Ok(self.get(i).map(convert::integers).transpose()?)
+    }
+
+    pub(crate) fn integer(&self, i: usize, default: i64) -> Attempt<i64> {
+        Ok(self.get(i).map(convert::index).transpose()?.unwrap_or(default))
+    }
+
+    pub(crate) fn flag(&self, i: usize) -> Attempt<bool> {
+        Ok(self.get(i).map(|v| v.is_truthy()).transpose()?.unwrap_or(false))
+    }
+
+    pub(crate) fn dtype(&self, i: usize) -> Attempt<Option<DType>> {
+        self.get(i).map(dtype::parse).transpose()
+    }
+
+    pub(crate) fn casting(&self, i: usize, default: Casting) -> Attempt<Casting> {
+        match self.get(i) {
+            Some(name) => Ok(Casting::parse(name.cast::<PyString>().map_err(PyErr::from)?.to_str()?)?),
+            None => Ok(default),
+        }
+    }
+
+    /// The order that elements are visited in: row-major (also where NumPy may choose), or column-major.
+    pub(crate) fn order(&self, i: usize, of: &NdArray) -> Attempt<Order> {
+        let Some(order) = self.get(i) else { return Ok(Order::C) };
+        let Ok(text) = order.cast::<PyString>() else { return Err(Failure::Unsupported) };
+        let fortran = of.is_f_contiguous() && !of.is_c_contiguous();
+        match text.to_str()? {
+            "C" | "c" => Ok(Order::C),
+            "F" | "f" => Ok(Order::F),
+            "A" | "a" => Ok(if fortran { Order::F } else { Order::C }),
+            "K" | "k" if of.is_c_contiguous() => Ok(Order::C),
+            "K" | "k" if fortran => Ok(Order::F),
+            _ => Err(Failure::Unsupported),
+        }
+    }
+
+    /// `out=`: an array of ours (a tuple of one, as ufuncs have it). NumPy's own arrays as `out` are NumPy's business.
+    pub(crate) fn out(&self, i: usize) -> Attempt<Option<Bound<'py, Array>>> {
+        let Some(out) = self.get(i) else { return Ok(None) };
+        let single = match out.cast::<PyTuple>() {
+            Ok(tuple) if tuple.len() == 1 => tuple.get_item(0)?,
+            _ => out.clone(),
+        };
+        if single.is_none() {
+            return Ok(None);
+        }
+        single.cast_into::<Array>().map(Some).map_err(|_| Failure::Unsupported)
+    }
+
+    /// `where=`: `None` if it is absent or `True`.
+    pub(crate) fn mask(&self, i: usize) -> Attempt<Option<NdArray>> {
+        let Some(mask) = self.get(i) else { return Ok(None) };
+        mask_of(mask)
+    }
+
+    /// The result of a call that may have been given an `out`.
+    pub(crate) fn result(&self, nd: NdArray, out: Option<Bound<'py, Array>>) -> Attempt<Bound<'py, PyAny>> {
+        match out {
+            Some(out) => Ok(out.into_any()),
+            None => outcome::value(self.py, nd),
+        }
+    }
+
+    /// As [`Arguments::result`], of the class of argument `i` if that is an array of a subclass.
+    pub(crate) fn result_like(
+        &self,
+        i: usize,
+        nd: NdArray,
+        out: Option<Bound<'py, Array>>,
+    ) -> Attempt<Bound<'py, PyAny>> {
+        let result = self.result(nd, out)?;
+        match self.get(i).and_then(|v| v.cast::<Array>().ok()) {
+            Some(model) => Ok(outcome::like(model, result)?),
+            None => Ok(result),
+        }
+    }
+
+    /// A new array, of the class of argument `i` if that is an array of a subclass; 0-d arrays stay arrays.
+    pub(crate) fn result_array_like(&self, i: usize, nd: NdArray) -> Attempt<Bound<'py, PyAny>> {
+        let result = outcome::array(self.py, nd)?;
+        match self.get(i).and_then(|v| v.cast::<Array>().ok()) {
+            Some(model) => Ok(outcome::like(model, result)?),
+            None => Ok(result),
+        }
+    }
+
+    /// Issues an operation on `array` and what goes with it, with the interpreter released if it may take a while.
+    pub(crate) fn issue<T: Send>(
+        &self,
+        array: &NdArray,
+        operation: impl FnOnce() -> legate_numpy::Result<T> + Send,
+    ) -> Attempt<T> {
+        crate::session::issue(self.py, array, operation)
+    }
+
+    /// A view of argument `i`, or of the temporary that was made of it.
+    pub(crate) fn view(&self, i: usize, nd: NdArray) -> Attempt<Bound<'py, PyAny>> {
+        match self.get(i).and_then(|v| v.cast::<Array>().ok()) {
+            Some(of) if nd.shares_base(of.get().nd()) => Ok(outcome::view(of, nd)?),
+            Some(of) => Ok(outcome::like(of, outcome::array(self.py, nd)?)?),
+            None => Ok(outcome::array(self.py, nd)?),
+        }
+    }
+}
+
+/// A bool array as a mask; `None` for a plain `True`.
+pub(crate) fn mask_of(mask: &Bound<'_, PyAny>) -> Attempt<Option<NdArray>> {
+    if mask.cast_exact::<pyo3::types::PyBool>().is_ok_and(|m| m.is_true()) {
+        return Ok(None);
+    }
+    let mask = convert::array(mask)?;
+    if mask.dtype() == DType::Bool { Ok(Some(mask)) } else { Err(Failure::Unsupported) }
+}
+
+/// An order of elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Row-major.
+    C,
+    /// Column-major.
+    F,
+}

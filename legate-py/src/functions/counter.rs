@@ -1,0 +1,19 @@
+//! How often each native name was called.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Calls of one name.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) const fn new() -> Counter {
+        Counter(AtomicU64::new(0))
+    }
+    pub(crate) fn tick(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+    pub(crate) fn calls(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,253 @@
+//! Arrays from nothing, from a rule, from other objects.
+
+use super::{Arguments, Row};
+use crate::array::Array;
+use crate::convert;
+use crate::error::{Attempt, Failure};
+use crate::outcome;
+use legate_numpy::{Casting, DType, NdArray, Operand, Weak};
+use pyo3::prelude::*;
+
+type Result<'py> = Attempt<Bound<'py, PyAny>>;
+
+pub(super) static ROWS: &[&Row] = &[
+    row!("array", "object dtype * copy order subok ndmin ndmax like", array),
+    row!("asarray", "a dtype order * device copy like", asarray),
+    row!("asanyarray", "a dtype order * device copy like", asarray),
+    row!("ascontiguousarray", "a dtype * like", ascontiguousarray),
+    row!("zeros", "shape dtype order * device like", |a| filled(a, |s, shape, t| s.zeros(shape, t))),
+    row!("ones", "shape dtype order * device like", |a| filled(a, |s, shape, t| s.ones(shape, t))),
+    row!("empty", "shape dtype order * device like", |a| filled(a, |s, shape, t| s.empty(shape, t))),
+    row!("full", "shape fill_value dtype order * device like", full),
+    row!("zeros_like", "a dtype order subok shape * device", |a| filled_like(a, 1, |s, shape, t| s.zeros(shape, t))),
+    row!("ones_like", "a dtype order subok shape * device", |a| filled_like(a, 1, |s, shape, t| s.ones(shape, t))),
+    row!("empty_like", "prototype dtype order subok shape * device", |a| filled_like(a, 1, |s, shape, t| s
+        .empty(shape, t))),
+    row!("full_like", "a fill_value dtype order subok shape * device", full_like),
+    row!("arange", "start stop step dtype * device like", arange),
+    row!("linspace", "start stop num endpoint retstep dtype axis * device", linspace),
+    row!("eye", "N M k dtype order * device like", eye),
+    row!("identity", "n dtype * like", identity),
+    row!("copy", "a order subok", copy),
+];
+
+methods! {
+    copy("self order") = |a| a.result_array_like(0, a.session()?.copy(&a.array(0)?)?),
+    astype("self dtype order casting subok copy") = astype,
+    fill("self value") = fill,
+}
+
+fn array<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    a.without(&[6, 7])?;
+    let copy = a.get(2).is_none_or(|c| c.is_truthy().unwrap_or(true)) && a.raw(2).is_none_or(|c| !c.is_none());
+    let dtype = a.dtype(1)?;
+    let object = a.required(0)?;
+    let ndmin = a.integer(5, 0)?;
+    match object.cast::<Array>() {
+        Ok(of) => {
+            let nd = converted(a, of.get().nd(), dtype, copy)?;
+            if nd.is_same_view(of.get().nd()) && ndmin <= nd.ndim() as i64 {
+                return plain(a, of);
+            }
+            Ok(outcome::array(a.py(), raised(a, nd, ndmin)?)?)
+        }
+        Err(_) => {
+            let nd = from_object(a, object, a.get(1), dtype)?;
+            Ok(outcome::array(a.py(), raised(a, nd, ndmin)?)?)
+        }
+    }
+}
+
+fn asarray<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    a.without(&[5])?;
+    let copy = a.flag(4)?;
+    let dtype = a.dtype(1)?;
+    let object = a.required(0)?;
+    match object.cast::<Array>() {
+        Ok(of) => {
+            let nd = converted(a, of.get().nd(), dtype, copy)?;
+            if nd.is_same_view(of.get().nd()) { plain(a, of) } else { Ok(outcome::array(a.py(), nd)?) }
+        }
+        Err(_) => Ok(outcome::array(a.py(), from_object(a, object, a.get(1), dtype)?)?),
+    }
+}
+
+/// `of` itself; a deferred scalar, which is no array to users, as an array.
+fn plain<'py>(a: &Arguments<'_, 'py>, of: &Bound<'py, Array>) -> Result<'py> {
+    if of.is_instance_of::<crate::array::DeferredScalar>() {
+        return Ok(outcome::array(a.py(), a.session()?.copy(of.get().nd())?)?);
+    }
+    Ok(of.clone().into_any())
+}
+
+fn ascontiguousarray<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    a.without(&[2])?;
+    let object = a.required(0)?;
+    let dtype = a.dtype(1)?;
+    let nd = match object.cast::<Array>() {
+        Ok(of) => converted(a, of.get().nd(), dtype, false)?,
+        Err(_) => from_object(a, object, a.get(1), dtype)?,
+    };
+    let nd = if nd.is_c_contiguous() { nd } else { a.session()?.copy(&nd)? };
+    let nd = if nd.ndim() == 0 { a.session()?.reshape(&nd, &[1])? } else { nd };
+    match object.cast::<Array>() {
+        Ok(of) if nd.is_same_view(of.get().nd()) => plain(a, of),
+        _ => Ok(outcome::array(a.py(), nd)?),
+    }
+}
+
+/// `nd` in another type, or copied, or itself.
+fn converted(a: &Arguments<'_, '_>, nd: &NdArray, dtype: Option<DType>, copy: bool) -> Attempt<NdArray> {
+    Ok(a.session()?.astype(nd, dtype.unwrap_or(nd.dtype()), Casting::Unsafe, copy)?)
+}
+
+/// An array of what is not one of ours. NumPy knows how to read lists and how to convert what is in them.
+fn from_object<'py>(
+    a: &Arguments<'_, 'py>,
+    object: &Bound<'py, PyAny>,
+    wanted: Option<&Bound<'py, PyAny>>,
+    dtype: Option<DType>,
+) -> Attempt<NdArray> {
+    match (dtype, wanted) {
+        (None, _) => convert::array(object),
+        (Some(_), wanted) => {
+            let numpy = a.py().import("numpy")?;
+            let array = numpy.getattr("asarray")?.call1((object, wanted))?;
+            convert::array(&array)
+        }
+    }
+}
+
+fn raised(a: &Arguments<'_, '_>, nd: NdArray, ndmin: i64) -> Attempt<NdArray> {
+    let missing = (ndmin - nd.ndim() as i64).max(0) as usize;
+    if missing == 0 {
+        return Ok(nd);
+    }
+    let shape: Vec<i64> = std::iter::repeat_n(1, missing).chain(nd.shape().iter().copied()).collect();
+    Ok(a.session()?.reshape(&nd, &shape)?)
+}
+
+type Fill = fn(&legate_numpy::Session, &[i64], DType) -> legate_numpy::Result<NdArray>;
+
+fn filled<'py>(a: &Arguments<'_, 'py>, fill: Fill) -> Result<'py> {
+    a.without(&[4])?;
+    let dtype = a.dtype(1)?.unwrap_or(DType::F64);
+    let shape = convert::integers(a.required(0)?)?;
+    Ok(outcome::array(a.py(), fill(a.session()?, &shape, dtype)?)?)
+}
+
+/// `zeros_like` and its like; `dtype` is argument number `first`, then `order`, `subok`, `shape`.
+fn filled_like<'py>(a: &Arguments<'_, 'py>, first: usize, fill: Fill) -> Result<'py> {
+    let (shape, dtype) = prototype(a, first)?;
+    a.result_array_like(0, fill(a.session()?, &shape, dtype)?)
+}
+
+fn prototype(a: &Arguments<'_, '_>, first: usize) -> Attempt<(Vec<i64>, DType)> {
+    let like = a.array(0)?;
+    let dtype = a.dtype(first)?.unwrap_or(like.dtype());
+    let shape = a.integers(first + 3)?.unwrap_or_else(|| like.shape().to_vec());
+    Ok((shape, dtype))
+}
+
+fn full<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    a.without(&[5])?;
+    let shape = convert::integers(a.required(0)?)?;
+    let nd = a.session()?.full(&shape, &a.operand(1)?, a.dtype(2)?)?;
+    Ok(outcome::array(a.py(), nd)?)
+}
+
+fn full_like<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let (shape, dtype) = prototype(a, 2)?;
+    a.result_array_like(0, a.session()?.full(&shape, &a.operand(1)?, Some(dtype))?)
+}
+
+fn arange<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    a.without(&[5])?;
+    let number = |i: usize| a.get(i).map(weak_number).transpose();
+    let (start, stop, step) = (number(0)?, number(1)?, number(2)?);
+    let (start, stop) = match (start, stop) {
+        (Some(start), Some(stop)) => (start, stop),
+        (Some(stop), None) => (Weak::Int(0), stop),
+        _ => return Err(Failure::Unsupported),
+    };
+    let nd = a.session()?.arange(start, stop, step.unwrap_or(Weak::Int(1)), a.dtype(3)?)?;
+    Ok(outcome::array(a.py(), nd)?)
+}
+
+/// A Python number; of NumPy's scalars those that are as wide as Python's, so that the type of the result is the same.
+fn weak_number(object: &Bound<'_, PyAny>) -> Attempt<Weak> {
+    match convert::direct_operand(object)? {
+        Some(Operand::Weak(Weak::Complex(..))) | None => Err(Failure::Unsupported),
+        Some(Operand::Weak(weak)) => Ok(weak),
+        Some(Operand::Scalar(scalar)) => match scalar.dtype() {
+            DType::I64 => Ok(Weak::Int(object.extract::<i128>()?)),
+            DType::F64 => Ok(Weak::Float(object.extract::<f64>()?)),
+            _ => Err(Failure::Unsupported),
+        },
+        Some(Operand::Array(_)) => Err(Failure::Unsupported),
+    }
+}
+
+fn linspace<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    if a.integer(6, 0)? != 0 {
+        return Err(Failure::Unsupported);
+    }
+    let (start, stop) = (real_number(a.required(0)?)?, real_number(a.required(1)?)?);
+    let endpoint = a.get(3).map(|e| e.is_truthy()).transpose()?.unwrap_or(true);
+    let (nd, step) = a.session()?.linspace(start, stop, a.integer(2, 50)?, endpoint, a.dtype(5)?)?;
+    let samples = outcome::array(a.py(), nd)?;
+    if !a.flag(4)? {
+        return Ok(samples);
+    }
+    let step = crate::host::scalar(a.py(), &legate_numpy::Scalar::new(step))?;
+    Ok((samples, step).into_pyobject(a.py())?.into_any())
+}
+
+/// A Python or NumPy number as float64.
+fn real_number(object: &Bound<'_, PyAny>) -> Attempt<f64> {
+    match convert::direct_operand(object)? {
+        Some(Operand::Weak(Weak::Complex(..)) | Operand::Array(_)) | None => Err(Failure::Unsupported),
+        Some(Operand::Scalar(s)) if matches!(s.dtype(), DType::C64 | DType::C128) => Err(Failure::Unsupported),
+        Some(_) => Ok(object.extract::<f64>()?),
+    }
+}
+
+fn eye<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    a.without(&[6])?;
+    let rows = convert::index(a.required(0)?)?;
+    let nd = a.session()?.eye(rows, a.integer(1, rows)?, a.integer(2, 0)?, a.dtype(3)?.unwrap_or(DType::F64))?;
+    Ok(outcome::array(a.py(), nd)?)
+}
+
+fn identity<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    a.without(&[2])?;
+    let n = convert::index(a.required(0)?)?;
+    Ok(outcome::array(a.py(), a.session()?.eye(n, n, 0, a.dtype(1)?.unwrap_or(DType::F64))?)?)
+}
+
+fn copy<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    Ok(outcome::array(a.py(), a.session()?.copy(&a.array(0)?)?)?)
+}
+
+fn astype<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let of = a.required(0)?.cast::<Array>().map_err(PyErr::from)?;
+    let dtype = crate::dtype::parse(a.required(1)?)?;
+    let copy = a.get(5).map(|c| c.is_truthy()).transpose()?.unwrap_or(true);
+    let nd = a.session()?.astype(of.get().nd(), dtype, a.casting(3, Casting::Unsafe)?, copy)?;
+    if nd.is_same_view(of.get().nd()) {
+        return Ok(of.clone().into_any());
+    }
+    if of.is_instance_of::<crate::array::DeferredScalar>() {
+        return outcome::value(a.py(), nd);
+    }
+    a.result_array_like(0, nd)
+}
+
+fn fill<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let value = a.operand(1)?;
+    if matches!(&value, Operand::Array(v) if v.ndim() > 0) {
+        return Err(Failure::Unsupported);
+    }
+    a.session()?.assign(&a.array(0)?, &value)?;
+    Ok(a.py().None().into_bound(a.py()))
+}

@@ -1,0 +1,131 @@
+//! Reductions.
+
+use super::{Arguments, Row};
+use crate::error::{Attempt, Failure};
+use legate_numpy::{Kind, ReduceOptions, Reduction};
+use pyo3::prelude::*;
+
+type Result<'py> = Attempt<Bound<'py, PyAny>>;
+
+pub(super) static ROWS: &[&Row] = &[
+    row!("sum", "a axis dtype out keepdims initial where", sum),
+    row!("prod", "a axis dtype out keepdims initial where", prod),
+    row!("max", "a axis out keepdims initial where", max),
+    row!("min", "a axis out keepdims initial where", min),
+    row!("amax", "a axis out keepdims initial where", max),
+    row!("amin", "a axis out keepdims initial where", min),
+    row!("any", "a axis out keepdims * where", any),
+    row!("all", "a axis out keepdims * where", all),
+    row!("mean", "a axis dtype out keepdims * where", mean),
+    row!("var", "a axis dtype out ddof keepdims * where mean correction", var),
+    row!("std", "a axis dtype out ddof keepdims * where mean correction", std),
+    row!("argmax", "a axis out * keepdims", argmax),
+    row!("argmin", "a axis out * keepdims", argmin),
+];
+
+methods! {
+    sum("self axis dtype out keepdims initial where") = sum,
+    prod("self axis dtype out keepdims initial where") = prod,
+    max("self axis out keepdims initial where") = max,
+    min("self axis out keepdims initial where") = min,
+    any("self axis out keepdims * where") = any,
+    all("self axis out keepdims * where") = all,
+    mean("self axis dtype out keepdims * where") = mean,
+    var("self axis dtype out ddof keepdims * where mean correction") = var,
+    std("self axis dtype out ddof keepdims * where mean correction") = std,
+    argmax("self axis out * keepdims") = argmax,
+    argmin("self axis out * keepdims") = argmin,
+}
+
+/// Numbers of the parameters that reductions have in different places.
+#[derive(Default)]
+struct Places {
+    dtype: Option<usize>,
+    out: usize,
+    keepdims: usize,
+    initial: Option<usize>,
+    mask: Option<usize>,
+    ddof: Option<usize>,
+}
+
+fn fold<'py>(a: &Arguments<'_, 'py>, reduction: Reduction, places: &Places) -> Result<'py> {
+    let array = a.array(0)?;
+    let axes = a.integers(1)?;
+    let out = a.out(places.out)?;
+    let initial = places.initial.map(|i| a.optional_operand(i)).transpose()?.flatten();
+    let mask = places.mask.map(|i| a.mask(i)).transpose()?.flatten();
+    let options = ReduceOptions {
+        axis: axes.as_deref(),
+        keepdims: a.flag(places.keepdims)?,
+        dtype: places.dtype.map(|i| a.dtype(i)).transpose()?.flatten(),
+        out: out.as_ref().map(|o| o.get().nd()),
+        initial: initial.as_ref(),
+        where_: mask.as_ref(),
+        ddof: ddof(a, places)?,
+    };
+    let session = a.session()?;
+    let nd = a.issue(&array, || session.reduce(reduction, &array, &options))?;
+    a.result_like(0, nd, out)
+}
+
+fn ddof(a: &Arguments<'_, '_>, places: &Places) -> Attempt<f64> {
+    match places.ddof.and_then(|i| a.get(i)) {
+        Some(ddof) => ddof.extract::<f64>().map_err(|_| Failure::Unsupported),
+        None => Ok(0.0),
+    }
+}
+
+const SUMS: Places = Places { dtype: Some(2), out: 3, keepdims: 4, initial: Some(5), mask: Some(6), ddof: None };
+const EXTREMA: Places = Places { dtype: None, out: 2, keepdims: 3, initial: Some(4), mask: Some(5), ddof: None };
+const LOGICAL: Places = Places { dtype: None, out: 2, keepdims: 3, initial: None, mask: Some(4), ddof: None };
+const MEAN: Places = Places { dtype: Some(2), out: 3, keepdims: 4, initial: None, mask: Some(5), ddof: None };
+const SPREAD: Places = Places { dtype: Some(2), out: 3, keepdims: 5, initial: None, mask: Some(6), ddof: Some(4) };
+const WHICH: Places = Places { dtype: None, out: 2, keepdims: 3, initial: None, mask: None, ddof: None };
+
+fn sum<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    fold(a, Reduction::Sum, &SUMS)
+}
+fn prod<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    fold(a, Reduction::Prod, &SUMS)
+}
+fn max<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    fold(a, Reduction::Max, &EXTREMA)
+}
+fn min<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    fold(a, Reduction::Min, &EXTREMA)
+}
+fn any<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    fold(a, Reduction::Any, &LOGICAL)
+}
+fn all<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    fold(a, Reduction::All, &LOGICAL)
+}
+fn mean<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    fold(a, Reduction::Mean, &MEAN)
+}
+fn var<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    spread(a, Reduction::Var)
+}
+fn std<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    spread(a, Reduction::Std)
+}
+
+/// A mean that the caller knows already, and `correction`, another name of `ddof`, are left to NumPy.
+fn spread<'py>(a: &Arguments<'_, 'py>, reduction: Reduction) -> Result<'py> {
+    a.without(&[7, 8])?;
+    fold(a, reduction, &SPREAD)
+}
+
+fn argmax<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    which(a, Reduction::ArgMax)
+}
+fn argmin<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    which(a, Reduction::ArgMin)
+}
+
+fn which<'py>(a: &Arguments<'_, 'py>, reduction: Reduction) -> Result<'py> {
+    if a.array(0)?.dtype().kind() == Kind::Complex {
+        return Err(Failure::Unsupported);
+    }
+    fold(a, reduction, &WHICH)
+}

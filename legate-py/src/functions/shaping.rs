@@ -1,0 +1,105 @@
+//! Arrays seen in another shape: views where NumPy makes views.
+
+use super::arguments::Order;
+use super::{Arguments, Row};
+use crate::convert;
+use crate::error::{Attempt, Failure};
+use legate_numpy::NdArray;
+use pyo3::prelude::*;
+
+type Result<'py> = Attempt<Bound<'py, PyAny>>;
+
+pub(super) static ROWS: &[&Row] = &[
+    row!("reshape", "a shape order * copy", |a| {
+        let shape = convert::integers(a.required(1)?)?;
+        reshaped(a, &shape, 2, 3)
+    }),
+    row!("ravel", "a order", ravel),
+    row!("transpose", "a axes", |a| {
+        let nd = a.array(0)?.transpose(a.integers(1)?.as_deref())?;
+        a.view(0, nd)
+    }),
+    row!("swapaxes", "a axis1 axis2", swapaxes),
+    row!("squeeze", "a axis", squeeze),
+    row!("diagonal", "a offset axis1 axis2", diagonal),
+];
+
+methods! {
+    reshape("self +shape * order copy") = |a| {
+        let shape = variadic_integers(a)?.ok_or(Failure::Unsupported)?;
+        reshaped(a, &shape, 1, 2)
+    },
+    transpose("self +axes") = |a| {
+        let nd = a.array(0)?.transpose(variadic_integers(a)?.as_deref())?;
+        a.view(0, nd)
+    },
+    ravel("self order") = ravel,
+    flatten("self order") = flatten,
+    swapaxes("self axis1 axis2") = swapaxes,
+    squeeze("self axis") = squeeze,
+    diagonal("self offset axis1 axis2") = diagonal,
+}
+
+/// `(2, 3)` of `f(2, 3)` and of `f((2, 3))`; `None` if nothing, or `None`, was given.
+fn variadic_integers(a: &Arguments<'_, '_>) -> Attempt<Option<Vec<i64>>> {
+    match a.variadic() {
+        [] => Ok(None),
+        [one] if one.is_none() => Ok(None),
+        [one] => Ok(Some(convert::integers(one)?)),
+        several => Ok(Some(several.iter().map(convert::index).collect::<PyResult<_>>()?)),
+    }
+}
+
+fn reshaped<'py>(a: &Arguments<'_, 'py>, shape: &[i64], order: usize, copy: usize) -> Result<'py> {
+    let nd = a.array(0)?;
+    let session = a.session()?;
+    let result = match a.order(order, &nd)? {
+        Order::C => session.reshape(&nd, shape)?,
+        Order::F => {
+            let reversed: Vec<i64> = shape.iter().rev().copied().collect();
+            session.reshape(&nd.transpose(None)?, &reversed)?.transpose(None)?
+        }
+    };
+    match a.get(copy).map(|c| c.is_truthy()).transpose()? {
+        Some(true) if result.shares_base(&nd) => a.result_array_like(0, session.copy(&result)?),
+        Some(false) if !result.shares_base(&nd) => Err(Failure::Python(pyo3::exceptions::PyValueError::new_err(
+            "Unable to avoid creating a copy while reshaping.",
+        ))),
+        _ => a.view(0, result),
+    }
+}
+
+fn ravel<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let nd = a.array(0)?;
+    let result = a.session()?.ravel(&in_order(a, &nd)?)?;
+    a.view(0, result)
+}
+
+fn flatten<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let nd = a.array(0)?;
+    a.result_array_like(0, a.session()?.flatten(&in_order(a, &nd)?)?)
+}
+
+/// The array whose row-major order is the order asked for (argument 1).
+fn in_order(a: &Arguments<'_, '_>, nd: &NdArray) -> Attempt<NdArray> {
+    match a.order(1, nd)? {
+        Order::C => Ok(nd.clone()),
+        Order::F => Ok(nd.transpose(None)?),
+    }
+}
+
+fn swapaxes<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let (axis1, axis2) = (convert::index(a.required(1)?)?, convert::index(a.required(2)?)?);
+    let nd = a.array(0)?.swapaxes(axis1, axis2)?;
+    a.view(0, nd)
+}
+
+fn squeeze<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let nd = a.array(0)?.squeeze(a.integers(1)?.as_deref())?;
+    a.view(0, nd)
+}
+
+fn diagonal<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let nd = a.array(0)?.diagonal(a.integer(1, 0)?, a.integer(2, 0)?, a.integer(3, 1)?)?;
+    a.view(0, nd)
+}

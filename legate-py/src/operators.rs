@@ -1,0 +1,378 @@
+//! The operators of arrays.
+#![allow(unsafe_op_in_unsafe_fn, reason = "in what pyo3 makes of the slots; there is no unsafe code here")]
+
+use crate::array::{Array, NdArrayObject};
+use crate::convert;
+use crate::error::{Attempt, Failure};
+use crate::fallback;
+use crate::outcome;
+use crate::session::{issue, session};
+use legate_numpy::{CallOptions, Casting, Kind, NdArray, Operand, Ufunc, Weak};
+use pyo3::basic::CompareOp;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyNotImplemented, PyTuple};
+use std::sync::OnceLock;
+
+/// An operator of Python that is a ufunc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operator {
+    Add,
+    Subtract,
+    Multiply,
+    TrueDivide,
+    FloorDivide,
+    Remainder,
+    Power,
+    And,
+    Or,
+    Xor,
+    LeftShift,
+    RightShift,
+    Less,
+    LessEqual,
+    Equal,
+    NotEqual,
+    Greater,
+    GreaterEqual,
+    Negative,
+    Positive,
+    Absolute,
+    Invert,
+    Square,
+    Sqrt,
+    Reciprocal,
+}
+
+/// Per operator: the ufunc, and the function of Python's `operator` module.
+const NAMES: [(Operator, &str, &str); 25] = {
+    use Operator::*;
+    [
+        (Add, "add", "add"),
+        (Subtract, "subtract", "sub"),
+        (Multiply, "multiply", "mul"),
+        (TrueDivide, "divide", "truediv"),
+        (FloorDivide, "floor_divide", "floordiv"),
+        (Remainder, "remainder", "mod"),
+        (Power, "power", "pow"),
+        (And, "bitwise_and", "and_"),
+        (Or, "bitwise_or", "or_"),
+        (Xor, "bitwise_xor", "xor"),
+        (LeftShift, "left_shift", "lshift"),
+        (RightShift, "right_shift", "rshift"),
+        (Less, "less", "lt"),
+        (LessEqual, "less_equal", "le"),
+        (Equal, "equal", "eq"),
+        (NotEqual, "not_equal", "ne"),
+        (Greater, "greater", "gt"),
+        (GreaterEqual, "greater_equal", "ge"),
+        (Negative, "negative", "neg"),
+        (Positive, "positive", "pos"),
+        (Absolute, "absolute", "abs"),
+        (Invert, "invert", "invert"),
+        (Square, "square", "square"),
+        (Sqrt, "sqrt", "sqrt"),
+        (Reciprocal, "reciprocal", "reciprocal"),
+    ]
+};
+
+impl Operator {
+    /// Its ufunc; `None` if that is not native.
+    fn ufunc(self) -> Option<Ufunc> {
+        static TABLE: OnceLock<[Option<Ufunc>; NAMES.len()]> = OnceLock::new();
+        TABLE.get_or_init(|| NAMES.map(|(_, ufunc, _)| Ufunc::lookup(ufunc)))[self as usize]
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
+        let (_, ufunc, function) = NAMES[self as usize];
+        (ufunc, function)
+    }
+
+    fn of(op: CompareOp) -> Operator {
+        match op {
+            CompareOp::Lt => Operator::Less,
+            CompareOp::Le => Operator::LessEqual,
+            CompareOp::Eq => Operator::Equal,
+            CompareOp::Ne => Operator::NotEqual,
+            CompareOp::Gt => Operator::Greater,
+            CompareOp::Ge => Operator::GreaterEqual,
+        }
+    }
+}
+
+type Object<'py> = Bound<'py, PyAny>;
+
+fn not_implemented(py: Python<'_>) -> Object<'_> {
+    PyNotImplemented::get(py).to_owned().into_any()
+}
+
+/// Whether `other` wants to handle operators with arrays itself: NumPy's rule (`__array_ufunc__ = None`, or a higher `__array_priority__`).
+fn defers_to(other: &Object<'_>) -> bool {
+    let class = other.get_type();
+    if let Ok(protocol) = class.getattr("__array_ufunc__") {
+        return protocol.is_none();
+    }
+    class.getattr("__array_priority__").and_then(|p| p.extract::<f64>()).is_ok_and(|priority| priority > 1.0)
+}
+
+/// `left op right`, one of which is `slf`.
+fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, reflected: bool) -> PyResult<Object<'py>> {
+    let py = slf.py();
+    let attempt = || -> Attempt<Object<'py>> {
+        let other = match convert::direct_operand(other)? {
+            Some(operand) => operand,
+            None if defers_to(other) => return Ok(not_implemented(py)),
+            None => convert::operand(other)?,
+        };
+        let (s, nd) = (session(py)?, slf.get().nd());
+        if let Some(result) = shortcut_power(py, nd, &other, op, reflected) {
+            return outcome::like_value(slf, result?);
+        }
+        let ufunc = op.ufunc().ok_or(Failure::Unsupported)?;
+        let mut operands = [Operand::from(nd), other];
+        if reflected {
+            operands.swap(0, 1);
+        }
+        let result = issue(py, nd, || s.call(ufunc, &operands, &CallOptions::default()))?;
+        outcome::like_value(slf, result)
+    };
+    attempt().or_else(|failure| match failure {
+        Failure::Unsupported => {
+            let operands = if reflected { (other, slf.as_any()) } else { (slf.as_any(), other) };
+            let (ufunc, function) = op.names();
+            fallback::operator(function, ufunc, &operands.into_pyobject(py)?)
+        }
+        failure => Err(failure.raise(py)),
+    })
+}
+
+/// NumPy computes `x**2`, `x**0.5`, `x**-1` and `x**1` of inexact arrays, and `n**2` of integer ones, with the function that says so.
+fn shortcut_power(
+    py: Python<'_>,
+    nd: &NdArray,
+    exponent: &Operand,
+    op: Operator,
+    reflected: bool,
+) -> Option<Attempt<NdArray>> {
+    if op != Operator::Power || reflected {
+        return None;
+    }
+    let inexact = matches!(nd.dtype().kind(), Kind::Float | Kind::Complex);
+    let integer = matches!(nd.dtype().kind(), Kind::Signed | Kind::Unsigned);
+    let unary = match *exponent {
+        Operand::Weak(Weak::Int(2)) if inexact || integer => Operator::Square,
+        Operand::Weak(Weak::Float(2.0)) if inexact => Operator::Square,
+        Operand::Weak(Weak::Float(0.5)) if inexact => Operator::Sqrt,
+        Operand::Weak(Weak::Int(-1) | Weak::Float(-1.0)) if inexact => Operator::Reciprocal,
+        Operand::Weak(Weak::Int(1) | Weak::Float(1.0)) if inexact => Operator::Positive,
+        _ => return None,
+    };
+    let ufunc = unary.ufunc()?;
+    let operands = [Operand::from(nd)];
+    let call = || -> Attempt<NdArray> {
+        let s = session(py)?;
+        issue(py, nd, || s.call(ufunc, &operands, &CallOptions::default()))
+    };
+    Some(call())
+}
+
+fn unary<'py>(slf: &Bound<'py, Array>, op: Operator) -> PyResult<Object<'py>> {
+    let py = slf.py();
+    let attempt = || -> Attempt<Object<'py>> {
+        let (s, nd) = (session(py)?, slf.get().nd());
+        let ufunc = op.ufunc().ok_or(Failure::Unsupported)?;
+        let operands = [Operand::from(nd)];
+        let result = issue(py, nd, || s.call(ufunc, &operands, &CallOptions::default()))?;
+        outcome::like_value(slf, result)
+    };
+    attempt().or_else(|failure| match failure {
+        Failure::Unsupported => {
+            let (ufunc, function) = op.names();
+            fallback::operator(function, ufunc, &(slf,).into_pyobject(py)?)
+        }
+        failure => Err(failure.raise(py)),
+    })
+}
+
+/// `slf op= other`: writes into the array that `slf` is.
+fn in_place<'py>(slf: &Bound<'py, NdArrayObject>, other: &Object<'py>, op: Operator) -> PyResult<()> {
+    let py = slf.py();
+    let attempt = || -> Attempt<()> {
+        let other = convert::operand(other)?;
+        let (s, nd) = (session(py)?, slf.as_super().get().nd());
+        let ufunc = op.ufunc().ok_or(Failure::Unsupported)?;
+        let operands = [Operand::from(nd), other];
+        let options = CallOptions { out: Some(nd), ..CallOptions::default() };
+        issue(py, nd, || s.call(ufunc, &operands, &options)).map(drop)
+    };
+    attempt().or_else(|failure| match failure {
+        Failure::Unsupported => {
+            let ufunc = py.import("numpy")?.getattr(op.names().0)?;
+            let kwargs = PyDict::new(py);
+            kwargs.set_item("out", (slf,))?;
+            fallback::ufunc(&ufunc, "__call__", &(slf, other).into_pyobject(py)?, Some(&kwargs)).map(drop)
+        }
+        failure => Err(failure.raise(py)),
+    })
+}
+
+/// `left @ right`.
+pub(crate) fn matmul<'py>(left: &Object<'py>, right: &Object<'py>, model: &Bound<'py, Array>) -> PyResult<Object<'py>> {
+    let py = left.py();
+    let attempt = || -> Attempt<Object<'py>> {
+        let (s, a, b) = (session(py)?, convert::array(left)?, convert::array(right)?);
+        outcome::like_value(model, issue(py, &a, || s.matmul(&a, &b, None))?)
+    };
+    attempt().or_else(|failure| match failure {
+        Failure::Unsupported => fallback::operator("matmul", "matmul", &(left, right).into_pyobject(py)?),
+        failure => Err(failure.raise(py)),
+    })
+}
+
+macro_rules! binary_slots {
+    ($($slot:ident $reflected:ident $op:ident),* $(,)?) => {
+        $(#[pymethods]
+        impl Array {
+            fn $slot<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+                binary(slf, other, Operator::$op, false)
+            }
+            fn $reflected<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+                binary(slf, other, Operator::$op, true)
+            }
+        })*
+    };
+}
+
+binary_slots! {
+    __add__ __radd__ Add,
+    __sub__ __rsub__ Subtract,
+    __mul__ __rmul__ Multiply,
+    __truediv__ __rtruediv__ TrueDivide,
+    __floordiv__ __rfloordiv__ FloorDivide,
+    __mod__ __rmod__ Remainder,
+    __and__ __rand__ And,
+    __or__ __ror__ Or,
+    __xor__ __rxor__ Xor,
+    __lshift__ __rlshift__ LeftShift,
+    __rshift__ __rrshift__ RightShift,
+}
+
+macro_rules! in_place_slots {
+    ($($slot:ident $op:ident),* $(,)?) => {
+        $(#[pymethods]
+        impl NdArrayObject {
+            fn $slot(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+                in_place(slf, other, Operator::$op)
+            }
+        })*
+    };
+}
+
+in_place_slots! {
+    __iadd__ Add,
+    __isub__ Subtract,
+    __imul__ Multiply,
+    __itruediv__ TrueDivide,
+    __ifloordiv__ FloorDivide,
+    __imod__ Remainder,
+    __iand__ And,
+    __ior__ Or,
+    __ixor__ Xor,
+    __ilshift__ LeftShift,
+    __irshift__ RightShift,
+}
+
+#[pymethods]
+impl NdArrayObject {
+    fn __ipow__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>, modulo: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let _ = modulo; // Python has no syntax for it
+        in_place(slf, other, Operator::Power)
+    }
+
+    fn __imatmul__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+        let array = slf.as_super();
+        let product = matmul(slf.as_any(), other, array)?;
+        let py = slf.py();
+        let attempt = || -> Attempt<()> {
+            let product = convert::array(&product)?;
+            let nd = array.get().nd();
+            if product.shape() != nd.shape() {
+                return Err(Failure::Python(pyo3::exceptions::PyValueError::new_err(format!(
+                    "matmul: Output operand 0 has a mismatch with the in-place array: {:?} and {:?}",
+                    product.shape(),
+                    nd.shape()
+                ))));
+            }
+            Ok(session(py)?.copyto(nd, &Operand::Array(product), Casting::SameKind, None)?)
+        };
+        attempt().map_err(|f| f.raise(py))
+    }
+}
+
+#[pymethods]
+impl Array {
+    fn __pow__<'py>(
+        slf: &Bound<'py, Self>,
+        other: &Bound<'py, PyAny>,
+        modulo: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match modulo {
+            Some(m) if !m.is_none() => Ok(not_implemented(slf.py())),
+            _ => binary(slf, other, Operator::Power, false),
+        }
+    }
+
+    fn __rpow__<'py>(
+        slf: &Bound<'py, Self>,
+        other: &Bound<'py, PyAny>,
+        modulo: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match modulo {
+            Some(m) if !m.is_none() => Ok(not_implemented(slf.py())),
+            _ => binary(slf, other, Operator::Power, true),
+        }
+    }
+
+    fn __matmul__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        matmul(slf.as_any(), other, slf)
+    }
+
+    fn __rmatmul__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        matmul(other, slf.as_any(), slf)
+    }
+
+    fn __divmod__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let quotient = binary(slf, other, Operator::FloorDivide, false)?;
+        let remainder = binary(slf, other, Operator::Remainder, false)?;
+        Ok(PyTuple::new(slf.py(), [quotient, remainder])?.into_any())
+    }
+
+    fn __rdivmod__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let quotient = binary(slf, other, Operator::FloorDivide, true)?;
+        let remainder = binary(slf, other, Operator::Remainder, true)?;
+        Ok(PyTuple::new(slf.py(), [quotient, remainder])?.into_any())
+    }
+
+    fn __richcmp__<'py>(
+        slf: &Bound<'py, Self>,
+        other: &Bound<'py, PyAny>,
+        op: CompareOp,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        binary(slf, other, Operator::of(op), false)
+    }
+
+    fn __neg__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        unary(slf, Operator::Negative)
+    }
+
+    fn __pos__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        unary(slf, Operator::Positive)
+    }
+
+    fn __abs__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        unary(slf, Operator::Absolute)
+    }
+
+    fn __invert__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        unary(slf, Operator::Invert)
+    }
+}

@@ -1,0 +1,76 @@
+//! From native results to Python objects.
+
+use crate::array::{Array, DeferredScalar, NdArrayObject};
+use crate::error::Attempt;
+use crate::host;
+use crate::session::{interrupted, session};
+use legate_core::exec::HostBuffer;
+use legate_numpy::{NdArray, Scalar};
+use pyo3::prelude::*;
+use std::sync::Arc;
+
+/// An array that stays an array, whatever its dimensions.
+pub(crate) fn array(py: Python<'_>, nd: NdArray) -> PyResult<Bound<'_, PyAny>> {
+    Ok(Bound::new(py, PyClassInitializer::from(Array::new(nd, None)).add_subclass(NdArrayObject))?.into_any())
+}
+
+/// An array that is a view of `of`.
+pub(crate) fn view<'py>(of: &Bound<'py, Array>, nd: NdArray) -> PyResult<Bound<'py, PyAny>> {
+    let owner = match of.get().base() {
+        Some(base) => base.clone_ref(of.py()),
+        None => of.clone().into_any().unbind(),
+    };
+    let init = PyClassInitializer::from(Array::new(nd, Some(owner))).add_subclass(NdArrayObject);
+    like(of, Bound::new(of.py(), init)?.into_any())
+}
+
+/// What NumPy makes of a result: an array; of a 0-d one a scalar, if its value is at hand, else one that stands for it.
+pub(crate) fn value(py: Python<'_>, nd: NdArray) -> Attempt<Bound<'_, PyAny>> {
+    if nd.ndim() > 0 {
+        return Ok(array(py, nd)?);
+    }
+    if nd.is_ready() {
+        return Ok(host::scalar(py, &item(py, &nd)?)?);
+    }
+    Ok(deferred_scalar(py, nd)?)
+}
+
+/// A scalar whose value is still to come.
+pub(crate) fn deferred_scalar(py: Python<'_>, mut nd: NdArray) -> PyResult<Bound<'_, PyAny>> {
+    nd.set_readonly(true);
+    Ok(Bound::new(py, PyClassInitializer::from(Array::new(nd, None)).add_subclass(DeferredScalar))?.into_any())
+}
+
+/// The value of an array of one element; waits for it.
+pub(crate) fn item(py: Python<'_>, nd: &NdArray) -> Attempt<Scalar> {
+    let session = session(py)?;
+    if nd.is_ready() {
+        return Ok(session.item(nd, &interrupted)?);
+    }
+    Ok(py.detach(|| session.item(nd, &interrupted))?)
+}
+
+/// All values, row-major; waits for them.
+pub(crate) fn bytes(py: Python<'_>, nd: &NdArray) -> Attempt<Arc<HostBuffer>> {
+    let session = session(py)?;
+    Ok(py.detach(|| session.to_host(nd, &interrupted))?)
+}
+
+/// `result` as an instance of `model`'s class, if that is a subclass of ours: what NumPy's `__array_finalize__` is for.
+pub(crate) fn like<'py>(model: &Bound<'py, Array>, result: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let class = model.get_type();
+    let py = model.py();
+    if class.is(py.get_type::<NdArrayObject>()) || class.is(py.get_type::<DeferredScalar>()) {
+        return Ok(result);
+    }
+    if !result.is_instance_of::<NdArrayObject>() {
+        return Ok(result);
+    }
+    crate::array::view_as(&result, &class, Some(model.as_any()))
+}
+
+/// As [`value`], as an instance of `model`'s class where that is a subclass of ours.
+pub(crate) fn like_value<'py>(model: &Bound<'py, Array>, nd: NdArray) -> Attempt<Bound<'py, PyAny>> {
+    let result = value(model.py(), nd)?;
+    Ok(like(model, result)?)
+}

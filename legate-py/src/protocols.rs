@@ -1,0 +1,243 @@
+//! How Python sees an array as a number, a container, a buffer, and how NumPy sees it.
+
+use crate::array::{Array, DeferredScalar};
+use crate::dtype::descriptor;
+use crate::error::Attempt;
+use crate::host;
+use crate::outcome;
+use crate::session::{interrupted, session};
+use legate_numpy::Kind;
+use numpy::{PyArrayDescr, PyArrayDescrMethods};
+use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple, PyType};
+use std::ffi::c_int;
+
+/// A function of the Python part of the package.
+fn python<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let module = MODULE.get_or_try_init(py, || py.import("legate._protocols").map(Bound::unbind))?;
+    module.bind(py).getattr(name)
+}
+
+/// The NumPy scalar of a 0-d array.
+fn numpy_scalar<'py>(py: Python<'py>, array: &Array) -> PyResult<Bound<'py, PyAny>> {
+    let attempt = || -> Attempt<Bound<'py, PyAny>> {
+        let item = outcome::item(py, array.nd())?;
+        Ok(host::scalar(py, &item)?)
+    };
+    attempt().map_err(|f| f.raise(py))
+}
+
+/// The NumPy object that answers like this array: a scalar for a deferred one, else a snapshot.
+fn stand_in<'py>(slf: &Bound<'py, Array>) -> PyResult<Bound<'py, PyAny>> {
+    match slf.is_instance_of::<DeferredScalar>() {
+        true => numpy_scalar(slf.py(), slf.get()),
+        false => Ok(slf.get()._snapshot(slf.py())?.into_any()),
+    }
+}
+
+#[pymethods]
+impl Array {
+    fn __len__(&self) -> PyResult<usize> {
+        match self.nd().shape().first() {
+            Some(&n) => Ok(n as usize),
+            None => Err(PyTypeError::new_err("len() of unsized object")),
+        }
+    }
+
+    fn __bool__(&self, py: Python<'_>) -> PyResult<bool> {
+        let attempt = || -> Attempt<bool> {
+            let (session, nd) = (session(py)?, self.nd());
+            if nd.is_ready() {
+                return Ok(session.truth(nd, &interrupted)?);
+            }
+            Ok(py.detach(|| session.truth(nd, &interrupted))?)
+        };
+        attempt().map_err(|f| f.raise(py))
+    }
+
+    fn __float__(slf: &Bound<'_, Self>) -> PyResult<f64> {
+        let py = slf.py();
+        if slf.get().nd().ndim() > 0 {
+            return slf.get()._snapshot(py)?.call_method0("__float__")?.extract();
+        }
+        let item = outcome::item(py, slf.get().nd()).map_err(|f| f.raise(py))?;
+        match item.get::<f64>() {
+            Some(value) => Ok(value),
+            None => host::scalar(py, &item)?.extract(), // the others convert as NumPy's scalars do
+        }
+    }
+
+    fn __int__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.get()._snapshot(slf.py())?.call_method0("__int__")
+    }
+
+    fn __complex__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.get()._snapshot(slf.py())?.call_method0("__complex__")
+    }
+
+    fn __index__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let nd = slf.get().nd();
+        if nd.ndim() > 0 || !matches!(nd.dtype().kind(), Kind::Signed | Kind::Unsigned) {
+            return Err(PyTypeError::new_err("only integer scalar arrays can be converted to a scalar index"));
+        }
+        numpy_scalar(slf.py(), slf.get())?.call_method0("__index__")
+    }
+
+    fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        python(slf.py(), "array_repr")?.call1((slf, stand_in(slf)?))
+    }
+
+    fn __str__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(stand_in(slf)?.str()?.into_any())
+    }
+
+    fn __format__<'py>(slf: &Bound<'py, Self>, spec: &str) -> PyResult<Bound<'py, PyAny>> {
+        stand_in(slf)?.call_method1("__format__", (spec,))
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if slf.get().nd().ndim() == 0 {
+            let what = if slf.is_instance_of::<DeferredScalar>() {
+                format!("'numpy.{}' object is not iterable", slf.get().nd().dtype().name())
+            } else {
+                "iteration over a 0-d array".to_owned()
+            };
+            return Err(PyTypeError::new_err(what));
+        }
+        Ok(Bound::new(slf.py(), Elements { array: slf.clone().unbind(), next: 0.into() })?.into_any())
+    }
+
+    fn __contains__(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        slf.as_any().rich_compare(value, pyo3::basic::CompareOp::Eq)?.call_method0("any")?.is_truthy()
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        python(slf.py(), "reduce")?.call1((slf,))
+    }
+
+    /// `numpy.asarray` of this array: read-only, a copy of the values as they are now. With ``copy=True`` it may be written to.
+    #[pyo3(signature = (dtype = None, *, copy = None))]
+    fn __array__<'py>(
+        slf: &Bound<'py, Self>,
+        dtype: Option<&Bound<'py, PyAny>>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let snapshot = slf.get()._snapshot(py)?.into_any();
+        let dtype = dtype.filter(|d| !d.is_none()).map(|d| PyArrayDescr::new(py, d)).transpose()?;
+        let same = match &dtype {
+            Some(dtype) => dtype.is_equiv_to(descriptor(py, slf.get().nd().dtype())?),
+            None => true,
+        };
+        match copy {
+            Some(true) if same => snapshot.call_method0("copy"),
+            Some(false) if !same => {
+                Err(PyValueError::new_err("Unable to avoid copy while creating an array as requested."))
+            }
+            _ if same => Ok(snapshot),
+            _ => snapshot.call_method1("astype", (dtype,)),
+        }
+    }
+
+    #[getter]
+    fn __array_interface__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        python(slf.py(), "array_interface")?.call1((slf.get()._snapshot(slf.py())?,))
+    }
+
+    #[pyo3(signature = (ufunc, method, *inputs, **kwargs))]
+    fn __array_ufunc__<'py>(
+        slf: &Bound<'py, Self>,
+        ufunc: &Bound<'py, PyAny>,
+        method: &str,
+        inputs: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let kwargs = kwargs.cloned().unwrap_or_else(|| PyDict::new(py));
+        python(py, "array_ufunc")?.call1((slf, ufunc, method, inputs, kwargs))
+    }
+
+    fn __array_function__<'py>(
+        slf: &Bound<'py, Self>,
+        func: &Bound<'py, PyAny>,
+        types: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyAny>,
+        kwargs: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        python(slf.py(), "array_function")?.call1((func, types, args, kwargs))
+    }
+
+    #[classmethod]
+    fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
+    }
+
+    /// # Safety
+    /// Called by Python with a `Py_buffer` to fill.
+    unsafe fn __getbuffer__(slf: &Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        if flags & ffi::PyBUF_WRITABLE == ffi::PyBUF_WRITABLE {
+            return Err(PyBufferError::new_err("a legate array's buffer is a read-only snapshot"));
+        }
+        let snapshot = match slf.get()._snapshot(slf.py()) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                // NumPy discards exceptions of exporters and tries other protocols: Ctrl-C must not get lost on the way.
+                if error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(slf.py()) {
+                    // SAFETY: sets a flag, as a signal does.
+                    unsafe { ffi::PyErr_SetInterrupt() };
+                }
+                return Err(error);
+            }
+        };
+        // SAFETY: Python passes a buffer structure to be filled; the snapshot is an array of NumPy's, which fills it and
+        // becomes its owner (`view.obj`), so that releasing the buffer is NumPy's business.
+        if unsafe { ffi::PyObject_GetBuffer(snapshot.as_ptr(), view, flags) } != 0 {
+            return Err(PyErr::fetch(slf.py()));
+        }
+        Ok(())
+    }
+}
+
+/// Iterates over the first axis, reading each element when its turn comes.
+#[pyclass(frozen, module = "legate._native")]
+struct Elements {
+    array: Py<Array>,
+    next: std::sync::atomic::AtomicUsize,
+}
+
+#[pymethods]
+impl Elements {
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let index = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let array = self.array.bind(py);
+        match array.get().nd().shape().first() {
+            Some(&n) if (index as i64) < n => array.as_any().get_item(index).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn __length_hint__(&self) -> usize {
+        let n = self.array.get().nd().shape().first().map_or(0, |&n| n as usize);
+        n.saturating_sub(self.next.load(std::sync::atomic::Ordering::Relaxed))
+    }
+}
+
+#[pymethods]
+impl DeferredScalar {
+    fn __hash__(slf: &Bound<'_, Self>) -> PyResult<isize> {
+        numpy_scalar(slf.py(), slf.as_super().get())?.hash()
+    }
+
+    /// What NumPy's scalars have beside what arrays have (`hex`, `is_integer`, …) is asked of the value.
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        numpy_scalar(slf.py(), slf.as_super().get())?.getattr(name)
+    }
+}

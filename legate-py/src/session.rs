@@ -1,0 +1,95 @@
+//! The one session of the process: put together from the environment at first use.
+
+use crate::error::{Attempt, Failure};
+use crate::provenance;
+use crate::settings::Settings;
+use legate_numpy::{NdArray, Session};
+use parking_lot::Mutex;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::prelude::*;
+use std::cell::Cell;
+use std::sync::{Arc, OnceLock};
+
+static SESSION: OnceLock<Session> = OnceLock::new();
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// The session; started by the first call.
+///
+/// # Errors
+/// `ValueError` for settings in the environment that make no sense.
+pub(crate) fn session(py: Python<'_>) -> PyResult<&'static Session> {
+    match SESSION.get() {
+        Some(session) => Ok(session),
+        None => py.detach(start),
+    }
+}
+
+fn start() -> PyResult<&'static Session> {
+    let _one_at_a_time = STARTING.lock();
+    if let Some(session) = SESSION.get() {
+        return Ok(session);
+    }
+    let settings = Settings::from_environment()?;
+    let session = Session::new(settings.config()?).map_err(|e| PyValueError::new_err(e.to_string()))?;
+    session.set_provenance_source(Arc::new(provenance::current));
+    Ok(SESSION.get_or_init(|| session))
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Interrupts
+// ---------------------------------------------------------------------------------------------------------------------
+
+thread_local! {
+    static INTERRUPT: Cell<Option<PyErr>> = const { Cell::new(None) };
+}
+
+/// Whether a signal's handler wants the present wait to end (Ctrl-C). Asked by waits every now and then.
+pub(crate) fn interrupted() -> bool {
+    Python::attach(|py| match py.check_signals() {
+        Ok(()) => false,
+        Err(error) => {
+            INTERRUPT.set(Some(error));
+            true
+        }
+    })
+}
+
+/// The exception that the signal's handler raised.
+pub(crate) fn take_interrupt() -> PyErr {
+    INTERRUPT.take().unwrap_or_else(|| PyKeyboardInterrupt::new_err(()))
+}
+
+/// Issues an operation on `array` and what goes with it. The interpreter is released if it may take a while: what is at hand and small is
+/// computed faster than that.
+pub(crate) fn issue<T: Send>(
+    py: Python<'_>,
+    array: &NdArray,
+    operation: impl FnOnce() -> legate_numpy::Result<T> + Send,
+) -> Attempt<T> {
+    const WORTH_RELEASING_BYTES: usize = 32 << 10;
+    if array.is_ready() && array.nbytes() < WORTH_RELEASING_BYTES {
+        return Ok(operation()?);
+    }
+    Ok(py.detach(operation)?)
+}
+
+/// Waits until everything that was asked for is computed. Failures of tasks show where their results are read, not here.
+#[pyfunction]
+pub(crate) fn fence(py: Python<'_>) -> PyResult<()> {
+    let Some(session) = SESSION.get() else { return Ok(()) };
+    py.detach(|| session.fence(&interrupted)).map_err(|e| Failure::from(e).raise(py))
+}
+
+/// Test hook: an array whose values cannot be computed: its task panics.
+#[pyfunction]
+#[pyo3(name = "_failing_array", signature = (shape, message = "asked to fail"))]
+pub(crate) fn failing_array<'py>(py: Python<'py>, shape: Vec<i64>, message: &str) -> PyResult<Bound<'py, PyAny>> {
+    let nd = session(py)?.failing(&shape, message).map_err(|e| Failure::from(e).raise(py))?;
+    crate::outcome::array(py, nd)
+}
+
+/// The runtime's counters since it started: operations, fused launches, messages, bytes.
+#[pyfunction]
+pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, pyo3::types::PyDict>> {
+    Ok(pyo3::types::PyDict::new(py))
+}
