@@ -46,7 +46,7 @@ fn array<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     match object.cast::<Array>() {
         Ok(of) => {
             let nd = converted(a, of.get().nd(), dtype, copy)?;
-            if nd.is_same_view(of.get().nd()) && ndmin <= nd.ndim() as i64 {
+            if nd.shares_base(of.get().nd()) && ndmin <= nd.ndim() as i64 {
                 return plain(a, of);
             }
             Ok(outcome::array(a.py(), raised(a, nd, ndmin)?)?)
@@ -66,7 +66,7 @@ fn asarray<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     match object.cast::<Array>() {
         Ok(of) => {
             let nd = converted(a, of.get().nd(), dtype, copy)?;
-            if nd.is_same_view(of.get().nd()) { plain(a, of) } else { Ok(outcome::array(a.py(), nd)?) }
+            if nd.shares_base(of.get().nd()) { plain(a, of) } else { Ok(outcome::array(a.py(), nd)?) }
         }
         Err(_) => Ok(outcome::array(a.py(), from_object(a, object, a.get(1), dtype)?)?),
     }
@@ -91,7 +91,7 @@ fn ascontiguousarray<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let nd = if nd.is_c_contiguous() { nd } else { a.session()?.copy(&nd)? };
     let nd = if nd.ndim() == 0 { a.session()?.reshape(&nd, &[1])? } else { nd };
     match object.cast::<Array>() {
-        Ok(of) if nd.is_same_view(of.get().nd()) => plain(a, of),
+        Ok(of) if nd.shares_base(of.get().nd()) && nd.ndim() == of.get().nd().ndim() => plain(a, of),
         _ => Ok(outcome::array(a.py(), nd)?),
     }
 }
@@ -234,7 +234,7 @@ fn astype<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let dtype = crate::dtype::parse(a.required(1)?)?;
     let copy = a.get(5).map(|c| c.is_truthy()).transpose()?.unwrap_or(true);
     let nd = a.session()?.astype(of.get().nd(), dtype, a.casting(3, Casting::Unsafe)?, copy)?;
-    if nd.is_same_view(of.get().nd()) {
+    if nd.shares_base(of.get().nd()) {
         return Ok(of.clone().into_any());
     }
     if of.is_instance_of::<crate::array::DeferredScalar>() {
