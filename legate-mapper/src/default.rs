@@ -46,7 +46,8 @@ impl Mapper for DefaultMapper {
     }
 
     fn inline(&self, points: u64, bytes: u64, _machine: &MachineView) -> bool {
-        points <= self.thresholds.inline_points && bytes <= self.thresholds.inline_bytes
+        let t = &self.thresholds;
+        t.inline_points > 0 && points <= t.inline_points && bytes <= t.inline_bytes
     }
 
     fn launch(&self, launch: &LaunchInfo, machine: &MachineView) -> LaunchMapping {
@@ -80,7 +81,7 @@ impl Mapper for DefaultMapper {
             return 1;
         }
         let worth_while = (bytes as f64 / t.chunk_bytes as f64).max(serial_ns / t.chunk_ns);
-        (worth_while as u32).clamp(1, t.chunks_per_core * machine.cores)
+        (worth_while as u32).min(t.chunks_per_core.saturating_mul(machine.cores)).max(1)
     }
 
     fn tunable(&self, name: &str) -> Option<i64> {
@@ -97,7 +98,7 @@ fn is_tiled(operand: &OperandInfo) -> bool {
 }
 
 /// The operand with the most bytes in the launch's image among those that `accept` admits; the first of equals.
-fn largest(launch: &LaunchInfo, accept: impl Fn(&OperandInfo) -> bool) -> Option<usize> {
+pub(crate) fn largest(launch: &LaunchInfo, accept: impl Fn(&OperandInfo) -> bool) -> Option<usize> {
     let admitted = launch.operands.iter().enumerate().filter(|(_, operand)| accept(operand));
     admitted.rev().max_by_key(|(_, operand)| image_bytes(operand)).map(|(index, _)| index)
 }
@@ -229,5 +230,7 @@ mod tests {
         assert!(mapper.inline(1000, 24_000, &machine(1)));
         assert!(!mapper.inline(1_000_000, 24_000_000, &machine(1)));
         assert!(!mapper.inline(1000, 24_000_000, &machine(1)), "few points that fold many bytes");
+        let never = DefaultMapper::with(Thresholds { inline_points: 0, ..Thresholds::default() }, BTreeMap::new());
+        assert!(!never.inline(0, 0, &machine(1)), "not even what has no points");
     }
 }

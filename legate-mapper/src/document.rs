@@ -16,6 +16,10 @@ impl<'a> Document<'a> {
         Document { path, text }
     }
 
+    pub(crate) fn path(&self) -> &'a Path {
+        self.path
+    }
+
     /// The file's contents as a `T`.
     ///
     /// # Errors

@@ -1,12 +1,13 @@
-//! Questions to put to mappers, and folders of files, in tests.
+//! For tests: questions to put to mappers, folders of files, a sink.
 
 use legate_core::geometry::Rect;
 use legate_core::mapping::{LaunchInfo, MachineView, OperandInfo};
 use legate_core::operation::{Cut, Privilege};
 use legate_core::region::{Distribution, Partition, Sharding, Tiling};
-use legate_core::store::{Access, Coordinate, Term};
-use smallvec::smallvec;
+use parking_lot::Mutex;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Four cores per shard.
@@ -31,14 +32,7 @@ pub(crate) fn tiled_rows(shape: &[i64], privilege: Privilege) -> OperandInfo {
     let bounds = Rect::from_shape(shape);
     let mut tile = bounds.shape();
     tile[0] = 10;
-    let rank = shape.len() as u8;
-    let identity = |dim| Coordinate { offset: 0, terms: smallvec![Term { dim, stride: 1 }] };
-    let partition = Partition {
-        domain: bounds.clone(),
-        tiling: Tiling { bounds, tile },
-        map: Access { domain_rank: rank, coords: (0..rank).map(identity).collect() },
-        granule: smallvec![1; shape.len()],
-    };
+    let partition = Partition::tiles(&Tiling { bounds, tile });
     let distribution = Some(Distribution::Tiled { partition, sharding: Sharding::Block });
     OperandInfo { distribution, ..operand(shape, privilege) }
 }
@@ -76,5 +70,25 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // What stays behind is in the system's temporary folder; a failure here would hide the test's own.
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Keeps what is written to it; clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Sink {
+    pub(crate) fn lines(&self) -> Vec<String> {
+        String::from_utf8(self.0.lock().clone()).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// An operation on at most this many points is computed at once on the calling thread, outside the runtime …
+    /// An operation on at most this many points is computed at once on the calling thread, outside the runtime (0: none is) …
     pub inline_points: u64,
     /// … if it also touches at most this many bytes.
     pub inline_bytes: u64,

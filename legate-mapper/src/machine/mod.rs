@@ -125,14 +125,17 @@ impl Machine {
     pub fn detect() -> Machine {
         let wanted = std::env::var_os("LEGATE_HWLOC").is_none_or(|value| value != "off");
         let root = Path::new("/");
-        let limits = Limits::read(root);
+        let (limits, total) = (Limits::read(root), sysfs::total_memory(root));
         let by_hwloc = || {
             let (topology, version) = hwloc::read()?;
-            topology.within(&limits).map(|topology| (topology, Source::Hwloc(version)))
+            Some((topology.with_total_memory(total).within(&limits)?, Source::Hwloc(version)))
         };
-        let by_sysfs = || sysfs::read(root)?.within(&limits).map(|topology| (topology, Source::Sysfs));
-        let (topology, source) =
-            wanted.then(by_hwloc).flatten().or_else(by_sysfs).unwrap_or_else(|| (fallback(root), Source::Fallback));
+        let by_sysfs = || Some((sysfs::read(root)?.with_total_memory(total).within(&limits)?, Source::Sysfs));
+        let (topology, source) = wanted
+            .then(by_hwloc)
+            .flatten()
+            .or_else(by_sysfs)
+            .unwrap_or_else(|| (fallback().with_total_memory(total), Source::Fallback));
         Machine { name: "this computer".into(), source, nodes: 1, topology, limits, gpus: sysfs::gpus(root) }
     }
 
@@ -140,7 +143,7 @@ impl Machine {
     /// there is no description, or the limits leave nothing of it. For tests and for looking at other machines' files.
     pub fn from_root(root: &Path) -> Option<Machine> {
         let limits = Limits::read(root);
-        let topology = sysfs::read(root)?.within(&limits)?;
+        let topology = sysfs::read(root)?.with_total_memory(sysfs::total_memory(root)).within(&limits)?;
         let (name, gpus) = (root.display().to_string(), sysfs::gpus(root));
         Some(Machine { name, source: Source::Sysfs, nodes: 1, topology, limits, gpus })
     }
@@ -224,6 +227,14 @@ impl Topology {
         (!self.cores.is_empty()).then_some(self)
     }
 
+    /// Some virtual machines have one memory node, which counts only what the host has lent so far; the total counts what may be had.
+    fn with_total_memory(mut self, total: Option<u64>) -> Topology {
+        if let ([node], Some(total)) = (self.numa_nodes.as_mut_slice(), total) {
+            node.memory_bytes = node.memory_bytes.max(total);
+        }
+        self
+    }
+
     fn sort(&mut self) {
         self.cores.sort_by_key(|core| core.threads.first());
         self.numa_nodes.sort_by_key(|node| node.id);
@@ -231,14 +242,16 @@ impl Topology {
     }
 }
 
-/// As many cores as the standard library counts threads, one memory of the size that `/proc` tells if there is one.
-fn fallback(root: &Path) -> Topology {
+/// As many cores as the standard library counts threads, and one memory of unknown size.
+fn fallback() -> Topology {
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u32);
     let core = |thread| Core { package: 0, threads: IdSet::from_iter([thread]) };
-    let memory = sysfs::total_memory(root).unwrap_or(0);
     Topology {
         cores: (0..threads).map(core).collect(),
-        numa_nodes: vec![NumaNode { id: 0, memory_bytes: memory, threads: (0..threads).collect() }],
+        numa_nodes: vec![NumaNode { id: 0, memory_bytes: 0, threads: (0..threads).collect() }],
         caches: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

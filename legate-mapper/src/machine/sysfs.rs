@@ -72,8 +72,7 @@ fn numa_nodes(root: &Path, online: &IdSet) -> Vec<NumaNode> {
     let ids: BTreeSet<u32> = entries(&nodes).iter().filter_map(|folder| node_id(folder)).collect();
     let found: Vec<NumaNode> = ids.into_iter().filter_map(|id| numa_node(&nodes, id, online)).collect();
     if found.is_empty() {
-        let memory_bytes = total_memory(root).unwrap_or(0);
-        return vec![NumaNode { id: 0, memory_bytes, threads: online.clone() }];
+        return vec![NumaNode { id: 0, memory_bytes: 0, threads: online.clone() }];
     }
     found
 }
