@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{GRANULE, Op, Setup, World, fold_tree, mix, read, write};
+use common::{Array, GRANULE, Op, Setup, World, fold_tree, line, mix, read, write};
+use legate_core::geometry::Point;
 use legate_core::runtime::ExecutorKind;
-use legate_core::store::Access;
+use legate_core::store::{Access, Store};
 
 #[test]
 fn what_is_launched_is_fetched() {
@@ -58,13 +59,13 @@ fn program(world: &World) -> Vec<Vec<i64>> {
     world.launch(Op::Add, &[35, 12], vec![read(&b, inner(0)), read(&b, inner(2)), write(&c, Access::identity(2))], 11);
     world.launch(Op::Copy, &[35, 12], vec![read(&c, Access::identity(2)), write(&b, inner(1))], 12);
     let sum = world.fold(&b, 13);
-    let flat_field = world.runtime.reshape(&b.field, &[444], &common::line(14)).unwrap();
-    let flat = common::Array { field: flat_field, shape: common_shape(&[444]) };
+    let flat_field = world.runtime.reshape(&b.field, &[444], &line(14)).unwrap();
+    let flat = Array { field: flat_field, shape: shape(&[444]) };
     let total = world.fold(&flat, 15);
     let attached = world.attach(&(0..444).map(|i| i * i).collect::<Vec<_>>(), &[37, 12]);
     let d = world.add(&attached, &b, 16);
-    let back = world.runtime.reshape(&flat.field, &[12, 37], &common::line(17)).unwrap();
-    let back = common::Array { field: back, shape: common_shape(&[12, 37]) };
+    let back = world.runtime.reshape(&flat.field, &[12, 37], &line(17)).unwrap();
+    let back = Array { field: back, shape: shape(&[12, 37]) };
     // Transposed.
     let mut transposed = Access::identity(2);
     transposed.coords.reverse();
@@ -75,15 +76,15 @@ fn program(world: &World) -> Vec<Vec<i64>> {
         vec![read(&back, transposed.clone()), read(&d, Access::identity(2)), write(&e, Access::identity(2))],
         18,
     );
-    let column = legate_core::store::Store { field: e.field.id(), shape: common_shape(&[12, 37]), access: transposed };
+    let column = Store { field: e.field.id(), shape: shape(&[12, 37]), access: transposed };
     let seen = [&sum, &total, &d, &e, &b].map(|array| world.values(array).unwrap());
     let mut seen = seen.to_vec();
     seen.push(world.view_values(&column).unwrap());
     seen
 }
 
-fn common_shape(shape: &[i64]) -> legate_core::geometry::Point {
-    legate_core::geometry::Point::from_slice(shape)
+fn shape(extents: &[i64]) -> Point {
+    Point::from_slice(extents)
 }
 
 #[test]

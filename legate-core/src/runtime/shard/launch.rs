@@ -89,10 +89,12 @@ impl Shard {
         }
     }
 
-    /// Whether the launch replaces all values of the operand's field, whatever they are.
+    /// Whether the launch replaces all values of the operand's field, and reads none of them first.
     fn overwrites(&self, group: &Group, operand: &Operand) -> bool {
+        let reads = |other: &Operand| other.field == operand.field && other.privilege.reads();
         matches!(operand.privilege, Privilege::WriteDiscard | Privilege::Reduce(_))
             && operand.access.covers(&group.domain, self.field(operand.field).0)
+            && !group.operands.iter().any(reads)
     }
 
     fn receive_operands(&mut self, launching: &Launching<'_>) {

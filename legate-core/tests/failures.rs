@@ -1,0 +1,188 @@
+//! What goes wrong shows where results are read, with the line that caused it, and the runtime goes on.
+
+mod common;
+
+use common::{Array, Op, Setup, World, line, read, write};
+use legate_core::operation::{Cut, Operand, Privilege};
+use legate_core::store::{Access, Coordinate};
+use legate_core::{Error, FailureKind, TaskFailure};
+
+fn setups() -> impl Iterator<Item = Setup> {
+    [0, 1, 2, 3, 7].into_iter().map(|ranks| Setup { ranks, ..Setup::default() })
+}
+
+/// `out = op`, from nothing.
+fn make(world: &World, op: Op, shape: &[i64], at: u32) -> Array {
+    let out = world.empty(shape);
+    world.launch(op, shape, vec![write(&out, Access::identity(shape.len()))], at);
+    out
+}
+
+fn failure(world: &World, array: &Array) -> TaskFailure {
+    match world.values(array) {
+        Err(Error::Task(failure)) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_panic_poisons_what_is_computed_from_it_and_nothing_else() {
+    for setup in setups() {
+        let world = setup.start();
+        let good = world.iota(&[40]);
+        let bad = make(&world, Op::Panic, &[40], 77);
+        let worse = world.add(&good, &bad, 78);
+        let still_worse = world.add(&worse, &good, 79);
+        let fine = world.add(&good, &good, 80);
+        let sum = world.fold(&still_worse, 81);
+        for array in [&bad, &worse, &still_worse, &sum] {
+            let report = failure(&world, array);
+            assert_eq!((report.0.kind, report.0.message.as_str()), (FailureKind::Panic, "as the test wants"));
+            assert_eq!(report.0.provenance, line(77), "{setup:?}");
+        }
+        assert_eq!(world.values(&fine).unwrap()[39], 78);
+        assert!(world.runtime.fence(&|| false).is_ok());
+    }
+}
+
+#[test]
+fn an_error_is_reported_and_overwriting_heals() {
+    for setup in setups() {
+        let world = setup.start();
+        let array = make(&world, Op::Fail, &[40], 5);
+        assert_eq!(failure(&world, &array).0.kind, FailureKind::Error);
+        assert_eq!(failure(&world, &array).0.provenance, line(5), "a failure stays until it is overwritten");
+        world.launch(Op::Fill(3), &[40], vec![write(&array, Access::identity(1))], 6);
+        assert_eq!(world.values(&array).unwrap(), [3; 40]);
+    }
+}
+
+#[test]
+fn a_failed_write_of_a_part_leaves_the_rest() {
+    for setup in setups() {
+        let world = setup.start();
+        let array = world.iota(&[40]);
+        let tail = Access { domain_rank: 1, coords: [Coordinate::strided(30, 1, 0)].into_iter().collect() };
+        world.launch(Op::Fail, &[10], vec![write(&array, tail.clone())], 5);
+        let head = legate_core::store::Store { shape: [20].into_iter().collect(), ..world.store(&array) };
+        assert_eq!(world.view_values(&head).unwrap(), (0..20).collect::<Vec<_>>(), "{setup:?}");
+        assert!(world.values(&array).is_err());
+        world.launch(Op::Fill(1), &[10], vec![write(&array, tail)], 6);
+        assert_eq!(world.values(&array).unwrap()[28..32], [28, 29, 1, 1]);
+    }
+}
+
+#[test]
+fn too_large_an_array_is_refused_and_the_rest_goes_on() {
+    for ranks in [0, 2] {
+        let world = Setup { memory_bytes: 64 << 20, ranks, ..Setup::default() }.start();
+        let small = world.iota(&[1000]);
+        let large = world.iota(&[1 << 30]);
+        let sum = world.add(&large, &large, 9);
+        let report = failure(&world, &sum);
+        assert_eq!((report.0.kind, report.0.provenance.clone()), (FailureKind::OutOfMemory, line(1)));
+        assert!(report.0.message.contains("8000 bytes") || ranks > 0, "lists what is there: {}", report.0.message);
+        assert_eq!(world.values(&small).unwrap()[999], 999);
+    }
+}
+
+#[test]
+fn memory_in_flight_is_waited_for_before_a_refusal() {
+    // Each array takes a quarter of the memory, and only two are alive at a time.
+    let world = Setup { memory_bytes: 16 << 20, ..Setup::default() }.start();
+    let mut array = world.iota(&[1 << 19]);
+    for round in 0..20 {
+        array = world.add(&array, &array, round);
+        world.runtime.flush();
+    }
+    assert_eq!(world.values(&array).unwrap()[3], 3 << 20);
+}
+
+#[test]
+fn a_loop_that_drops_its_arrays_stays_at_constant_memory() {
+    for setup in setups() {
+        let world = setup.start();
+        let a = world.iota(&[20_000]);
+        let mut blocks = Vec::new();
+        for round in 0..300 {
+            let b = world.add(&a, &a, round);
+            let c = world.add(&b, &a, round);
+            drop(b);
+            if round % 30 == 29 {
+                assert_eq!(world.values(&c).unwrap()[5], 15);
+                world.runtime.fence(&|| false).unwrap();
+                blocks.push(world.runtime.stats().fresh_blocks);
+            }
+        }
+        let stats = world.runtime.stats();
+        assert!(stats.peak_bytes < 400 * 160_000, "{setup:?} {stats:?}");
+        assert!(blocks[9] - blocks[4] <= blocks[4] / 4, "few new blocks once it runs: {blocks:?}");
+    }
+}
+
+#[test]
+fn what_the_front_end_holds_is_not_written_behind_its_back() {
+    for setup in setups() {
+        let world = setup.start();
+        let a = world.iota(&[50]);
+        let held = world.runtime.fetch(&world.store(&a), &line(1)).unwrap().wait(&|| false).unwrap();
+        world.launch(Op::Fill(9), &[50], vec![write(&a, Access::identity(1))], 2);
+        assert_eq!(world.values(&a).unwrap(), [9; 50]);
+        assert_eq!(common::decode(&held), (0..50).collect::<Vec<_>>());
+        let b = world.attach(&[1, 2, 3], &[3]);
+        let in_place = Operand { field: b.field.id(), access: Access::identity(1), privilege: Privilege::ReadWrite };
+        let three = world.attach(&[10, 10, 10], &[3]);
+        world.launch(Op::AddTo, &[3], vec![in_place, read(&three, Access::identity(1))], 3);
+        assert_eq!(world.values(&b).unwrap(), [11, 12, 13]);
+    }
+}
+
+#[test]
+fn the_fold_of_nothing_is_the_identity() {
+    for setup in setups() {
+        let world = setup.start();
+        let nothing = world.empty(&[0, 4]);
+        assert_eq!(world.values(&world.fold(&nothing, 1)).unwrap(), [7; 4]);
+        assert_eq!(world.values(&nothing).unwrap(), [0i64; 0]);
+    }
+}
+
+#[test]
+fn contradictions_are_refused_at_the_call() {
+    let world = Setup::default().start();
+    let a = world.iota(&[10]);
+    let id = Access::identity(1);
+    let shifted = Access { domain_rank: 1, coords: [Coordinate::strided(1, 1, 0)].into_iter().collect() };
+    let broadcast = Access::constant(1, &[0]);
+    let out = world.empty(&[10]);
+    let reduce = Operand { field: out.field.id(), access: broadcast.clone(), privilege: Privilege::Reduce(world.mix) };
+    let cases: Vec<(&str, Vec<Operand>, Vec<Cut>)> = vec![
+        ("out of bounds", vec![read(&a, shifted.clone()), write(&out, id.clone())], vec![Cut::Free]),
+        ("cuts", vec![write(&out, id.clone())], vec![]),
+        ("one element", vec![write(&out, broadcast)], vec![Cut::Free]),
+        ("ranks", vec![write(&out, Access::identity(2))], vec![Cut::Free]),
+        ("folded and free", vec![read(&a, id.clone()), reduce], vec![Cut::Free]),
+    ];
+    for (case, operands, cuts) in cases {
+        let refused = world.try_launch(Op::Copy, &[10], operands, cuts, 1);
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{case}");
+    }
+    let overlapping = vec![read(&a, shifted), write(&a, id)];
+    assert!(world.try_launch(Op::Copy, &[9], overlapping, vec![Cut::Free], 1).is_err());
+    assert_eq!(world.values(&a).unwrap(), (0..10).collect::<Vec<_>>(), "nothing was enqueued");
+}
+
+#[test]
+fn a_wait_is_given_up_when_asked_and_the_runtime_can_be_dropped() {
+    let world = Setup { chunks: 1, ..Setup::default() }.start();
+    let mut array = world.iota(&[500_000]);
+    for at in 0..10 {
+        array = world.add(&array, &array, at);
+    }
+    let fetched = world.runtime.fetch(&world.store(&array), &line(1)).unwrap();
+    // Either the answer was faster than the first question, or the wait is given up.
+    match fetched.wait(&|| true) {
+        Err(Error::Interrupted) => {}
+        other => assert!(other.is_ok()),
+    }
+}

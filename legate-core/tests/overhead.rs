@@ -1,0 +1,70 @@
+//! What one small operation costs. `cargo test --release -p legate-core --test overhead -- --ignored --nocapture`
+
+mod common;
+
+use common::{Setup, line};
+use std::time::Instant;
+
+fn median_us(rounds: usize, mut call: impl FnMut()) -> f64 {
+    let mut times: Vec<f64> = (0..rounds)
+        .map(|_| {
+            let start = Instant::now();
+            call();
+            start.elapsed().as_secs_f64() * 1e6
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[rounds / 2]
+}
+
+#[test]
+#[ignore = "a measurement, not a check"]
+fn overheads() {
+    let world = Setup { chunks: 1, ..Setup::default() }.start();
+    let a = world.iota(&[100]);
+    let round_trip = median_us(5000, || {
+        let b = world.add(&a, &a, 1);
+        world.values(&b).unwrap();
+    });
+    println!("launch + fetch: {round_trip:.2} us");
+    let fetch = median_us(5000, || {
+        let values = world.runtime.fetch(&world.store(&a), &line(1)).unwrap().wait(&|| false).unwrap();
+        assert_eq!(values.len(), 800);
+    });
+    println!("fetch alone: {fetch:.2} us");
+    for count in [1, 8, 62] {
+        let mut kept = Vec::new();
+        let issue = median_us(1000, || {
+            for _ in 0..count {
+                kept.push(world.add(&a, &a, 1));
+            }
+            if count < 62 {
+                world.runtime.flush();
+            }
+            kept.clear();
+        });
+        println!("issue and flush of {count}: {:.2} us each", issue / f64::from(count));
+    }
+    let create = median_us(1000, || {
+        for _ in 0..30 {
+            let _ = world.empty(&[100]);
+        }
+    });
+    println!("create: {:.2} us", create / 30.0);
+    let mut b = Vec::new();
+    let launches = median_us(500, || {
+        for _ in 0..20 {
+            b.push(world.add(&a, &a, 1));
+        }
+    });
+    println!("launch incl. its share of flushing: {:.2} us", launches / 20.0);
+    for ranks in [1, 2, 3] {
+        let world = Setup { ranks, ..Setup::default() }.start();
+        let a = world.iota(&[100]);
+        let trip = median_us(500, || {
+            let b = world.add(&a, &a, 1);
+            world.values(&b).unwrap();
+        });
+        println!("launch + fetch on {ranks} simulated ranks: {trip:.1} us");
+    }
+}

@@ -1,0 +1,228 @@
+//! Random programs: the same bytes, and the same failures, on one shard and on any number of ranks, with any mapper, fused or not.
+
+mod common;
+
+use common::{Array, Op, Setup, World, line, read, write};
+use legate_core::Error;
+use legate_core::geometry::Point;
+use legate_core::operation::{Cut, Operand, Privilege};
+use legate_core::runtime::ExecutorKind;
+use legate_core::store::{Access, Coordinate, Store};
+use proptest::prelude::*;
+
+/// A step of a program. Numbers are taken modulo what there is to choose from.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A new array of a shape.
+    Iota(usize),
+    /// A new array of host values.
+    Attach(usize),
+    /// `new = view of a + view of b`.
+    Add(usize, usize, Views),
+    /// `view of c = view of a + view of b`.
+    AddInto([usize; 3], Views),
+    /// `view of a += view of b`.
+    AddTo(usize, usize, Views),
+    /// `view of a = value`.
+    Fill(usize, i64, Views),
+    /// `new = fold of a along its rows`.
+    Fold(usize),
+    /// `new = a, reshaped`; perhaps `a` is dropped at once.
+    Reshape(usize, usize, bool),
+    /// `view of a = ?`, which fails.
+    Fail(usize, Views),
+    /// The handle goes away.
+    Drop(usize),
+    /// A look at a view.
+    Look(usize, Views),
+}
+
+/// How operands are seen: numbers from which views of a common shape are made.
+type Views = Vec<u8>;
+
+const SHAPES: [&[i64]; 8] = [&[60], &[17], &[12, 5], &[5, 12], &[3, 20], &[9, 9], &[4, 3, 5], &[1]];
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let views = || prop::collection::vec(any::<u8>(), 12);
+    let at = || any::<usize>();
+    let step = prop_oneof![
+        2 => at().prop_map(Step::Iota),
+        1 => at().prop_map(Step::Attach),
+        4 => (at(), at(), views()).prop_map(|(a, b, v)| Step::Add(a, b, v)),
+        4 => ([at(), at(), at()], views()).prop_map(|(abc, v)| Step::AddInto(abc, v)),
+        2 => (at(), at(), views()).prop_map(|(a, b, v)| Step::AddTo(a, b, v)),
+        2 => (at(), any::<i64>(), views()).prop_map(|(a, value, v)| Step::Fill(a, value, v)),
+        2 => at().prop_map(Step::Fold),
+        2 => (at(), at(), any::<bool>()).prop_map(|(a, shape, drop)| Step::Reshape(a, shape, drop)),
+        1 => (at(), views()).prop_map(|(a, v)| Step::Fail(a, v)),
+        2 => at().prop_map(Step::Drop),
+        1 => (at(), views()).prop_map(|(a, v)| Step::Look(a, v)),
+    ];
+    prop::collection::vec(step, 1..30)
+}
+
+/// A shape that views of all the arrays can have, and the views: slices with steps of either sign, transposed or not.
+fn views(arrays: &[&Array], numbers: &[u8]) -> Option<(Point, Vec<Access>)> {
+    let rank = arrays.iter().map(|array| array.shape.len()).min()?;
+    let mut numbers = numbers.iter().copied().cycle();
+    let mut next = |below: i64| i64::from(numbers.next().expect("a cycle has no end")) % below.max(1);
+    let transposed: Vec<bool> = arrays.iter().map(|_| rank > 1 && next(4) == 0).collect();
+    // Which dimension of an array the `d`-th of its view is: the last ones; leading ones get a constant.
+    let dim = |k: usize, d: usize| {
+        let d = if transposed[k] { rank - 1 - d } else { d };
+        arrays[k].shape.len() - rank + d
+    };
+    let mut shape = Point::new();
+    for d in 0..rank {
+        let most = (0..arrays.len()).map(|k| arrays[k].shape[dim(k, d)]).min()?;
+        shape.push(if next(2) == 0 { most } else { 1 + next(most) });
+    }
+    let mut accesses = Vec::new();
+    for (k, array) in arrays.iter().enumerate() {
+        let mut coords: Vec<Coordinate> =
+            array.shape.iter().map(|extent| Coordinate::constant(next(*extent))).collect();
+        for (d, points) in shape.iter().enumerate() {
+            let extent = array.shape[dim(k, d)];
+            let most_step = if *points > 1 { (extent - 1) / (points - 1) } else { 1 };
+            let step = 1 + if next(3) == 0 { next(most_step) } else { 0 };
+            let reach = step * (points - 1);
+            let start = next(extent - reach);
+            coords[dim(k, d)] = if next(5) == 0 {
+                Coordinate::strided(start + reach, -step, d)
+            } else {
+                Coordinate::strided(start, step, d)
+            };
+        }
+        accesses.push(Access { domain_rank: rank as u8, coords: coords.into_iter().collect() });
+    }
+    Some((shape, accesses))
+}
+
+/// What a look at an array shows.
+type Seen = Result<Vec<i64>, u32>;
+
+fn look(world: &World, store: &Store) -> Seen {
+    world.view_values(store).map_err(|error| match error {
+        Error::Task(failure) => failure.0.provenance.line,
+        other => panic!("{other}"),
+    })
+}
+
+/// Everything that a program sees. Launches that contradict themselves are refused, the same ones everywhere.
+fn run(world: &World, steps: &[Step]) -> Vec<Seen> {
+    let mut arrays = vec![world.iota(SHAPES[0]), world.iota(SHAPES[2])];
+    let mut seen = Vec::new();
+    for (at, step) in steps.iter().enumerate() {
+        let at = at as u32 + 100;
+        let pick = |k: usize| arrays[k % arrays.len()].clone();
+        let into = |array: &Array, access: &Access, privilege| Operand {
+            field: array.field.id(),
+            access: access.clone(),
+            privilege,
+        };
+        let launch = |op, shape: &Point, operands| {
+            let cuts = shape.iter().map(|_| Cut::Free).collect();
+            let refused = world.try_launch(op, shape, operands, cuts, at);
+            assert!(matches!(refused, Ok(()) | Err(Error::Invalid(_))));
+        };
+        match step {
+            Step::Iota(shape) => arrays.push(world.iota(SHAPES[shape % SHAPES.len()])),
+            Step::Attach(shape) => {
+                let shape = SHAPES[shape % SHAPES.len()];
+                let values: Vec<i64> = (0..shape.iter().product()).map(|i: i64| i * i - 7).collect();
+                arrays.push(world.attach(&values, shape));
+            }
+            Step::Add(a, b, v) => {
+                let (a, b) = (pick(*a), pick(*b));
+                let Some((shape, access)) = views(&[&a, &b], v) else { continue };
+                let out = world.empty(&shape);
+                let operands = vec![
+                    read(&a, access[0].clone()),
+                    read(&b, access[1].clone()),
+                    write(&out, Access::identity(shape.len())),
+                ];
+                launch(Op::Add, &shape, operands);
+                arrays.push(out);
+            }
+            Step::AddInto([a, b, c], v) => {
+                let (a, b, c) = (pick(*a), pick(*b), pick(*c));
+                let Some((shape, access)) = views(&[&a, &b, &c], v) else { continue };
+                let operands =
+                    vec![read(&a, access[0].clone()), read(&b, access[1].clone()), write(&c, access[2].clone())];
+                launch(Op::Add, &shape, operands);
+            }
+            Step::AddTo(a, b, v) => {
+                let (a, b) = (pick(*a), pick(*b));
+                let Some((shape, access)) = views(&[&a, &b], v) else { continue };
+                let operands = vec![into(&a, &access[0], Privilege::ReadWrite), read(&b, access[1].clone())];
+                launch(Op::AddTo, &shape, operands);
+            }
+            Step::Fill(a, value, v) => {
+                let a = pick(*a);
+                let Some((shape, access)) = views(&[&a], v) else { continue };
+                launch(Op::Fill(*value), &shape, vec![write(&a, access[0].clone())]);
+            }
+            Step::Fail(a, v) => {
+                let a = pick(*a);
+                let Some((shape, access)) = views(&[&a], v) else { continue };
+                launch(Op::Fail, &shape, vec![write(&a, access[0].clone())]);
+            }
+            Step::Fold(a) => {
+                let a = pick(*a);
+                if !a.shape.is_empty() {
+                    arrays.push(world.fold(&a, at));
+                }
+            }
+            Step::Reshape(a, shape, drop_it) => {
+                let (index, array) = (a % arrays.len(), pick(*a));
+                let shape = SHAPES[shape % SHAPES.len()];
+                if let Ok(field) = world.runtime.reshape(&array.field, shape, &line(at)) {
+                    let reshaped = Array { field, shape: Point::from_slice(shape) };
+                    if *drop_it { arrays[index] = reshaped } else { arrays.push(reshaped) }
+                }
+            }
+            Step::Drop(a) if arrays.len() > 2 => {
+                arrays.swap_remove(a % arrays.len());
+            }
+            Step::Drop(_) => {}
+            Step::Look(a, v) => {
+                let a = pick(*a);
+                let Some((shape, access)) = views(&[&a], v) else { continue };
+                seen.push(look(world, &Store { field: a.field.id(), shape, access: access[0].clone() }));
+            }
+        }
+    }
+    seen.extend(arrays.iter().map(|array| look(world, &world.store(array))));
+    world.runtime.fence(&|| false).unwrap();
+    seen
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn any_ranks_any_mapper_any_executor(
+        steps in steps(),
+        ranks in prop::sample::select(vec![0u32, 1, 2, 3, 7]),
+        network_seed: u64,
+        mapper_seed: Option<u64>,
+        chunks in 1u32..8,
+        serial: bool,
+        fuse: bool,
+    ) {
+        let plain = Setup { executor: ExecutorKind::Serial, chunks: 1, fuse: false, ..Setup::default() };
+        let expected = run(&plain.start(), &steps);
+        let executor = if serial { ExecutorKind::Serial } else { ExecutorKind::Parallel };
+        let setup = Setup { ranks, network_seed, mapper_seed, chunks, executor, fuse, ..Setup::default() };
+        let found = run(&setup.start(), &steps);
+        prop_assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(&expected) {
+            // A launch that fails poisons its pieces: which points of a view are lost depends on how it is cut. Values never do.
+            if let (Ok(found), Ok(expected)) = (found, expected) {
+                prop_assert_eq!(found, expected);
+            }
+            if steps.iter().all(|step| !matches!(step, Step::Fail(..))) {
+                prop_assert!(found.is_ok());
+            }
+        }
+    }
+}
