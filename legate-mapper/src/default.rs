@@ -1,7 +1,7 @@
 //! The default policy.
 //!
-//! Small things are not distributed. Big things are cut into one block of rows per shard, and a launch goes where the data is that it writes, else the
-//! data that it reads most of. So a program that never mentions placement moves halos and reductions only.
+//! Small things are not distributed. Big things are cut into one block of rows per shard, and a launch goes where the data is that it
+//! writes, else the data that it reads most of. So a program that never mentions placement moves halos and reductions only.
 
 use crate::Thresholds;
 use legate_core::geometry::{Point, Rect};

@@ -14,7 +14,8 @@ const BUILT_IN: [&str; 2] = ["default", "random:SEED"];
 
 static REGISTERED: RwLock<BTreeMap<String, Factory>> = RwLock::new(BTreeMap::new());
 
-/// The mapper of this name: `default`; `random:SEED`; the path of a policy file, which ends in `.toml`; or `NAME` or `NAME:ARGUMENT` of one that is [registered](register).
+/// The mapper of this name: `default`; `random:SEED`; the path of a policy file, which ends in `.toml`; or `NAME` or `NAME:ARGUMENT` of one
+/// that is [registered](register).
 ///
 /// # Errors
 /// [`Error::UnknownMapper`], [`Error::Argument`]; of a policy file [`Error::Unreadable`] and [`Error::Invalid`].

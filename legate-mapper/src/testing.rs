@@ -92,3 +92,9 @@ impl Write for Sink {
         Ok(())
     }
 }
+
+/// The example of a file's format in a module's documentation.
+pub(crate) fn documented_example(source: &str) -> String {
+    let lines = source.lines().map(|line| line.trim_start_matches("//!").trim());
+    lines.skip_while(|line| *line != "```toml").skip(1).take_while(|line| *line != "```").collect::<Vec<_>>().join("\n")
+}

@@ -25,7 +25,8 @@ pub struct Thresholds {
 }
 
 impl Default for Thresholds {
-    /// Inline: some 10 µs of cheap arithmetic in the second-level cache. Parallel and chunk: rayon's hand-off to a sleeping worker takes 10–50 µs.
+    /// Inline: some 10 µs of cheap arithmetic in the second-level cache. Parallel and chunk: rayon's hand-off to a sleeping worker takes
+    /// 10–50 µs.
     fn default() -> Thresholds {
         Thresholds {
             inline_points: 16 << 10,

@@ -1,8 +1,9 @@
 //! Processor time and memory that control groups grant to this process.
 //!
-//! `/proc/self/cgroup` names the process's group in each hierarchy, `/proc/self/mountinfo` says where the hierarchies are mounted (and which of their folders is the mount's root: in a container
-//! often the container's own). A group's limit binds all groups below it, so the folders from the group's up to the mount are asked and the least counts.
-//! Formats: the kernel's `cgroup-v1/` and `cgroup-v2.rst`, `proc_pid_mountinfo(5)`.
+//! `/proc/self/cgroup` names the process's group in each hierarchy, `/proc/self/mountinfo` says where the hierarchies are mounted (and
+//! which of their folders is the mount's root: in a container often the container's own). A group's limit binds all groups below it, so the
+//! folders from the group's up to the mount are asked and the least counts. Formats: the kernel's `cgroup-v1/` and `cgroup-v2.rst`,
+//! `proc_pid_mountinfo(5)`.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -69,7 +70,8 @@ fn group_folders(mount: &Mount, groups: &str) -> Vec<PathBuf> {
         is_its.then_some(path)
     });
     let Some(group) = group else { return Vec::new() };
-    // A group outside of what is mounted here (`/../other`, or another container's) cannot be seen; what is mounted is above it or beside it, and its top is the best we know.
+    // A group outside of what is mounted here (`/../other`, or another container's) cannot be seen; what is mounted is above it or beside
+    // it, and its top is the best we know.
     let below = Path::new(group).strip_prefix(&mount.root).unwrap_or(Path::new(""));
     let is_below = below.components().all(|part| matches!(part, Component::Normal(_)));
     let below = if is_below { below } else { Path::new("") };

@@ -191,6 +191,14 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_example_is_a_machine() {
+        let text = crate::testing::documented_example(include_str!("file.rs"));
+        let folder = Folder::of(&[("machine.toml", &text)]);
+        let machine = Machine::from_file(folder.path().join("machine.toml")).unwrap();
+        assert_eq!((machine.nodes, machine.topology.packages(), machine.cores(), machine.gpus.len()), (4, 2, 64, 8));
+    }
+
+    #[test]
     fn threads_are_dealt_to_cores_caches_and_memories() {
         let text = format!(
             "packages = 2\nthreads_per_core = 2\n{SMALL}[[cache]]\nlevel = 2\nsize = 1024\nshared_by_cores = 3\n"

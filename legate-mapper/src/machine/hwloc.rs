@@ -1,6 +1,7 @@
 //! From hwloc's XML description to a [`Topology`].
 //!
-//! The format is `hwloc2.dtd`: nested `object` elements with the attributes `type`, `os_index`, `cpuset`, and `cache_size`, `local_memory` where they apply.
+//! The format is `hwloc2.dtd`: nested `object` elements with the attributes `type`, `os_index`, `cpuset`, and `cache_size`, `local_memory`
+//! where they apply.
 
 use super::{Cache, Core, IdSet, NumaNode, Topology, hwloc_library};
 use roxmltree::{Document, Node, ParsingOptions};

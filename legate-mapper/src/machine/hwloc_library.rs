@@ -75,8 +75,8 @@ impl Hwloc {
         }
         // From here on `drop` destroys it, loaded or not.
         let topology = LoadedTopology { hwloc: self, raw };
-        // SAFETY: `raw` was initialised above and is not loaded yet. hwloc reads the kernel's files, and may bind the calling thread to one core after another
-        // for a moment; it puts the binding back.
+        // SAFETY: `raw` was initialised above and is not loaded yet. hwloc reads the kernel's files, and may bind the calling thread to one
+        // core after another for a moment; it puts the binding back.
         let status = unsafe { (self.load)(topology.raw) };
         (status == 0).then_some(topology)
     }
@@ -104,7 +104,8 @@ impl LoadedTopology<'_> {
             return None;
         }
         let bytes = usize::try_from(length).unwrap_or(0);
-        // SAFETY: on success hwloc has set `buffer` to `length` initialised bytes (the ending NUL included), which are ours until freed; they are copied here.
+        // SAFETY: on success hwloc has set `buffer` to `length` initialised bytes (the ending NUL included), which are ours until freed;
+        // they are copied here.
         let text = unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), bytes) }.to_vec();
         // SAFETY: `buffer` came from this topology's export, is not used again, and is freed once.
         unsafe { (self.hwloc.free)(self.raw, buffer) };

@@ -6,13 +6,13 @@
 //! 2. **The kernel's files** under `/sys/devices/system` otherwise (`sysfs`).
 //! 3. **A file** that describes a machine, for studying a mapping without having one (`file`; examples in `machines/`).
 //!
-//! What is found is then cut down to what the process may use: the threads in its affinity mask (which a cpuset cgroup, `taskset` and job launchers set),
-//! the processor time and the memory of its cgroups, version 1 or 2 (`limits`, `cgroup`).
+//! What is found is then cut down to what the process may use: the threads in its affinity mask (which a cpuset cgroup, `taskset` and job
+//! launchers set), the processor time and the memory of its cgroups, version 1 or 2 (`limits`, `cgroup`).
 //!
 //! # Why not the crate hwloc2
-//! Linking libhwloc makes it needed to start, while it is an optional help; and that crate's safe interface is unsound in several places (names of objects are freed twice, some objects'
-//! descriptions are written beyond their buffer, NUMA nodes panic). Of hwloc's own interface we call seven functions, and take the topology as XML text: no C struct is
-//! read, so any hwloc 2 will do.
+//! Linking libhwloc makes it needed to start, while it is an optional help; and that crate's safe interface is unsound in several places
+//! (names of objects are freed twice, some objects' descriptions are written beyond their buffer, NUMA nodes panic). Of hwloc's own
+//! interface we call six functions, and take the topology as XML text: no C struct is read, so any hwloc 2 will do.
 
 mod cgroup;
 mod file;
@@ -182,8 +182,8 @@ impl Machine {
         self.view_shared(shards, shards.div_ceil(self.nodes))
     }
 
-    /// What one of `shards` shards has, if `here` of them share one computer. Mappers decide by it, so every shard must use the same one: a launcher of ranks on unlike
-    /// computers sends one shard's view to all.
+    /// What one of `shards` shards has, if `here` of them share one computer. Mappers decide by it, so every shard must use the same one: a
+    /// launcher of ranks on unlike computers sends one shard's view to all.
     pub fn view_shared(&self, shards: u32, here: u32) -> MachineView {
         let here = here.max(1);
         MachineView {

@@ -1,4 +1,5 @@
-//! The topology in the kernel's files: `/sys/devices/system/{cpu,node}`, documented in the kernel's `ABI/stable/sysfs-devices-system-cpu` and `…-node`.
+//! The topology in the kernel's files: `/sys/devices/system/{cpu,node}`, documented in the kernel's `ABI/stable/sysfs-devices-system-cpu`
+//! and `…-node`.
 
 use super::{Cache, Core, Gpu, IdSet, NumaNode, Topology};
 use std::collections::{BTreeMap, BTreeSet};

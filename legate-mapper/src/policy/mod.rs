@@ -34,7 +34,8 @@
 //! tile = [128, "all"]
 //! ```
 //!
-//! What a rule asks for and the launch does not allow (a tile across a dimension that must not be cut) is replaced by the nearest legal answer, as any mapper's.
+//! What a rule asks for and the launch does not allow (a tile across a dimension that must not be cut) is replaced by the nearest legal
+//! answer, as any mapper's.
 
 mod rule;
 mod schema;

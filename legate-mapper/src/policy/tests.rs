@@ -56,6 +56,12 @@ fn an_operand_that_is_not_there_is_no_answer() {
 }
 
 #[test]
+fn the_documented_example_is_a_policy() {
+    let rules = policy(&crate::testing::documented_example(include_str!("mod.rs")));
+    assert_eq!((rules.launches.len(), rules.fields.len(), rules.tunable("fusion_window")), (3, 1, Some(64)));
+}
+
+#[test]
 fn fields_have_rules_too() {
     let rules =
         policy("[[field]]\nmap = 'tile'\ntile = [128, 'all']\n[[field]]\nmax_points = 1000000\nmap = 'replicate'\n");
