@@ -50,6 +50,7 @@ pub mod oracle;
 pub mod engine;
 pub mod host;
 pub mod isa;
+pub(crate) mod dispatch;
 pub mod reduce;
 
 pub mod linalg;

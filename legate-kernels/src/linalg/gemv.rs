@@ -2,7 +2,7 @@
 //!
 //! Products and sums are rounded apart (no fused multiply-add), so the bits are the same at every SIMD level; the loops wait for memory anyway.
 
-use super::level::Level;
+use crate::dispatch::Level;
 use super::panel::Panel;
 use super::tree::TreeSum;
 use super::{Arithmetic, RawMatrix};

@@ -18,7 +18,6 @@
 mod arithmetic;
 mod gemm;
 mod gemv;
-mod level;
 mod panel;
 mod plain;
 mod slices;

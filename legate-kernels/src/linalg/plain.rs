@@ -4,7 +4,7 @@
 //! The sum over `k` is the library's: blocks of `k` in order, each summed from zero with fused multiply-adds where the
 //! level has them. So the bits are the same whichever of the two computes a real tile.
 
-use super::level::Level;
+use crate::dispatch::Level;
 use super::panel::Panel;
 use super::{Arithmetic, RawMatrix};
 

@@ -7,6 +7,7 @@
 //! `w[k + N]` is a linear function (over bits) of `w[k]`, `w[k + 1]` and `w[k + M]`. A draw is a word, *tempered*. The
 //! words are made block by block, [`N`] at a time, so a position is (block, offset).
 
+use crate::dispatch::Level;
 use std::sync::Arc;
 
 /// Words of the state.
@@ -67,6 +68,7 @@ pub fn key_from_seeds(seeds: &[u32]) -> Arc<[u32]> {
 }
 
 /// The words after `block`: the next block.
+#[inline(always)]
 pub(super) fn next_block(block: &Block) -> Block {
     let mut next = [0; N];
     // Three runs, so that each reads only what is there: the middle words lie first in the old block, then in the new one.
@@ -80,6 +82,7 @@ pub(super) fn next_block(block: &Block) -> Block {
 }
 
 /// `out[i] = middle[i] ^ twist(words[i], words[i + 1])`.
+#[inline(always)]
 fn twist_run(out: &mut [u32], words: &[u32], middle: &[u32]) {
     let n = out.len();
     let (this, after, middle) = (&words[..n], &words[1..][..n], &middle[..n]);
@@ -88,11 +91,13 @@ fn twist_run(out: &mut [u32], words: &[u32], middle: &[u32]) {
     }
 }
 
+#[inline(always)]
 fn twist(this: u32, after: u32) -> u32 {
     let joined = (this & UPPER) | (after & LOWER);
     (joined >> 1) ^ ((joined & 1).wrapping_neg() & MATRIX)
 }
 
+#[inline(always)]
 fn temper(word: u32) -> u32 {
     let word = word ^ (word >> 11);
     let word = word ^ ((word << 7) & 0x9d2c_5680);
@@ -101,6 +106,7 @@ fn temper(word: u32) -> u32 {
 }
 
 /// 53 bits of two draws, as NumPy's `random_sample` joins them. All steps are exact.
+#[inline(always)]
 fn double(first: u32, second: u32) -> f64 {
     // Both halves fit 31 bits; the signed conversion is the one that vectorises everywhere.
     let high = f64::from((temper(first) >> 5) as i32);
@@ -156,13 +162,19 @@ impl Mt19937 {
 
     /// Walks to word `target`, not before the current block.
     pub(super) fn skip_to(&mut self, target: u64) {
-        // Like NumPy, stay at the end of a block until a word of the next one is wanted.
-        while target > (self.index + 1) * N as u64 {
-            self.next_block();
-        }
+        Level::best().run({
+            // Like NumPy, stay at the end of a block until a word of the next one is wanted.
+            #[inline(always)]
+            || {
+                while target > (self.index + 1) * N as u64 {
+                    self.next_block();
+                }
+            }
+        });
         self.offset = (target - self.index * N as u64) as usize;
     }
 
+    #[inline(always)]
     fn next_block(&mut self) {
         *self.block = next_block(&self.block);
         self.index += 1;
@@ -189,7 +201,15 @@ impl Mt19937 {
     }
 
     /// The next `out.len()` doubles in [0, 1): `numpy.random.random_sample(n)`.
-    pub fn fill_f64(&mut self, mut out: &mut [f64]) {
+    pub fn fill_f64(&mut self, out: &mut [f64]) {
+        Level::best().run({
+            #[inline(always)]
+            || self.fill_blocks(out)
+        });
+    }
+
+    #[inline(always)]
+    fn fill_blocks(&mut self, mut out: &mut [f64]) {
         while !out.is_empty() {
             let pairs = ((N - self.offset) / 2).min(out.len());
             if pairs == 0 {

@@ -13,6 +13,7 @@
 //! Cost (example `random_bench`): see [`advance_block`].
 
 use super::mt19937::{Block, M, MATRIX, N, next_block};
+use crate::dispatch::Level;
 use std::sync::OnceLock;
 
 /// Degree of the characteristic polynomial: bits of the state.
@@ -74,15 +75,20 @@ impl Polynomial {
         let mut power = Polynomial(Box::new([0; LIMBS]));
         power.flip((n >> bits_left) as usize);
         let mut square = Box::new([0; 2 * LIMBS]);
-        while bits_left > 0 {
-            bits_left -= 1;
-            power.square_into(&mut square);
-            if n >> bits_left & 1 == 1 {
-                shift_up_one(&mut square[..]);
+        let mut reducer = Reducer::new();
+        Level::best().run({
+            #[inline(always)]
+            || {
+                while bits_left > 0 {
+                    bits_left -= 1;
+                    power.square_into(&mut square);
+                    if n >> bits_left & 1 == 1 {
+                        shift_up_one(&mut square[..]);
+                    }
+                    reducer.reduce(&square, &mut power.0);
+                }
             }
-            reduce(&mut square);
-            power.0.copy_from_slice(&square[..LIMBS]);
-        }
+        });
         power
     }
 
@@ -91,6 +97,7 @@ impl Polynomial {
     }
 
     /// Squaring over GF(2) puts a zero between all coefficients.
+    #[inline(always)]
     fn square_into(&self, square: &mut [u64; 2 * LIMBS]) {
         for (pair, &limb) in square.chunks_exact_mut(2).zip(self.0.iter()) {
             pair[0] = spread(limb as u32);
@@ -99,6 +106,7 @@ impl Polynomial {
     }
 
     /// The exponents with coefficient 1, ascending.
+    #[inline(always)]
     fn exponents(&self) -> impl Iterator<Item = usize> {
         self.0.iter().enumerate().flat_map(|(k, &limb)| {
             let mut rest = limb;
@@ -114,6 +122,7 @@ impl Polynomial {
 }
 
 /// The bits of `half` at the even positions.
+#[inline(always)]
 fn spread(half: u32) -> u64 {
     let x = u64::from(half);
     let x = (x | x << 16) & 0x0000_ffff_0000_ffff;
@@ -131,44 +140,65 @@ fn shift_up_one(limbs: &mut [u64]) {
     limbs[0] <<= 1;
 }
 
-/// Limbs cleared at a time by [`reduce`]: fewer bits than the gap below the leading term, so that they do not feed back into themselves.
+/// Limbs reduced at a time: a vector, and fewer bits than the gap below the leading term, so that no run depends on itself.
 const RUN: usize = 8;
 
-/// Replaces a polynomial of degree at most 2·DEGREE − 1 by its remainder modulo p.
+/// Reduces polynomials of degree up to 2·DEGREE − 1 modulo p.
 ///
-/// `x^(DEGREE + s) ≡ Σ x^(e + s)` over the lower terms e: runs of the highest limbs are removed and added in again,
-/// shifted down, once per term.
-fn reduce(limbs: &mut [u64; 2 * LIMBS]) {
-    // Bit DEGREE is bit 33 of limb 311: the limbs from 312 on go in runs, then what is left of limb 311.
-    const FIRST: usize = DEGREE / 64;
-    const _: () = assert!(FIRST + 1 == LIMBS && LIMBS.is_multiple_of(RUN), "whole runs above the last limb");
-    let terms = lower_terms();
-    for run in (LIMBS..2 * LIMBS).step_by(RUN).rev() {
-        let high: [u64; RUN] = std::array::from_fn(|i| std::mem::take(&mut limbs[run + i]));
-        if high != [0; RUN] {
-            for &e in terms {
-                add_shifted(limbs, high, 64 * run - (DEGREE - e));
-            }
-        }
+/// Write such a polynomial as `L + H·x^DEGREE`. From the top down, bit `q` of H takes up the terms that fall on it from above, bit `q + DEGREE − e` for
+/// each lower term `e`; then the remainder's bit `p` is L's and bit `p − e` of H for each. Both are exclusive ors of shifted windows of H,
+/// which is kept between zeros so that windows may reach outside.
+struct Reducer {
+    high: Box<[u64; LIMBS + 2 * RUN]>,
+}
+
+impl Reducer {
+    fn new() -> Reducer {
+        const { assert!(LIMBS.is_multiple_of(RUN), "whole runs") };
+        Reducer { high: Box::new([0; LIMBS + 2 * RUN]) }
     }
-    let high = limbs[FIRST] >> (DEGREE % 64);
-    limbs[FIRST] &= (1 << (DEGREE % 64)) - 1;
-    for &e in terms {
-        add_shifted(limbs, std::array::from_fn(|i| if i == 0 { high } else { 0 }), e);
+
+    /// Replaces `remainder` by the remainder of `square`.
+    #[inline(always)]
+    fn reduce(&mut self, square: &[u64; 2 * LIMBS], remainder: &mut [u64; LIMBS]) {
+        let terms = lower_terms();
+        let high = &mut self.high;
+        const FIRST: usize = DEGREE / 64;
+        const BIT: usize = DEGREE % 64;
+        for (i, limb) in high[RUN..RUN + LIMBS].iter_mut().enumerate() {
+            let above = square.get(FIRST + i + 1).copied().unwrap_or(0);
+            *limb = square[FIRST + i] >> BIT | above << (64 - BIT);
+        }
+        for run in (0..LIMBS).step_by(RUN).rev() {
+            let mut sum = window(&high[..], 64 * (RUN + run));
+            for e in terms.iter().take_while(|&e| 64 * run + DEGREE - e < 64 * LIMBS) {
+                add(&mut sum, window(&high[..], 64 * (RUN + run) + DEGREE - e));
+            }
+            high[RUN + run..][..RUN].copy_from_slice(&sum);
+        }
+        for run in (0..LIMBS).step_by(RUN) {
+            let mut sum: [u64; RUN] = square[run..run + RUN].try_into().expect("RUN long");
+            for e in terms.iter().rev().take_while(|&&e| e < 64 * (run + RUN)) {
+                add(&mut sum, window(&high[..], 64 * (RUN + run) - e));
+            }
+            remainder[run..run + RUN].copy_from_slice(&sum);
+        }
+        remainder[FIRST] &= (1 << BIT) - 1;
     }
 }
 
-/// `limbs ^= run · x^shift`.
+/// The bits from `bit` on.
 #[inline(always)]
-fn add_shifted(limbs: &mut [u64; 2 * LIMBS], run: [u64; RUN], shift: usize) {
-    let (limb, bit) = (shift / 64, shift % 64);
-    let out: &mut [u64; RUN + 1] = (&mut limbs[limb..limb + RUN + 1]).try_into().expect("a slice of that length");
-    out[0] ^= run[0] << bit;
-    for i in 1..RUN {
-        // A shift by 64 - bit in two steps, right for bit = 0 too.
-        out[i] ^= run[i] << bit | run[i - 1] >> 1 >> (63 - bit);
-    }
-    out[RUN] ^= run[RUN - 1] >> 1 >> (63 - bit);
+fn window(limbs: &[u64], bit: usize) -> [u64; RUN] {
+    let (limb, shift) = (bit / 64, bit % 64);
+    let limbs: &[u64; RUN + 1] = limbs[limb..limb + RUN + 1].try_into().expect("RUN + 1 long");
+    // A shift by 64 - shift in two steps, right for 0 too.
+    std::array::from_fn(|i| limbs[i] >> shift | limbs[i + 1] << 1 << (63 - shift))
+}
+
+#[inline(always)]
+fn add(sum: &mut [u64; RUN], terms: [u64; RUN]) {
+    sum.iter_mut().zip(terms).for_each(|(s, t)| *s ^= t);
 }
 
 /// The power of x that [`advance_block`] needs to go `blocks` ≥ 1 blocks ahead.
@@ -181,17 +211,30 @@ pub(super) fn jump_polynomial(blocks: u64) -> Polynomial {
 
 /// The block that lies as far ahead of `block` as the polynomial of [`jump_polynomial`] says. Cost: about 0.1 ms.
 pub(super) fn advance_block(block: &Block, jump: &Polynomial) -> Block {
-    let words = sequence(block);
-    let mut sum = [0; N];
-    for i in jump.exponents() {
-        for (s, w) in sum.iter_mut().zip(&words[i + 1..][..N]) {
-            *s ^= w;
+    let exponents: Vec<usize> = jump.exponents().collect();
+    let mut sums = [0; N];
+    Level::best().run({
+        #[inline(always)]
+        || {
+            let words = sequence(block);
+            let window = |&i: &usize| -> &[u32; N] { words[i + 1..][..N].try_into().expect("N long") };
+            // Four windows at a time: a quarter of the loads and stores of the sums.
+            let (fours, rest) = exponents.as_chunks::<4>();
+            for [a, b, c, d] in fours.iter().map(|four| four.each_ref().map(window)) {
+                for j in 0..N {
+                    sums[j] ^= (a[j] ^ b[j]) ^ (c[j] ^ d[j]);
+                }
+            }
+            for a in rest.iter().map(window) {
+                sums.iter_mut().zip(a).for_each(|(sum, word)| *sum ^= word);
+            }
         }
-    }
-    sum
+    });
+    sums
 }
 
 /// The words from `block` on that a polynomial may name: all windows that begin below DEGREE + 1.
+#[inline(always)]
 fn sequence(block: &Block) -> Vec<u32> {
     let mut words = Vec::with_capacity(DEGREE + 2 * N);
     let mut block = *block;
@@ -229,9 +272,10 @@ mod tests {
         // x^(2n) computed as a power and as a square.
         let n = 123_456_789_012;
         let mut square = Box::new([0; 2 * LIMBS]);
-        Polynomial::power_of_x(n).square_into(&mut square);
-        reduce(&mut square);
-        assert!(Polynomial::power_of_x(2 * n).0[..] == square[..LIMBS]);
+        let mut power = Polynomial::power_of_x(n);
+        power.square_into(&mut square);
+        Reducer::new().reduce(&square, &mut power.0);
+        assert!(Polynomial::power_of_x(2 * n) == power);
     }
 
     #[test]

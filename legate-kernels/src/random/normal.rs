@@ -7,6 +7,8 @@
 //! PPND16 (relative accuracy about 1e-16). The sign is a draw's top bit and the tail probability its other 63, so the
 //! tails reach 9.1 standard deviations. Only +, −, ×, ÷ and √ are used, so the bits are the same on every machine.
 
+use crate::dispatch::Level;
+
 /// Half the width of the central region in probability.
 const CENTRAL: f64 = 0.425;
 /// `CENTRAL²`, with which the central fit is centred.
@@ -89,11 +91,13 @@ const FAR_TAIL: Rational = Rational {
     ],
 };
 
+#[inline(always)]
 fn horner(coefficients: &[f64; 8], x: f64) -> f64 {
     coefficients.iter().rev().fold(0.0, |sum, &c| sum * x + c)
 }
 
 impl Rational {
+    #[inline(always)]
     fn at(&self, x: f64) -> f64 {
         horner(&self.numerator, x) / horner(&self.denominator, x)
     }
@@ -104,17 +108,27 @@ const UNIT: f64 = 1.0 / 18_446_744_073_709_551_616.0;
 const SIGN: u64 = 1 << 63;
 
 /// The probability beyond the value that a draw stands for: its low 63 bits and a half, in (0, ½).
+#[inline(always)]
 fn tail_probability(bits: u64) -> f64 {
     ((bits & !SIGN) as f64 + 0.5) * UNIT
 }
 
 /// ½ less [`tail_probability`], with its full relative precision.
+#[inline(always)]
 fn distance_from_median(bits: u64) -> f64 {
     ((SIGN - (bits & !SIGN)) as f64 - 0.5) * UNIT
 }
 
 /// `out[i]` = the standard normal value of the uniform draw `draws[i]`.
 pub(super) fn normal_from_bits(draws: &[u64], out: &mut [f64]) {
+    Level::best().run({
+        #[inline(always)]
+        || from_bits(draws, out)
+    });
+}
+
+#[inline(always)]
+fn from_bits(draws: &[u64], out: &mut [f64]) {
     // First the central fit for all (a vector loop), then the one in seven that lies in a tail once more.
     for (value, &bits) in out.iter_mut().zip(draws) {
         let q = distance_from_median(bits);
@@ -127,11 +141,13 @@ pub(super) fn normal_from_bits(draws: &[u64], out: &mut [f64]) {
     }
 }
 
+#[inline(always)]
 fn with_sign(magnitude: f64, bits: u64) -> f64 {
     f64::from_bits(magnitude.to_bits() | bits & SIGN)
 }
 
 /// The positive value that a standard normal variable exceeds with probability `p`, for p < ½ − [`CENTRAL`].
+#[inline(always)]
 fn tail_quantile(p: f64) -> f64 {
     let r = (-ln(p)).sqrt();
     if r <= 5.0 { TAIL.at(r - 1.6) } else { FAR_TAIL.at(r - 5.0) }
@@ -140,6 +156,7 @@ fn tail_quantile(p: f64) -> f64 {
 /// Natural logarithm of a normal positive number, to about 2 ulp; the platform's would bring the platform's bits.
 ///
 /// x = 2ᵉ·m with m in [√½, √2), and ln m = 2 artanh s = 2 (s + s³/3 + s⁵/5 + …) with s = (m − 1)/(m + 1), |s| < 0.172.
+#[inline(always)]
 fn ln(x: f64) -> f64 {
     const SQRT_HALF_BITS: u64 = 0x3fe6_a09e_667f_3bcd;
     let shifted = x.to_bits().wrapping_sub(SQRT_HALF_BITS);
