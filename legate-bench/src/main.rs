@@ -4,6 +4,7 @@
 
 mod kernels;
 mod measure;
+mod overhead;
 mod stream;
 
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 legate-bench stream [--threads N]     memory bandwidth, as JSON
 legate-bench kernels                  fused element-wise programs on one thread
+legate-bench overhead                 what an operation costs apart from its work
 ";
 
 fn main() -> ExitCode {
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
             println!("{:#}", stream::stream(threads.parse().unwrap_or(all_cores)));
         }
         ["kernels"] => kernels::kernels(),
+        ["overhead"] => overhead::overhead(),
         _ => {
             eprint!("{HELP}");
             return ExitCode::FAILURE;
