@@ -7,6 +7,7 @@
 //! - [`TomlMapper`]: rules and numbers from a [file](policy), before another mapper.
 //! - [`RandomMapper`]: legal answers that nobody would give, for tests: no result may depend on them.
 //! - [`LoggingMapper`]: around any other, writes each question and answer down.
+//! - [`DeferringMapper`]: around any other, computes nothing inline.
 //!
 //! [`by_name`] makes one of a text that a user gave: `default`, `random:7`, `cluster.toml`. What computer there is, a [`Machine`] tells.
 //!
@@ -95,6 +96,7 @@
 
 mod bytes;
 mod default;
+mod deferring;
 mod document;
 mod error;
 mod logging;
@@ -106,6 +108,7 @@ mod random;
 mod thresholds;
 
 pub use default::DefaultMapper;
+pub use deferring::DeferringMapper;
 pub use error::{Error, Result};
 pub use logging::LoggingMapper;
 pub use machine::Machine;
