@@ -25,6 +25,11 @@ impl States {
         plan
     }
 
+    /// Gives a field owners if it has none: values that were never written must be somewhere when they are read.
+    fn appoint(&mut self, field: FieldId, owners: &Distribution, me: ShardId) -> Option<MovePlan> {
+        self.get(field).distribution.is_none().then(|| self.plan_redistribute(field, owners, me))
+    }
+
     /// Copies what a launch over `domain`, spread like `to`, would read through `access` into the main instances.
     pub(super) fn copy(
         &self,
@@ -63,7 +68,7 @@ impl States {
         plan
     }
 
-    /// The values of a view for the front end. Owners stay as they are. A field that was never written is taken to be on shard 0.
+    /// The values of a view for the front end. Owners stay as they are. A field that was never written becomes the recipients'.
     pub fn plan_fetch(&mut self, src: &Store, to: Recipient, me: ShardId) -> FetchPlan {
         let shards = self.shards();
         let view = Rect::from_shape(&src.shape);
@@ -72,18 +77,17 @@ impl States {
         if view.is_empty() {
             return plan;
         }
-        let state = self.get_mut(src.field);
-        let distribution = state.distribution.get_or_insert(Distribution::Single(ShardId(0)));
-        let owners = match distribution {
+        let target = match to {
+            Recipient::All => Distribution::Replicated,
+            Recipient::One(shard) => Distribution::Single(shard),
+        };
+        plan.prepare = self.appoint(src.field, &target, me);
+        let owners = match self.get(src.field).distribution.as_ref().expect("it has owners") {
             Distribution::Tiled { partition, sharding } => {
                 let pulled = partition.pull_back(&src.access, &view);
                 pulled.exact.then(|| Distribution::tiled(pulled.partition, *sharding, shards))
             }
             other => Some(other.clone()),
-        };
-        let target = match to {
-            Recipient::All => Distribution::Replicated,
-            Recipient::One(shard) => Distribution::Single(shard),
         };
         let everyone = (0..shards).map(ShardId).filter(|s| to == Recipient::All || to == Recipient::One(*s));
         let image = src.access.image(&view);
@@ -107,7 +111,7 @@ impl States {
         plan
     }
 
-    /// The values of `src` become those of `dst`, in row-major order.
+    /// The values of `src` become those of `dst`, in row-major order. A field that was never written is taken to be on shard 0.
     pub fn plan_reshape(&mut self, src: FieldId, dst: FieldId, me: ShardId) -> ReshapePlan {
         let shards = self.shards();
         let (from, to) = (self.get(src).bounds.clone(), self.get(dst).bounds.clone());
@@ -122,8 +126,8 @@ impl States {
         };
         let linear = Access::row_major(&from);
         let line = Rect::from_shape(&[from.volume() as i64]);
-        let owners = self.get(src).distribution.clone().unwrap_or(Distribution::Replicated);
-        let (flat, target) = match owners {
+        plan.prepare = self.appoint(src, &Distribution::Single(ShardId(0)), me);
+        let (flat, target) = match self.get(src).distribution.clone().expect("it has owners") {
             Distribution::Tiled { partition, sharding } => {
                 let flat = partition.push_forward(&linear, &line).unwrap_or_else(|| {
                     let rows = even_rows(&from, partition.color_count());

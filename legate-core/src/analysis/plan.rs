@@ -2,6 +2,9 @@
 //!
 //! **Matching.** The `k`-th transfer that shard `a`'s plan sends to `b` is the `k`-th that `b`'s plan for the same operation receives from `a`,
 //! with the same field and rectangle; first come the moves of `prepare`, in order (sends and receives, then relays), then the plan's own.
+//!
+//! **Instances.** A field that is read before it was ever written gets owners by a [`MovePlan`] without transfers: its instances are made then, and
+//! its values are whatever is in them.
 
 use super::group::Group;
 use super::map::Mapping;
@@ -141,7 +144,7 @@ pub enum Recipient {
 /// How the values of a view come together, row-major, in a fresh dense buffer of the view's shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchPlan {
-    /// Comes first, where the view cannot be cut along the field's pieces.
+    /// Comes first, where the view cannot be cut along the field's pieces, or has no owners yet.
     pub prepare: Option<MovePlan>,
     /// Whether this shard gets the values.
     pub receives: bool,
@@ -157,7 +160,7 @@ pub struct FetchPlan {
 /// [`linear_rects`](crate::geometry::linear_rects) turns them into rectangles of either.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReshapePlan {
-    /// Comes first, where `src`'s pieces are not whole rows.
+    /// Comes first, where `src`'s pieces are not whole rows, or it has no owners yet.
     pub prepare: Option<MovePlan>,
     /// Every shard's own ranges of `src` and `dst` are equal: the instance may simply be taken over if `src` is dead and covers just that.
     pub in_place: bool,
@@ -181,12 +184,7 @@ impl States {
             return self.plan_alone(group);
         }
         let mut plan = LaunchPlan::default();
-        for (field, to) in &mapping.prepare {
-            match self.get(*field).distribution {
-                Some(_) => plan.prepare.push(self.plan_redistribute(*field, to, me)),
-                None => self.get_mut(*field).distribution = Some(to.clone()),
-            }
-        }
+        plan.prepare.extend(mapping.prepare.iter().map(|(field, to)| self.plan_redistribute(*field, to, me)));
         let pieces = mapping.spread.pieces(&group.domain, me, self.shards());
         plan.points = pieces.into_iter().map(|(color, rect)| point(group, color, rect)).collect();
         self.plan_reads(group, &mapping.spread, me, &mut plan);
@@ -195,19 +193,18 @@ impl States {
         plan
     }
 
-    /// One shard has everything: no arithmetic.
+    /// One shard has everything, in instances that cover whole fields: no arithmetic.
     fn plan_alone(&mut self, group: &Group) -> LaunchPlan {
         let mut plan = LaunchPlan::default();
         if !group.domain.is_empty() {
-            let point = point(group, Color(0), group.domain.clone());
-            plan.places = point.images.iter().cloned().map(Place::Main).collect();
-            plan.points.push(point);
-        } else {
-            let bounds = |k: usize| &self.get(group.operands[k].field).bounds;
-            plan.places = (0..group.operands.len()).map(|k| Place::Main(none(bounds(k)))).collect();
+            plan.points.push(point(group, Color(0), group.domain.clone()));
         }
-        for operand in group.operands.iter().filter(|o| o.privilege.writes()) {
-            self.get_mut(operand.field).distribution = Some(Distribution::Replicated);
+        for operand in &group.operands {
+            let state = self.get_mut(operand.field);
+            plan.places.push(Place::Main(state.bounds.clone()));
+            if operand.privilege.writes() {
+                state.distribution = Some(Distribution::Replicated);
+            }
         }
         plan
     }
@@ -220,6 +217,9 @@ impl States {
         plan.places = (0..group.operands.len())
             .map(|k| Place::Main(images(k, &self.get(group.operands[k].field).bounds)))
             .collect();
+        if group.domain.is_empty() {
+            return;
+        }
         for field in fields_read(group) {
             let copies = self.plan_field_reads(group, field, spread, me, plan);
             copies.into_iter().for_each(|held| self.get_mut(field).remember(held));

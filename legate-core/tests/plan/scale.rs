@@ -1,0 +1,1 @@
+//! Planning costs neighbours, not machines.
