@@ -25,9 +25,10 @@ fn failure(world: &World, array: &Array) -> TaskFailure {
     }
 }
 
+/// Without fusion: a body that is made of several fails as one.
 #[test]
 fn a_panic_poisons_what_is_computed_from_it_and_nothing_else() {
-    for setup in setups() {
+    for setup in setups().map(|setup| Setup { fuse: false, ..setup }) {
         let world = setup.start();
         let good = world.iota(&[40]);
         let bad = make(&world, Op::Panic, &[40], 77);

@@ -1,4 +1,5 @@
 //! Random programs: the same bytes, and the same failures, on one shard and on any number of ranks, with any mapper, fused or not.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

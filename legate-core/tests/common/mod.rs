@@ -1,12 +1,15 @@
 //! A tiny task library over `i64` and two mappers: what core's own tests run. Each test program uses a part of it.
 #![allow(dead_code, reason = "shared by several test programs")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(unreachable_pub, reason = "a module of test programs")]
 
 use legate_core::exec::HostBuffer;
 use legate_core::geometry::{Point, Rect};
 use legate_core::id::{ReductionId, ShardId, TaskId};
 use legate_core::mapping::{FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper};
 use legate_core::operation::{
-    Cost, Cut, Operand, OperandView, Privilege, ReductionOp, Registry, Task, TaskArgs, TaskContext, TaskError,
+    Binding, Composer, Cost, Cut, Operand, OperandView, Part, Privilege, ReductionOp, Registry, Task, TaskArgs,
+    TaskContext, TaskError,
 };
 use legate_core::region::Sharding;
 use legate_core::runtime::{ExecutorKind, FieldHandle, LaunchRequest, Runtime, RuntimeConfig};
@@ -34,6 +37,8 @@ pub enum Op {
     Panic,
     /// Returns an error.
     Fail,
+    /// Several, one after the other at each point.
+    Fused(Vec<(Op, Vec<Binding>)>),
 }
 
 impl TaskArgs for Op {
@@ -65,46 +70,98 @@ impl Task for Body {
         format!("{:?}", args.as_any().downcast_ref::<Op>().unwrap())
     }
     fn run(&self, ctx: &TaskContext<'_>) -> Result<(), TaskError> {
-        let operands = ctx.operands();
         match ctx.args::<Op>() {
-            Op::Fill(value) => for_each(ctx.rect(), |p| set(&operands[0], ctx.rect(), p, *value)),
-            Op::Iota => for_each(ctx.rect(), |p| set(&operands[0], ctx.rect(), p, index_of(ctx.domain(), p))),
-            Op::Add => for_each(ctx.rect(), |p| {
-                let sum = get(&operands[0], ctx.rect(), p).wrapping_add(get(&operands[1], ctx.rect(), p));
-                set(&operands[2], ctx.rect(), p, sum);
-            }),
-            Op::Copy => {
-                for_each(ctx.rect(), |p| set(&operands[1], ctx.rect(), p, get(&operands[0], ctx.rect(), p)));
+            Op::Fused(parts) => {
+                let mut env = Env { ctx, registers: Vec::new() };
+                parts.iter().try_for_each(|(op, bindings)| env.run(op, bindings))
             }
-            Op::AddTo => for_each(ctx.rect(), |p| {
-                let sum = get(&operands[0], ctx.rect(), p).wrapping_add(get(&operands[1], ctx.rect(), p));
-                set(&operands[0], ctx.rect(), p, sum);
-            }),
-            Op::Fold => fold(ctx),
-            Op::Panic => panic!("as the test wants"),
-            Op::Fail => return Err(TaskError("as the test wants".into())),
+            op => {
+                let bindings: Vec<Binding> = (0..ctx.operands().len()).map(Binding::Operand).collect();
+                Env { ctx, registers: Vec::new() }.run(op, &bindings)
+            }
         }
-        Ok(())
+    }
+    fn composer(&self) -> Option<Arc<dyn Composer>> {
+        Some(Arc::new(Fuser))
     }
 }
 
-/// Folds dimension 0; the others are kept. Leaves left to right, then along the tree counted from the piece's start.
-fn fold(ctx: &TaskContext<'_>) {
-    let rect = ctx.rect();
-    let mut kept = rect.clone();
-    kept.hi[0] = kept.lo[0] + 1;
-    for_each(&kept, |p| {
-        let value = |i: i64| {
-            let mut at = Point::from_slice(p);
-            at[0] = i;
-            get(&ctx.operands()[0], rect, &at)
-        };
-        let leaves: Vec<i64> = (rect.lo[0]..rect.hi[0])
-            .step_by(GRANULE as usize)
-            .map(|i| (i + 1..(i + GRANULE as i64).min(rect.hi[0])).fold(value(i), |sum, k| mix(sum, value(k))))
-            .collect();
-        set(&ctx.operands()[1], rect, p, fold_tree(&leaves));
-    });
+/// Makes [`Op::Fused`].
+struct Fuser;
+
+impl Composer for Fuser {
+    fn name(&self) -> &str {
+        "ops"
+    }
+    fn compose(&self, parts: &[Part<'_>], _operands: usize) -> (TaskId, Arc<dyn TaskArgs>) {
+        let op = |part: &Part<'_>| part.args.as_any().downcast_ref::<Op>().unwrap().clone();
+        let fused = parts.iter().map(|part| (op(part), part.bindings.to_vec())).collect();
+        (parts[0].task, Arc::new(Op::Fused(fused)))
+    }
+    fn accepts(&self, parts: &[&dyn TaskArgs]) -> bool {
+        let fails = |args: &&dyn TaskArgs| matches!(args.as_any().downcast_ref(), Some(Op::Fail | Op::Panic));
+        !parts.iter().any(fails)
+    }
+}
+
+/// One chunk: operands, and registers that hold a value for each point.
+struct Env<'a> {
+    ctx: &'a TaskContext<'a>,
+    registers: Vec<Vec<i64>>,
+}
+
+impl Env<'_> {
+    fn run(&mut self, op: &Op, at: &[Binding]) -> Result<(), TaskError> {
+        let (rect, domain) = (self.ctx.rect(), self.ctx.domain());
+        match op {
+            Op::Fill(value) => for_each(rect, |p| self.set(at[0], p, *value)),
+            Op::Iota => for_each(rect, |p| self.set(at[0], p, index_of(domain, p))),
+            Op::Add => for_each(rect, |p| self.set(at[2], p, self.get(at[0], p).wrapping_add(self.get(at[1], p)))),
+            Op::Copy => for_each(rect, |p| self.set(at[1], p, self.get(at[0], p))),
+            Op::AddTo => for_each(rect, |p| self.set(at[0], p, self.get(at[0], p).wrapping_add(self.get(at[1], p)))),
+            Op::Fold => self.fold(at),
+            Op::Panic => panic!("as the test wants"),
+            Op::Fail => return Err(TaskError("as the test wants".into())),
+            Op::Fused(_) => unreachable!("what is fused is not fused again"),
+        }
+        Ok(())
+    }
+    fn get(&self, at: Binding, p: &[i64]) -> i64 {
+        match at {
+            Binding::Operand(k) | Binding::Both { operand: k, .. } => get(&self.ctx.operands()[k], self.ctx.rect(), p),
+            Binding::Local(register) => self.registers[register][index_in(self.ctx.rect(), p)],
+        }
+    }
+    fn set(&mut self, at: Binding, p: &[i64], value: i64) {
+        let rect = self.ctx.rect();
+        if let Binding::Operand(k) | Binding::Both { operand: k, .. } = at {
+            set(&self.ctx.operands()[k], rect, p, value);
+        }
+        if let Binding::Local(register) | Binding::Both { local: register, .. } = at {
+            while self.registers.len() <= register {
+                self.registers.push(vec![i64::MIN; rect.volume() as usize]);
+            }
+            self.registers[register][index_in(rect, p)] = value;
+        }
+    }
+    /// Folds dimension 0; the others are kept. Leaves left to right, then along the tree counted from the piece's start.
+    fn fold(&mut self, at: &[Binding]) {
+        let rect = self.ctx.rect();
+        let mut kept = rect.clone();
+        kept.hi[0] = kept.lo[0] + 1;
+        for_each(&kept, |p| {
+            let value = |i: i64| {
+                let mut point = Point::from_slice(p);
+                point[0] = i;
+                self.get(at[0], &point)
+            };
+            let leaves: Vec<i64> = (rect.lo[0]..rect.hi[0])
+                .step_by(GRANULE as usize)
+                .map(|i| (i + 1..(i + GRANULE as i64).min(rect.hi[0])).fold(value(i), |sum, k| mix(sum, value(k))))
+                .collect();
+            self.set(at[1], p, fold_tree(&leaves));
+        });
+    }
 }
 
 /// The canonical tree: halves at the largest power of two.
@@ -173,6 +230,10 @@ pub fn for_each(rect: &Rect, mut call: impl FnMut(&[i64])) {
     }
 }
 
+fn index_in(rect: &Rect, p: &[i64]) -> usize {
+    (0..p.len()).fold(0, |index, d| index * rect.extent(d) + p[d] - rect.lo[d]) as usize
+}
+
 fn index_of(domain: &Rect, p: &[i64]) -> i64 {
     (0..p.len()).fold(0, |index, d| index * domain.extent(d) + p[d])
 }
@@ -224,7 +285,7 @@ impl Mapper for TestMapper {
     fn field(&self, shape: &[i64], _element_bytes: u32, machine: &MachineView) -> FieldMapping {
         let dice = self.dice(&format!("{shape:?}"));
         match (self.seed, shape.first()) {
-            (Some(_), _) if dice % 3 == 0 => FieldMapping::Replicate,
+            (Some(_), _) if dice.is_multiple_of(3) => FieldMapping::Replicate,
             (_, None) => FieldMapping::Replicate,
             (_, Some(rows)) => FieldMapping::Tile {
                 tile: Point::from_slice(&[(*rows as u64).div_ceil(u64::from(machine.shards)).max(1) as i64]),

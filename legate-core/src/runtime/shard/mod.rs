@@ -12,6 +12,7 @@ mod points;
 mod reshape;
 mod residents;
 
+use crate::analysis::fuse::{self, Step};
 use crate::analysis::group::Group;
 use crate::analysis::map::map_group;
 use crate::analysis::plan::Recipient;
@@ -21,12 +22,11 @@ use crate::exec::graph::Graph;
 use crate::id::{FieldId, ShardId};
 use crate::mapping::{MachineView, Mapper};
 use crate::operation::{Operation, Registry};
-use crate::profile::Profiler;
+use crate::profile::{Profiler, count};
 use crate::runtime::fetched::FetchSlot;
 use launch::Body;
 use residents::Resident;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// A part of the operation stream that is analysed as a whole.
@@ -72,47 +72,84 @@ impl Shard {
     /// Takes a window through all stages. Returns when its nodes are submitted, not when they have run.
     pub(crate) fn process(&mut self, window: &Window) {
         let begun = self.common.profiler.begin();
-        let mut slots = window.slots.iter();
-        let mut uses_left = UsesLeft::new(window);
-        for (index, operation) in window.operations.iter().enumerate() {
-            match operation {
-                Operation::Launch(launch) => self.single(&window.operations, &Group::single(launch, index)),
-                Operation::Create(create) => self.states.create(create),
-                Operation::Attach(attach) => {
-                    let Common { mapper, machine, .. } = &*self.common;
-                    let pieces = self.states.plan_attach(attach.field, &**mapper, machine, self.me);
-                    self.attach(attach, &pieces);
-                }
-                Operation::Reshape(reshape) => {
-                    let plan = self.states.plan_reshape(reshape.src, reshape.dst, self.me);
-                    self.reshape(reshape, &plan, uses_left.is_last(reshape.src));
-                }
-                Operation::Fetch(fetch) => {
-                    let plan = self.states.plan_fetch(&fetch.src, Recipient::One(ShardId(0)), self.me);
-                    self.fetch(fetch, &plan, slots.next());
-                }
-                Operation::Fence(_) => {}
+        let operations = &window.operations;
+        for operation in operations {
+            if let Operation::Create(create) = operation {
+                self.states.create(create);
             }
-            uses_left.used(operation, |field| self.release_dead(field));
         }
-        window.dead.iter().for_each(|field| self.release_dead(*field));
+        let steps = fuse::steps(operations, &self.states, &self.common.registry, self.common.fuse);
+        let deaths = Deaths::new(&steps, window);
+        self.common.profiler.end_stage(begun, self.me, "fuse");
+        let mut slots = window.slots.iter();
+        for (at, step) in steps.iter().enumerate() {
+            match step {
+                Step::Group(group) => self.group(group, operations, |field| deaths.outlives(field, at)),
+                Step::Single(index) => {
+                    let dies = |field| !deaths.outlives(field, at);
+                    self.single(&operations[*index], dies, &mut slots);
+                }
+            }
+            deaths.after(at).for_each(|field| self.release_dead(field));
+        }
+        let begun = self.common.profiler.begin();
+        deaths.unused().for_each(|field| self.release_dead(field));
         self.graph.retire();
         self.graph.pool().end_window();
-        self.common.profiler.end_stage(begun, self.me, "window");
+        self.common.profiler.end_stage(begun, self.me, "retire");
     }
 
-    fn single(&mut self, window: &[Operation], group: &Group) {
-        let Common { registry, mapper, machine, .. } = &*self.common;
+    /// `live`: whether a field's values are wanted after this step.
+    fn group(&mut self, group: &Group, window: &[Operation], live: impl Fn(FieldId) -> bool) {
+        let Common { registry, mapper, machine, profiler, .. } = &*self.common;
+        let begun = profiler.begin();
         let mapping = map_group(group, window, &self.states, registry, &**mapper, machine);
+        profiler.end_stage(begun, self.me, "map");
+        let begun = profiler.begin();
         let plan = self.states.plan_launch(group, &mapping, self.me);
-        let Operation::Launch(launch) = &window[group.members[0].index] else { unreachable!("a group of launches") };
+        profiler.end_stage(begun, self.me, "plan");
+        let begun = profiler.begin();
+        let bound = group.bind(live);
+        let (task, args) = group.compose(&bound, window, registry);
+        let first = group.launches(window).next().expect("a group has members");
         let body = Body {
-            task: registry.task(launch.task).clone(),
-            args: launch.args.clone(),
-            operands: (0..group.operands.len()).collect(),
-            provenance: launch.provenance.clone(),
+            task: registry.task(task).clone(),
+            args,
+            operands: bound.operands.iter().copied().collect(),
+            provenance: first.provenance.clone(),
+            dead: bound.dead,
         };
+        if self.me == ShardId(0) {
+            let members = group.members.len() as u64;
+            count(&self.graph.counters().groups, 1);
+            count(&self.graph.counters().fused, if members > 1 { members } else { 0 });
+        }
         self.launch(group, &plan, body);
+        self.common.profiler.end_stage(begun, self.me, "submit");
+    }
+
+    fn single<'a>(
+        &mut self,
+        operation: &Operation,
+        dies: impl Fn(FieldId) -> bool,
+        slots: &mut impl Iterator<Item = &'a Arc<FetchSlot>>,
+    ) {
+        match operation {
+            Operation::Attach(attach) => {
+                let Common { mapper, machine, .. } = &*self.common;
+                let pieces = self.states.plan_attach(attach.field, &**mapper, machine, self.me);
+                self.attach(attach, &pieces);
+            }
+            Operation::Reshape(reshape) => {
+                let plan = self.states.plan_reshape(reshape.src, reshape.dst, self.me);
+                self.reshape(reshape, &plan, dies(reshape.src));
+            }
+            Operation::Fetch(fetch) => {
+                let plan = self.states.plan_fetch(&fetch.src, Recipient::One(ShardId(0)), self.me);
+                self.fetch(fetch, &plan, slots.next().filter(|_| self.me == ShardId(0)));
+            }
+            Operation::Create(_) | Operation::Launch(_) | Operation::Fence(_) => {}
+        }
     }
 
     fn release_dead(&mut self, field: FieldId) {
@@ -121,49 +158,34 @@ impl Shard {
     }
 }
 
-/// How many operations of a window still name each field that is dead when the window ends.
-struct UsesLeft(BTreeMap<FieldId, usize>);
-
-impl UsesLeft {
-    fn new(window: &Window) -> UsesLeft {
-        let mut left: BTreeMap<FieldId, usize> = window.dead.iter().map(|field| (*field, 0)).collect();
-        if !left.is_empty() {
-            for operation in &window.operations {
-                for_each_field(operation, |field| {
-                    left.entry(field).and_modify(|count| *count += 1);
-                });
-            }
-        }
-        UsesLeft(left)
-    }
-    /// Whether the operation at hand is the last one that names this dead field.
-    fn is_last(&self, field: FieldId) -> bool {
-        self.0.get(&field) == Some(&1)
-    }
-    fn used(&mut self, operation: &Operation, mut last: impl FnMut(FieldId)) {
-        if self.0.is_empty() {
-            return;
-        }
-        for_each_field(operation, |field| {
-            if let Entry::Occupied(mut left) = self.0.entry(field) {
-                *left.get_mut() -= 1;
-                if *left.get() == 0 {
-                    left.remove();
-                    last(field);
-                }
-            }
-        });
-    }
+/// When the fields that are dead at the end of a window are used last.
+struct Deaths {
+    /// Sorted.
+    dead: Vec<FieldId>,
+    /// For each of `dead`, its last step.
+    last: Vec<Option<usize>>,
 }
 
-/// Each field that an operation names, as often as it does.
-fn for_each_field(operation: &Operation, mut call: impl FnMut(FieldId)) {
-    match operation {
-        Operation::Create(create) => call(create.field),
-        Operation::Attach(attach) => call(attach.field),
-        Operation::Launch(launch) => launch.operands.iter().for_each(|operand| call(operand.field)),
-        Operation::Reshape(reshape) => [reshape.src, reshape.dst].into_iter().for_each(call),
-        Operation::Fetch(fetch) => call(fetch.src.field),
-        Operation::Fence(_) => {}
+impl Deaths {
+    fn new(steps: &[Step], window: &Window) -> Deaths {
+        let dead = window.dead.clone();
+        let uses = if dead.is_empty() { BTreeMap::new() } else { fuse::last_uses(steps, &window.operations) };
+        let last = dead.iter().map(|field| uses.get(field).copied()).collect();
+        Deaths { dead, last }
+    }
+    /// Whether a field has a handle or is used after a step.
+    fn outlives(&self, field: FieldId, step: usize) -> bool {
+        self.dead.binary_search(&field).map_or(true, |k| self.last[k].is_some_and(|last| last > step))
+    }
+    /// Fields that are used last in a step.
+    fn after(&self, step: usize) -> impl Iterator<Item = FieldId> {
+        self.fields(move |last| last == Some(step))
+    }
+    /// Fields that are not used in the window.
+    fn unused(&self) -> impl Iterator<Item = FieldId> {
+        self.fields(|last| last.is_none())
+    }
+    fn fields(&self, which: impl Fn(Option<usize>) -> bool) -> impl Iterator<Item = FieldId> {
+        self.dead.iter().zip(&self.last).filter(move |(_, last)| which(**last)).map(|(field, _)| *field)
     }
 }
