@@ -133,7 +133,7 @@ fn fold_all(
             let value = at(&kept.iter().zip(&f).map(|(k, f)| k + f).collect::<Vec<_>>());
             (leaf_key(&folding, &f), block_key(&folding, dims, &f), value)
         });
-        fold_elements(op, folding.lanes, elements.collect())
+        fold_elements(op, folding.halving, elements.collect())
     };
     points(&only(false)).map(|kept| (kept.clone(), fold_one(&kept))).collect()
 }
@@ -151,11 +151,11 @@ fn block_key(folding: &Folding, dims: u64, point: &[usize]) -> Vec<usize> {
 }
 
 /// Folds one result's elements, each with the leaf and the block it belongs to, in domain order.
-fn fold_elements(op: ReduceOp, lanes: bool, elements: Vec<(usize, Vec<usize>, Scalar)>) -> Option<Scalar> {
+fn fold_elements(op: ReduceOp, halving: bool, elements: Vec<(usize, Vec<usize>, Scalar)>) -> Option<Scalar> {
     let leaves = elements.chunk_by(|a, b| a.0 == b.0).map(|leaf| {
         let blocks = leaf.chunk_by(|a, b| a.1 == b.1).map(|block| {
             let values: Vec<Scalar> = block.iter().map(|e| e.2).collect();
-            if lanes { fold_lanes(op, &values) } else { fold_in_order(op, &values) }
+            if halving { fold_by_halving(op, values) } else { fold_in_order(op, &values) }
         });
         tree(op, &blocks.collect::<Vec<_>>())
     });
@@ -185,19 +185,15 @@ fn tree(op: ReduceOp, nodes: &[Option<Scalar>]) -> Option<Scalar> {
     }
 }
 
-/// One block with lanes.
-fn fold_lanes(op: ReduceOp, values: &[Scalar]) -> Option<Scalar> {
-    let lane_of_group = |group: &[Scalar], lane: usize| {
-        fold_in_order(op, &group.iter().skip(lane).step_by(32).copied().collect::<Vec<_>>())
-    };
-    let mut lanes: Vec<Option<Scalar>> = (0..32)
-        .map(|lane| tree(op, &values.chunks(256).map(|group| lane_of_group(group, lane)).collect::<Vec<_>>()))
-        .collect();
-    while lanes.len() > 1 {
-        let (left, right) = lanes.split_at(lanes.len() / 2);
-        lanes = left.iter().zip(right).map(|(l, r)| join(op, *l, *r)).collect();
+/// Element `i` takes element `i + m`, with `m` the largest power of two below what is left, until one is left.
+fn fold_by_halving(op: ReduceOp, mut values: Vec<Scalar>) -> Option<Scalar> {
+    while values.len() > 1 {
+        let right = values.split_off(values.len().next_power_of_two() / 2);
+        for (l, r) in values.iter_mut().zip(right) {
+            *l = ops::binary(op.binary(), *l, r).expect("a validated program");
+        }
     }
-    lanes[0]
+    values.pop()
 }
 
 #[cfg(test)]

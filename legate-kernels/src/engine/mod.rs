@@ -1,23 +1,84 @@
-//! The tile engine.
+//! The tile engine: runs a program over cache-sized tiles, with one SIMD loop per instruction.
+//!
+//! **Why an interpreter.** A tile holds 8 KiB of each value. Calling a kernel costs about a nanosecond, a tile of cheap work a hundred, so interpreting
+//! costs a few percent, and a program need not be compiled to machine code. All intermediate values of a tile stay in the first-level
+//! cache: a chain of operations passes over memory once.
+//!
+//! **How a run goes.** [`plan`] has chosen a kernel ([`kernel`]) for each step and a slot for each value. A run orders and joins the loops over the
+//! domain ([`nest`]), cuts them into tiles, and computes one tile after the other ([`tiles`]); strided operands are gathered and scattered
+//! ([`strided`]). Reductions walk the domain in the order that [`mod@crate::reduce`] defines ([`fold`], [`fold_rows`]), so a sum is folded in the same pass
+//! that computes what it adds.
+//!
+//! **Same bits.** Every kernel computes each element by the same scalar body on each ISA level: vector instructions round as scalar ones do, and no
+//! product is contracted with a sum that the program did not contract.
 
+mod arena;
+mod cost;
+mod fold;
+mod fold_kernel;
+mod fold_rows;
+mod kernel;
+mod nest;
+mod packed;
+mod plan;
+mod split;
+mod strided;
+mod tiles;
+
+use crate::isa::Isa;
 use crate::operand::RawOperand;
-use crate::oracle;
-use crate::program::{Instr, Program, ProgramError};
+use crate::program::{Binding, Instr, Joined, OperandId, Program, ProgramError};
+use nest::{Dim, Dims, Offsets};
+use plan::Plan;
+use smallvec::{SmallVec, smallvec};
+use split::Split;
+use tiles::Tiles;
 
 /// A program made ready to run.
 #[derive(Clone, Debug)]
 pub struct Compiled {
+    /// As it was given.
     program: Program,
+    rank: usize,
+    isa: Isa,
+    plan: Plan,
+    /// What is folded over other dimensions, by programs of their own.
+    split: Split,
+    later: Vec<Compiled>,
+    /// Pairs of operands the first of which is written before the second is read or written. They must not be one place.
+    ordered: Vec<(OperandId, OperandId)>,
+    cost_ns_per_point: f64,
 }
 
 impl Compiled {
-    /// Makes `program` ready for domains of `rank` dimensions.
+    /// Makes `program` ready for domains of `rank` dimensions, with the best instructions of this CPU.
     ///
     /// # Errors
     /// If the program is not well-formed ([`Program::validate`]).
     pub fn new(program: &Program, rank: usize) -> Result<Compiled, ProgramError> {
+        Compiled::with_isa(program, rank, Isa::best())
+    }
+
+    /// The same with the instructions of a given level. The results have the same bits.
+    ///
+    /// # Errors
+    /// If the program is not well-formed.
+    pub fn with_isa(program: &Program, rank: usize, isa: Isa) -> Result<Compiled, ProgramError> {
         program.validate(rank)?;
-        Ok(Compiled { program: program.clone() })
+        let split = Split::new(normalised(program));
+        let plan = Plan::new(&split.main, isa);
+        let later = split.later.iter().map(|part| Compiled::with_isa(part, rank, isa)).collect::<Result<_, _>>()?;
+        let cost_ns_per_point = cost::ns_per_point(&split.main);
+        Ok(Compiled {
+            program: program.clone(),
+            rank,
+            isa,
+            plan,
+            split,
+            later,
+            ordered: ordered(program),
+            cost_ns_per_point,
+        })
     }
 
     /// What it was made from.
@@ -25,22 +86,213 @@ impl Compiled {
         &self.program
     }
 
+    /// An estimate of the computing time per domain point on one core, memory traffic left out.
+    pub fn cost_ns_per_point(&self) -> f64 {
+        self.cost_ns_per_point
+    }
+
     /// Runs it over one chunk of a domain of shape `domain`: the points `lo .. lo + extent`.
+    ///
+    /// What is folded is overwritten with the fold of the chunk. If the chunk holds no point along a folded dimension, that is the
+    /// identity of the operation; where there is none (`minimum`), the operand is left alone.
     ///
     /// # Safety
     /// Operand `k` of the program is `operands[k]`. For every point of the chunk, the element that each operand has there must be
-    /// inside one live allocation, initialised if it is loaded, and neither written (if loaded) nor touched (if written) by anyone
+    /// inside one live allocation, initialised, and neither written (if loaded) nor touched (if written) by anyone
     /// else during the call. Two operands either do not overlap or are identical (same pointer and strides, same element size).
+    /// A folded operand's strides along the folded dimensions are 0.
     ///
     /// # Panics
     /// If the number of operands or a rank is wrong.
     pub unsafe fn run(&self, domain: &[i64], lo: &[i64], extent: &[usize], operands: &[RawOperand]) {
-        // SAFETY: the same contract.
-        unsafe { oracle::run(&self.program, domain, lo, extent, operands) }
+        assert!(
+            domain.len() == self.rank && lo.len() == self.rank && extent.len() == self.rank,
+            "the chunk has the program's rank"
+        );
+        assert!(operands.len() >= self.program.operands as usize, "every operand of the program is given");
+        assert!(
+            operands.iter().all(|operand| operand.strides.len() == self.rank),
+            "an operand has a stride for each dimension"
+        );
+        let copied = match self.aliases(operands) {
+            Aliases::None => 0,
+            Aliases::LoadedBeforeStored(loads) => loads,
+            Aliases::Tangled => {
+                // SAFETY: the same contract; the joined program names one operand for each place.
+                return unsafe { self.untangled(operands).run(domain, lo, extent, operands) };
+            }
+        };
+        let temporaries = self.split.temporaries(extent, operands);
+        // SAFETY: the caller's contract; temporaries are live arrays of the chunk's shape that nobody else knows; the arena
+        // has the plan's size.
+        unsafe {
+            arena::with_arena(self.plan.arena, |arena| {
+                let operands = temporaries.operands(operands);
+                Run { plan: &self.plan, isa: self.isa, domain, lo, extent, operands, copied, arena }.run();
+            });
+            for later in &self.later {
+                later.run(domain, lo, extent, temporaries.operands(operands));
+            }
+        }
     }
 
-    /// An estimate of the computing time per domain point on one core, memory traffic left out.
-    pub fn cost_ns_per_point(&self) -> f64 {
-        self.program.instrs.iter().filter(|i| !matches!(i, Instr::Load { .. } | Instr::Const(_))).count() as f64 * 0.05
+    /// Which operands of different numbers are one place.
+    fn aliases(&self, operands: &[RawOperand]) -> Aliases {
+        let is_one_place = |a: OperandId, b: OperandId| a == b || operands[a as usize].ptr == operands[b as usize].ptr;
+        if self.ordered.iter().any(|(a, b)| is_one_place(*a, *b)) {
+            return Aliases::Tangled;
+        }
+        let mut loads = 0;
+        for store in self.plan.stores.iter().filter(|store| store.operand < self.program.operands) {
+            for (i, load) in self.plan.loads.iter().enumerate() {
+                if is_one_place(load.operand, store.operand) {
+                    loads |= 1 << i.min(63);
+                }
+            }
+        }
+        if loads == 0 { Aliases::None } else { Aliases::LoadedBeforeStored(loads) }
+    }
+
+    /// The program with one operand number for each place.
+    fn untangled(&self, operands: &[RawOperand]) -> Compiled {
+        let first = |k: usize| (0..k).find(|j| operands[*j].ptr == operands[k].ptr).unwrap_or(k);
+        let bindings: Vec<Binding> =
+            (0..self.program.operands as usize).map(|k| Binding::Operand(first(k) as OperandId)).collect();
+        let mut joined = Joined::new(self.program.operands);
+        joined.append(&self.program, &bindings).expect("operands are in memory");
+        Compiled::with_isa(&joined.finish(), self.rank, self.isa).expect("a valid program with fewer operands")
+    }
+}
+
+/// How the operands of a run coincide.
+enum Aliases {
+    None,
+    /// These loads (by number; 63 stands for all later ones) read what is written afterwards: they are copied first.
+    LoadedBeforeStored(u64),
+    /// A place is written twice, or read after it was written, under different numbers.
+    Tangled,
+}
+
+/// With one load and one store for each operand, and no step twice.
+fn normalised(program: &Program) -> Program {
+    let bindings: Vec<Binding> = (0..program.operands).map(Binding::Operand).collect();
+    let mut joined = Joined::new(program.operands);
+    joined.append(program, &bindings).expect("operands are in memory");
+    joined.finish()
+}
+
+/// The pairs of different operands of which the first is written before the second is read or written.
+fn ordered(program: &Program) -> Vec<(OperandId, OperandId)> {
+    let mut pairs = Vec::new();
+    let mut written: Vec<OperandId> = Vec::new();
+    for instr in &program.instrs {
+        if let Instr::Load { operand, .. } | Instr::Store { operand, .. } = instr {
+            pairs.extend(written.iter().filter(|w| *w != operand).map(|w| (*w, *operand)));
+        }
+        if let Instr::Store { operand, .. } = instr {
+            written.push(*operand);
+        }
+    }
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs
+}
+
+/// One run of a plan.
+struct Run<'a> {
+    plan: &'a Plan,
+    isa: Isa,
+    domain: &'a [i64],
+    lo: &'a [i64],
+    extent: &'a [usize],
+    operands: &'a [RawOperand],
+    copied: u64,
+    /// Scratch memory, the run's alone, of the plan's size.
+    arena: *mut u8,
+}
+
+impl Run<'_> {
+    /// # Safety
+    /// As for [`Compiled::run`].
+    unsafe fn run(&self) {
+        // SAFETY: the caller's contract.
+        unsafe {
+            if self.extent.contains(&0) {
+                self.write_identities();
+            } else if self.plan.folds.is_empty() {
+                self.map();
+            } else {
+                fold::run(self);
+            }
+        }
+    }
+
+    /// Runs a plan without folds.
+    ///
+    /// # Safety
+    /// As for [`Compiled::run`]; there is at least one point.
+    unsafe fn map(&self) {
+        let mut dims = nest::simplify(self.loops(0..self.extent.len()));
+        if dims.is_empty() {
+            dims.push(self.point_loop());
+        }
+        let cut = nest::cut(&dims, self.plan.tile);
+        let (outer, tile) = dims.split_at(cut.dim);
+        // SAFETY: the caller's contract.
+        let mut tiles = unsafe { self.tiles(tile, 0) };
+        nest::walk_tiles(outer, &tile[0], cut.segment, &mut self.offsets(), &mut |offsets, length| {
+            // SAFETY: the walk stays in the chunk; a segment has at most a tile of points.
+            unsafe { tiles.compute(offsets, length) };
+        });
+    }
+
+    /// What is left to do if there is no point: folds over nothing.
+    ///
+    /// # Safety
+    /// As for [`Compiled::run`].
+    unsafe fn write_identities(&self) {
+        for fold in &self.plan.folds {
+            let kept = |d: &usize| self.plan.folded_dims >> d & 1 == 0;
+            let extents: SmallVec<[usize; 4]> = (0..self.extent.len()).filter(kept).map(|d| self.extent[d]).collect();
+            let operand = &self.operands[fold.operand as usize];
+            let strides: SmallVec<[isize; 4]> =
+                (0..self.extent.len()).filter(kept).map(|d| operand.strides[d]).collect();
+            if let Some(identity) = fold.op.identity(fold.dtype)
+                && !extents.contains(&0)
+            {
+                let zeros: SmallVec<[isize; 4]> = smallvec![0; extents.len()];
+                let from = identity.as_bytes();
+                // SAFETY: the operand has an element for each kept point, the caller's to write.
+                unsafe { strided::copy_box(operand.ptr, &strides, from.as_ptr(), &zeros, &extents, from.len()) };
+            }
+        }
+    }
+
+    /// The dimensions in `chosen` that are longer than one point in the chunk.
+    fn loops(&self, chosen: impl Iterator<Item = usize>) -> Dims {
+        chosen.filter(|d| self.extent[*d] != 1).map(|d| self.whole_loop(d)).collect()
+    }
+
+    /// The loop of one dimension, however long.
+    fn whole_loop(&self, d: usize) -> Dim {
+        Dim { extent: self.extent[d], steps: nest::steps(self.plan, self.operands, d) }
+    }
+
+    /// A loop over one point.
+    fn point_loop(&self) -> Dim {
+        Dim { extent: 1, steps: self.offsets() }
+    }
+
+    /// The first point of the chunk.
+    fn offsets(&self) -> Offsets {
+        let plan = self.plan;
+        smallvec![0; plan.loads.len() + plan.indices.len() + plan.stores.len() + plan.folds.len()]
+    }
+
+    /// # Safety
+    /// As for [`Compiled::run`].
+    unsafe fn tiles(&self, dims: &[Dim], varying: usize) -> Tiles<'_> {
+        // SAFETY: the caller's promise; `copied` names every load whose operand a store writes.
+        unsafe { Tiles::new(self.plan, self.arena, self.operands, self.lo, self.copied, dims, varying) }
     }
 }

@@ -16,6 +16,12 @@ pub(crate) fn is_true<R: Real>(z: Complex<R>) -> bool {
     z.re != R::ZERO || z.im != R::ZERO
 }
 
+/// 0 of a finite number, NaN of any other.
+#[inline(always)]
+fn zero_or_nan<R: Real>(x: R) -> R {
+    x * R::ZERO
+}
+
 /// `x < y` in lexicographic order. A NaN in an imaginary part hides the real parts.
 #[inline(always)]
 pub(crate) fn lt<R: Real>(x: Complex<R>, y: Complex<R>) -> bool {
@@ -87,8 +93,8 @@ pub(crate) fn exp<R: Real>(z: Complex<R>) -> Complex<R> {
     if !y.is_finite() {
         return match x.is_infinite() {
             true if x < R::ZERO => Complex::new(R::ZERO, R::ZERO.copysign(y)),
-            true => Complex::new(x, y - y),
-            false => Complex::new(y - y, y - y),
+            true => Complex::new(x, zero_or_nan(y)),
+            false => Complex::new(zero_or_nan(y), zero_or_nan(y)),
         };
     }
     let (sin, cos) = (y.sin(), y.cos());
@@ -161,9 +167,9 @@ pub(crate) fn sqrt<R: Real>(z: Complex<R>) -> Complex<R> {
     }
     if x.is_infinite() {
         return if x < R::ZERO {
-            Complex::new((y - y).abs(), x.copysign(y))
+            Complex::new(zero_or_nan(y).abs(), x.copysign(y))
         } else {
-            Complex::new(x, R::ZERO.copysign(y) + (y - y))
+            Complex::new(x, R::ZERO.copysign(y) + zero_or_nan(y))
         };
     }
     // Powers of four keep the digits and take hypot away from both ends of the range.
@@ -203,7 +209,11 @@ pub(crate) fn sinh<R: Real>(z: Complex<R>) -> Complex<R> {
         return Complex::new(x.sinh(), y);
     }
     if !y.is_finite() {
-        return if x == R::ZERO || x.is_infinite() { Complex::new(x, y - y) } else { Complex::new(y - y, y - y) };
+        return if x == R::ZERO || x.is_infinite() {
+            Complex::new(x, zero_or_nan(y))
+        } else {
+            Complex::new(zero_or_nan(y), zero_or_nan(y))
+        };
     }
     let (im, re) = cosh_sinh_times(x, y.sin(), y.cos());
     Complex::new(re, im)
@@ -216,11 +226,11 @@ pub(crate) fn cosh<R: Real>(z: Complex<R>) -> Complex<R> {
     }
     if !y.is_finite() {
         return if x == R::ZERO {
-            Complex::new(y - y, R::ZERO)
+            Complex::new(zero_or_nan(y), R::ZERO)
         } else if x.is_infinite() {
-            Complex::new(R::INFINITY, y - y)
+            Complex::new(R::INFINITY, zero_or_nan(y))
         } else {
-            Complex::new(y - y, y - y)
+            Complex::new(zero_or_nan(y), zero_or_nan(y))
         };
     }
     let (re, im) = cosh_sinh_times(x, y.cos(), y.sin());

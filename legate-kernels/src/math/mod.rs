@@ -68,7 +68,6 @@ pub(crate) trait Real: Element + Num + Neg<Output = Self> + PartialOrd {
     fn is_nan(self) -> bool;
     fn is_infinite(self) -> bool;
     fn is_finite(self) -> bool;
-    fn is_sign_negative(self) -> bool;
     fn next_up(self) -> Self;
     fn next_down(self) -> Self;
 }
@@ -109,8 +108,6 @@ macro_rules! real {
             fn is_infinite(self) -> bool { <$R>::is_infinite(self) }
             #[inline(always)]
             fn is_finite(self) -> bool { <$R>::is_finite(self) }
-            #[inline(always)]
-            fn is_sign_negative(self) -> bool { <$R>::is_sign_negative(self) }
         }
     };
 }

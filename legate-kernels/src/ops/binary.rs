@@ -32,6 +32,16 @@ impl BinaryVisitor for Eval {
     }
 }
 
+/// Whether the body vectorises.
+struct Vectorises;
+
+impl BinaryVisitor for Vectorises {
+    type Output = bool;
+    fn visit<T: Element, F: BinaryFn<T>>(self) -> bool {
+        F::VECTORISES
+    }
+}
+
 macro_rules! binary_ops {
     ($(
         $(#[$doc:meta])*
@@ -69,7 +79,7 @@ macro_rules! binary_ops {
         }
 
         /// One type for each row, carrying its bodies.
-        mod rows { $(pub(super) struct $Op;)* }
+        pub(super) mod rows { $(pub(in crate::ops) struct $Op;)* }
 
         $($(for_family!($family, body!($Op, $out, $arrow, $x, $y, $body));)*)*
     };
@@ -113,6 +123,11 @@ impl BinaryOp {
     /// The output type for inputs of type `input`; `None` if there is no such loop (cast first).
     pub fn result(self, input: DType) -> Option<DType> {
         self.loops().iter().find(|l| l.0 == input).map(|l| l.1)
+    }
+
+    /// Whether the body for inputs of type `input` compiles to vector instructions.
+    pub(crate) fn vectorises(self, input: DType) -> bool {
+        self.visit(input, Vectorises).unwrap_or(false)
     }
 
     /// The error budget in units in the last place for inputs of type `input`: 0 means correctly rounded.
@@ -332,13 +347,13 @@ binary_ops! {
     }
     /// The greatest common divisor, not negative.
     Gcd "gcd" ulp 0 {
-        signed => same |x, y| real::gcd(x.unsigned_abs().into(), y.unsigned_abs().into()) as T,
-        unsigned => same |x, y| real::gcd(x.into(), y.into()) as T,
+        signed => same |x, y| real::gcd(x.unsigned_abs(), y.unsigned_abs()) as T,
+        unsigned => same |x, y| real::gcd(x, y) as T,
     }
     /// The least common multiple, not negative unless it wraps.
     Lcm "lcm" ulp 0 {
-        signed => same |x, y| real::lcm(x.unsigned_abs().into(), y.unsigned_abs().into()) as T,
-        unsigned => same |x, y| real::lcm(x.into(), y.into()) as T,
+        signed => same |x, y| real::lcm(x.unsigned_abs(), y.unsigned_abs()) as T,
+        unsigned => same |x, y| real::lcm(x, y) as T,
     }
     /// The complex number of these parts. Not a NumPy ufunc.
     Complex "complex" ulp 0 {

@@ -1,12 +1,19 @@
 //! Reductions: associative operations with which [`crate::reduce`] folds.
 
-use super::{BinaryOp, Loop};
+use super::binary::rows;
+use super::{BinaryFn, BinaryOp, Loop, for_family, loops};
 use crate::dtype::{B8, DType, Element, Kind, Scalar};
 use crate::{dispatch_dtype, ops};
 use serde::{Deserialize, Serialize};
 
+/// Something to be done with the body that joins two partial results.
+pub(crate) trait FoldVisitor {
+    type Output;
+    fn visit<T: Element, F: BinaryFn<T, Out = T>>(self) -> Self::Output;
+}
+
 macro_rules! reduce_ops {
-    ($($(#[$doc:meta])* $Op:ident)*) => {
+    ($($(#[$doc:meta])* $Op:ident { $($family:ident)* })*) => {
         /// An operation that folds a dimension, named after the NumPy function whose `reduce` it is.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum ReduceOp { $($(#[$doc])* $Op),* }
@@ -19,35 +26,56 @@ macro_rules! reduce_ops {
             pub const fn binary(self) -> BinaryOp {
                 match self { $(ReduceOp::$Op => BinaryOp::$Op),* }
             }
+
+            /// Its loops, in NumPy's order: a fold keeps the type, so both types of each are equal. Logical folds take bools only (cast first).
+            pub const fn loops(self) -> &'static [Loop] {
+                match self { $(ReduceOp::$Op => loops!(@ [] $($family same)*)),* }
+            }
+
+            /// Hands the body for elements of type `dtype` to the visitor; `None` if there is no such loop.
+            pub(crate) fn visit<V: FoldVisitor>(self, dtype: DType, visitor: V) -> Option<V::Output> {
+                match self {
+                    $(ReduceOp::$Op => { $(for_family!($family, visit_one!(dtype, visitor, rows::$Op));)* })*
+                }
+                None
+            }
+        }
+    };
+}
+
+macro_rules! visit_one {
+    ($T:ty, $dtype:ident, $visitor:ident, $Row:ty) => {
+        if $dtype == <$T as Element>::DTYPE {
+            return Some($visitor.visit::<$T, $Row>());
         }
     };
 }
 
 reduce_ops! {
     /// The sum.
-    Add
+    Add { bool int float complex }
     /// The product.
-    Multiply
+    Multiply { bool int float complex }
     /// The smallest; NaN if there is one.
-    Minimum
+    Minimum { bool int float complex }
     /// The largest; NaN if there is one.
-    Maximum
+    Maximum { bool int float complex }
     /// The smallest, NaNs left out.
-    Fmin
+    Fmin { bool int float complex }
     /// The largest, NaNs left out.
-    Fmax
+    Fmax { bool int float complex }
     /// Whether all hold.
-    LogicalAnd
+    LogicalAnd { bool }
     /// Whether any holds.
-    LogicalOr
+    LogicalOr { bool }
     /// Whether an odd number hold.
-    LogicalXor
+    LogicalXor { bool }
     /// The common bits.
-    BitwiseAnd
+    BitwiseAnd { bool int }
     /// The bits of any.
-    BitwiseOr
+    BitwiseOr { bool int }
     /// The bits set an odd number of times.
-    BitwiseXor
+    BitwiseXor { bool int }
 }
 
 impl ReduceOp {
@@ -61,14 +89,9 @@ impl ReduceOp {
         ReduceOp::ALL.iter().copied().find(|op| op.name() == name)
     }
 
-    /// Its loops: a fold keeps the type, so both types of each are equal. Logical folds take bools only (cast first).
-    pub fn loops(self) -> impl Iterator<Item = Loop> {
-        self.binary().loops().iter().copied().filter(|(input, output)| input == output)
-    }
-
     /// The type of a fold of elements of type `input`; `None` if there is no such loop.
     pub fn result(self, input: DType) -> Option<DType> {
-        self.binary().result(input).filter(|output| *output == input)
+        self.loops().iter().find(|l| l.0 == input).map(|l| l.1)
     }
 
     /// The result of folding nothing; `None` if NumPy refuses it (`zero-size array to reduction operation`).
@@ -89,7 +112,7 @@ impl ReduceOp {
     pub fn combine(self, dtype: DType, left: &mut [u8], right: &[u8]) {
         assert_eq!(left.len(), right.len(), "partial results of one reduction have one size");
         assert_eq!(left.len() % dtype.size(), 0, "partial results are whole elements");
-        self.binary().visit(dtype, Combine { left, right }).expect("the reduction has a loop for its type");
+        self.visit(dtype, Combine { left, right }).expect("the reduction has a loop for its type");
     }
 }
 
@@ -105,9 +128,9 @@ struct Combine<'a> {
     right: &'a [u8],
 }
 
-impl ops::BinaryVisitor for Combine<'_> {
+impl FoldVisitor for Combine<'_> {
     type Output = ();
-    fn visit<T: Element, F: ops::BinaryFn<T>>(self) {
+    fn visit<T: Element, F: BinaryFn<T, Out = T>>(self) {
         for (l, r) in self.left.chunks_exact_mut(size_of::<T>()).zip(self.right.chunks_exact(size_of::<T>())) {
             let joined = F::apply(bytemuck::pod_read_unaligned(l), bytemuck::pod_read_unaligned(r));
             l.copy_from_slice(bytemuck::bytes_of(&joined));

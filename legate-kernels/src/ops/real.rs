@@ -69,14 +69,15 @@ pub(super) fn logaddexp2<R: Real>(x: R, y: R) -> R {
     }
 }
 
-pub(super) fn gcd(mut x: u64, mut y: u64) -> u64 {
+pub(super) fn gcd<U: Into<u64>>(x: U, y: U) -> u64 {
+    let (mut x, mut y) = (x.into(), y.into());
     while y != 0 {
         (x, y) = (y, x % y);
     }
     x
 }
 
-pub(super) fn lcm(x: u64, y: u64) -> u64 {
-    let divisor = gcd(x, y);
-    x.checked_div(divisor).map_or(0, |x| x.wrapping_mul(y))
+pub(super) fn lcm<U: Into<u64>>(x: U, y: U) -> u64 {
+    let (x, y) = (x.into(), y.into());
+    x.checked_div(gcd(x, y)).map_or(0, |x| x.wrapping_mul(y))
 }

@@ -31,6 +31,16 @@ impl UnaryVisitor for Eval {
     }
 }
 
+/// Whether the body vectorises.
+struct Vectorises;
+
+impl UnaryVisitor for Vectorises {
+    type Output = bool;
+    fn visit<T: Element, F: UnaryFn<T>>(self) -> bool {
+        F::VECTORISES
+    }
+}
+
 macro_rules! unary_ops {
     ($(
         $(#[$doc:meta])*
@@ -107,6 +117,11 @@ impl UnaryOp {
     /// The output type for inputs of type `input`; `None` if there is no such loop (cast first).
     pub fn result(self, input: DType) -> Option<DType> {
         self.loops().iter().find(|l| l.0 == input).map(|l| l.1)
+    }
+
+    /// Whether the body for inputs of type `input` compiles to vector instructions.
+    pub(crate) fn vectorises(self, input: DType) -> bool {
+        self.visit(input, Vectorises).unwrap_or(false)
     }
 
     /// The error budget in units in the last place for inputs of type `input`: 0 means correctly rounded.

@@ -2,18 +2,16 @@
 
 /// Elements of a block whose innermost dimension is folded.
 pub(crate) const BLOCK: usize = 1024;
-/// Elements that are folded lane by lane before lanes are joined.
-pub(crate) const GROUP: usize = 256;
-/// Virtual lanes.
-pub(crate) const LANES: usize = 32;
+/// Blocks hold a multiple of this many elements if they can.
+const STRIP: usize = 64;
 /// Rows of a block whose innermost dimension is kept.
 pub(crate) const ROWS: usize = 16;
 
 /// How one domain shape is folded along some dimensions. See the module documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Folding {
-    /// Whether the innermost dimension is folded: blocks have lanes.
-    pub(crate) lanes: bool,
+    /// Whether the innermost dimension is folded: blocks are halved. Otherwise they are folded row by row.
+    pub(crate) halving: bool,
     /// The outermost folded dimension that is longer than one point.
     pub(crate) cut_dim: Option<usize>,
     /// Points of `cut_dim` in a leaf.
@@ -28,8 +26,8 @@ impl Folding {
     pub(crate) fn new(domain: &[i64], dims: u64) -> Folding {
         let long = |d: &usize| domain[*d] > 1;
         let is_folded = |d: usize| dims >> d & 1 == 1;
-        let lanes = (0..domain.len()).rev().find(long).is_none_or(is_folded);
-        let capacity = if lanes { BLOCK } else { ROWS };
+        let halving = (0..domain.len()).rev().find(long).is_none_or(is_folded);
+        let capacity = if halving { BLOCK } else { ROWS };
 
         let cut_dim = (0..domain.len()).filter(long).find(|d| is_folded(*d));
         let mut whole = 1;
@@ -45,7 +43,14 @@ impl Folding {
             }
         }
         let segment = (capacity / whole).max(1);
+        // Blocks of a multiple of 64 elements, where that costs little: the engine computes in strips of 64.
+        let step = STRIP / gcd(whole, STRIP);
+        let segment = if halving && segment > step { segment / step * step } else { segment };
         let granule = if block_dim == cut_dim { segment } else { 1 };
-        Folding { lanes, cut_dim, granule, block_dim, segment }
+        Folding { halving, cut_dim, granule, block_dim, segment }
     }
+}
+
+fn gcd(x: usize, y: usize) -> usize {
+    if y == 0 { x } else { gcd(y, x % y) }
 }

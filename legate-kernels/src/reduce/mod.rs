@@ -4,25 +4,24 @@
 //! ranks or the ISA. So a sum has the same bits however it was cut.
 //!
 //! **Blocks.** Look at the innermost domain dimension that is longer than one point.
-//! - If it is folded, a block is up to 1024 folded elements: a segment of 1024 along the innermost dimension, or, where that is shorter, as many
-//!   whole rows as fit. Within a block, in domain order, element `i` belongs to virtual lane `i mod 32`. Groups of 256 elements are folded
-//!   lane by lane in order; the groups' lanes are joined by the binary tree; then the 32 lanes are halved: lane `j` takes lane
-//!   `j + 16`, then `j + 8`, and so on. Lanes without an element are left out.
+//! - If it is folded, a block is up to 1024 folded elements: a segment of 1024 along the innermost folded dimension, or, where that is shorter, as
+//!   many whole rows as fit (a multiple of 64 elements if possible). A block of `n` elements in domain order is folded by *halving*: with `m` the
+//!   largest power of two below `n`, element `i` takes element `i + m`, until one is left.
 //! - If it is kept, a block is up to 16 rows, folded one after the other, for each kept element by itself.
 //!
-//! **Trees.** The *canonical tree* over `0..n` joins `[0, 2^h)` and `[2^h, n)` where `2^h` is the largest power of two below `n`, recursively
+//! **Trees.** The *canonical tree* over `0..n` joins `[0, m)` and `[m, n)` with `m` the largest power of two below `n`, recursively
 //! (equivalently: node `[i·2^h, (i+1)·2^h)`, clipped to `n`, joins its two halves). The blocks of a leaf are joined by it, and so are the leaves.
 //!
 //! **Leaves.** The outermost folded dimension is the one that chunks may cut, at multiples of [`Leaf::granule`]; one granule is
 //! a leaf. A chunk that is a node of the tree over leaves folds its leaves by the tree from its own start, and whoever
 //! joins chunks follows the same tree.
 //!
-//! **Error.** A float sum of `n` elements passes through at most `7 + 2 + 5 + log2(n / 1024)` additions after the first: fewer than the pairwise sum
-//! of blocks of 128 in 8 accumulators has.
+//! **Error.** Every element of a float sum passes through about `log2(n)` additions: the error bound of a pairwise sum that is never cut short.
+//! (Sums along a kept innermost dimension add 16 rows in order first.) See N. Higham, "The accuracy of floating point summation" (1993).
 
 mod fold;
 
-pub(crate) use fold::Folding;
+pub(crate) use fold::{BLOCK, Folding};
 
 /// How a domain may be cut along the dimension that its reductions fold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +38,7 @@ pub struct Leaf {
 /// use legate_kernels::reduce::leaf;
 /// assert_eq!(leaf(&[1_000_000], 0b1).granule, 1024);
 /// assert_eq!(leaf(&[5000, 4000], 0b11).granule, 1); // a sum of everything: one row of 4000
-/// assert_eq!(leaf(&[5000, 10], 0b11).granule, 102); // 102 rows of 10
+/// assert_eq!(leaf(&[5000, 10], 0b11).granule, 96); // rows of 10: 96 of them
 /// assert_eq!(leaf(&[5000, 4000], 0b01).granule, 16); // sums of columns: 16 rows
 /// ```
 pub fn leaf(domain: &[i64], dims: u64) -> Leaf {

@@ -1,0 +1,185 @@
+//! Kernels: one loop per operation, element type and ISA level.
+//!
+//! A kernel takes its operands as byte slices. That is how the compiler learns that they do not overlap (arguments that are slices carry that promise down
+//! to LLVM; pointers do not), which vectorisation needs. Vector kernels run over whole strips of [`STRIP`] elements and ignore what
+//! is left over, so they have no scalar remainder loop: the engine pads what it gives them. Kernels whose row does not vectorise run over every
+//! element, and share one body on all ISA levels.
+
+use super::packed::{Packed, elements, elements_mut};
+use crate::cast::{self, Convert};
+use crate::dtype::{B8, DType, Element};
+use crate::isa::{Isa, Level};
+use crate::ops::{BinaryFn, BinaryOp, BinaryVisitor, UnaryFn, UnaryOp, UnaryVisitor};
+
+/// Vector kernels run over multiples of this many elements: a multiple of any vector length times any unrolling.
+pub(super) const STRIP: usize = 64;
+
+/// `dst[i] = f(a[i])`. Unsafe to call because it may need an ISA level: whoever looked it up with an [`Isa`] has the proof.
+pub(super) type Unary = unsafe fn(dst: &mut [u8], a: &[u8]);
+/// `dst[i] = f(a[i], b[i])`.
+pub(super) type Binary = unsafe fn(dst: &mut [u8], a: &[u8], b: &[u8]);
+/// `dst[i] = f(a[i], b[i], c[i])`.
+pub(super) type Ternary = unsafe fn(dst: &mut [u8], a: &[u8], b: &[u8], c: &[u8]);
+
+/// The loop of one step.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kernel {
+    Unary(Unary),
+    Binary(Binary),
+    Ternary(Ternary),
+}
+
+/// A kernel and how it wants its operands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) kernel: Kernel,
+    /// It runs over strips: operands are padded. Otherwise it runs over exactly the elements given.
+    pub(super) strips: bool,
+}
+
+/// Stamps a loop for each ISA level, and a function that chooses one.
+macro_rules! shells {
+    ($vis:vis fn $choose:ident<$($G:ident: $Bound:path),*>($($arg:ident: $A:ty),*) = $body:ident as $F:ty) => {
+        /// The loop for an ISA level.
+        $vis fn $choose<$($G: $Bound),*>(isa: Isa) -> $F {
+            fn portable<$($G: $Bound),*>($($arg: $A),*) {
+                $body::<$($G),*>($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
+            fn avx2<$($G: $Bound),*>($($arg: $A),*) {
+                $body::<$($G),*>($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
+            fn avx512<$($G: $Bound),*>($($arg: $A),*) {
+                $body::<$($G),*>($($arg),*)
+            }
+            match isa.level() {
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx2 => avx2::<$($G),*>,
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx512 => avx512::<$($G),*>,
+                _ => portable::<$($G),*>,
+            }
+        }
+    };
+}
+pub(super) use shells;
+
+/// How many elements a vector kernel computes.
+#[inline(always)]
+fn whole_strips(n: usize) -> usize {
+    n / STRIP * STRIP
+}
+
+#[inline(always)]
+fn unary_body<T: Element, F: UnaryFn<T>>(dst: &mut [u8], a: &[u8]) {
+    let (dst, a) = (elements_mut::<F::Out>(dst), elements::<T>(a));
+    let n = dst.len().min(a.len());
+    let n = if F::VECTORISES { whole_strips(n) } else { n };
+    for i in 0..n {
+        dst[i] = Packed::new(F::apply(a[i].get()));
+    }
+}
+
+#[inline(always)]
+fn binary_body<T: Element, F: BinaryFn<T>>(dst: &mut [u8], a: &[u8], b: &[u8]) {
+    let (dst, a, b) = (elements_mut::<F::Out>(dst), elements::<T>(a), elements::<T>(b));
+    let n = dst.len().min(a.len()).min(b.len());
+    let n = if F::VECTORISES { whole_strips(n) } else { n };
+    for i in 0..n {
+        dst[i] = Packed::new(F::apply(a[i].get(), b[i].get()));
+    }
+}
+
+#[inline(always)]
+fn cast_body<T: Element, U: Convert<T>>(dst: &mut [u8], a: &[u8]) {
+    let (dst, a) = (elements_mut::<U>(dst), elements::<T>(a));
+    for i in 0..whole_strips(dst.len().min(a.len())) {
+        dst[i] = Packed::new(U::convert(a[i].get()));
+    }
+}
+
+#[inline(always)]
+fn select_body<T: Element>(dst: &mut [u8], cond: &[u8], a: &[u8], b: &[u8]) {
+    let (dst, cond, a, b) = (elements_mut::<T>(dst), elements::<B8>(cond), elements::<T>(a), elements::<T>(b));
+    let n = dst.len().min(cond.len()).min(a.len()).min(b.len());
+    for i in 0..whole_strips(n) {
+        let (x, y) = (a[i].get(), b[i].get());
+        dst[i] = Packed::new(if cond[i].get().0 != 0 { x } else { y });
+    }
+}
+
+/// Copies, a strip at a time.
+fn copy_body<T: Element>(dst: &mut [u8], a: &[u8]) {
+    let (dst, a) = (elements_mut::<T>(dst), elements::<T>(a));
+    let n = whole_strips(dst.len().min(a.len()));
+    dst[..n].copy_from_slice(&a[..n]);
+}
+
+shells!(fn unary_shell<T: Element, F: UnaryFn<T>>(dst: &mut [u8], a: &[u8]) = unary_body as Unary);
+shells!(fn binary_shell<T: Element, F: BinaryFn<T>>(dst: &mut [u8], a: &[u8], b: &[u8]) = binary_body as Binary);
+shells!(fn cast_shell<T: Element, U: Convert<T>>(dst: &mut [u8], a: &[u8]) = cast_body as Unary);
+shells!(fn select_shell<T: Element>(dst: &mut [u8], cond: &[u8], a: &[u8], b: &[u8]) = select_body as Ternary);
+
+struct Find(Isa);
+
+impl UnaryVisitor for Find {
+    type Output = Found;
+    fn visit<T: Element, F: UnaryFn<T>>(self) -> Found {
+        let kernel = if F::VECTORISES { unary_shell::<T, F>(self.0) } else { unary_body::<T, F> };
+        Found { kernel: Kernel::Unary(kernel), strips: F::VECTORISES }
+    }
+}
+
+impl BinaryVisitor for Find {
+    type Output = Found;
+    fn visit<T: Element, F: BinaryFn<T>>(self) -> Found {
+        let kernel = if F::VECTORISES { binary_shell::<T, F>(self.0) } else { binary_body::<T, F> };
+        Found { kernel: Kernel::Binary(kernel), strips: F::VECTORISES }
+    }
+}
+
+impl cast::CastVisitor for Find {
+    type Output = Found;
+    fn visit<T: Element, U: Convert<T>>(self) -> Found {
+        Found { kernel: Kernel::Unary(cast_shell::<T, U>(self.0)), strips: true }
+    }
+}
+
+pub(super) fn unary(op: UnaryOp, dtype: DType, isa: Isa) -> Found {
+    op.visit(dtype, Find(isa)).expect("a validated program names only loops that exist")
+}
+
+pub(super) fn binary(op: BinaryOp, dtype: DType, isa: Isa) -> Found {
+    op.visit(dtype, Find(isa)).expect("a validated program names only loops that exist")
+}
+
+pub(super) fn cast(from: DType, to: DType, isa: Isa) -> Found {
+    cast::visit(from, to, Find(isa))
+}
+
+/// Choosing between two values moves bits, so one loop serves all types of a size.
+pub(super) fn select(size: usize, isa: Isa) -> Found {
+    let kernel = match size {
+        1 => select_shell::<u8>(isa),
+        2 => select_shell::<u16>(isa),
+        4 => select_shell::<u32>(isa),
+        8 => select_shell::<u64>(isa),
+        _ => select_shell::<crate::dtype::C128>(isa),
+    };
+    Found { kernel: Kernel::Ternary(kernel), strips: true }
+}
+
+/// Copying bits as they are: the compiler makes it a call of `memcpy`, which knows the CPU.
+pub(super) fn copy(size: usize) -> Found {
+    let kernel = match size {
+        1 => copy_body::<u8>,
+        2 => copy_body::<u16>,
+        4 => copy_body::<u32>,
+        8 => copy_body::<u64>,
+        _ => copy_body::<crate::dtype::C128>,
+    };
+    Found { kernel: Kernel::Unary(kernel), strips: true }
+}

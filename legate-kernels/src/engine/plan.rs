@@ -1,0 +1,236 @@
+//! From a program to a plan: kernels, and a place for each value.
+//!
+//! A value lives in a *slot*. Slots of loads and stores stand for operand memory when it is contiguous, and for a tile of scratch memory
+//! otherwise; which of the two is decided when the program runs ([`super::tile`]). Constants have a tile that is filled once per run. All
+//! other values share scratch tiles by linear scan. A kernel never writes a slot that it reads: kernels promise the compiler that their
+//! operands do not overlap.
+
+use super::kernel::{self, Found, Kernel};
+use crate::dtype::{DType, Scalar};
+use crate::isa::Isa;
+use crate::ops::ReduceOp;
+use crate::program::{Instr, OperandId, Program, ValueId};
+
+/// Index of a slot.
+pub(super) type SlotId = u16;
+
+/// Bytes of one tile of the widest values of a program: small enough that all tiles in use stay in the first-level cache, large enough that
+/// calling kernels costs little.
+const TILE_BYTES: usize = 8192;
+
+/// One kernel call for each tile.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) kernel: Kernel,
+    /// The kernel runs over whole strips and may compute padding.
+    pub(super) strips: bool,
+    pub(super) dst: SlotId,
+    pub(super) args: [SlotId; 3],
+}
+
+/// Where a value lives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot {
+    /// Bytes of one element.
+    pub(super) size: usize,
+    /// Where its scratch tile begins in the arena.
+    pub(super) scratch: usize,
+}
+
+/// A value that is read from an operand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    pub(super) slot: SlotId,
+    pub(super) operand: OperandId,
+}
+
+/// A value that is written to an operand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Store {
+    pub(super) slot: SlotId,
+    pub(super) operand: OperandId,
+    /// The value may be computed in place: its slot stands for the operand's memory.
+    pub(super) in_place: bool,
+}
+
+/// A value that is folded into an operand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fold {
+    pub(super) op: ReduceOp,
+    pub(super) dtype: DType,
+    pub(super) slot: SlotId,
+    pub(super) operand: OperandId,
+    /// Where the values of a block are collected. It is `slot` itself if the value is computed for this fold.
+    pub(super) buffer: SlotId,
+}
+
+/// A program made ready for one ISA level.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) slots: Vec<Slot>,
+    pub(super) steps: Vec<Step>,
+    pub(super) loads: Vec<Load>,
+    pub(super) indices: Vec<(SlotId, u8)>,
+    pub(super) constants: Vec<(SlotId, Scalar)>,
+    pub(super) stores: Vec<Store>,
+    pub(super) folds: Vec<Fold>,
+    /// The domain dimensions that are folded; all folds of a plan agree.
+    pub(super) folded_dims: u64,
+    /// Points of one tile, a multiple of the strip.
+    pub(super) tile: usize,
+    /// Bytes of scratch memory.
+    pub(super) arena: usize,
+}
+
+impl Plan {
+    /// The plan of a program that is well-formed, names each operand in at most one load and one store, and folds over one set of dimensions.
+    pub(super) fn new(program: &Program, isa: Isa) -> Plan {
+        let types: Vec<DType> = program.value_dtypes().into_iter().map(|t| t.unwrap_or(DType::Bool)).collect();
+        let widest = types.iter().map(|t| t.size()).max().unwrap_or(1);
+        let mut lowering = Lowering {
+            types,
+            last_use: last_uses(program),
+            slot_of: vec![0; program.instrs.len()],
+            is_scratch: vec![false; program.instrs.len()],
+            free: Vec::new(),
+            plan: Plan {
+                slots: Vec::new(),
+                steps: Vec::new(),
+                loads: Vec::new(),
+                indices: Vec::new(),
+                constants: Vec::new(),
+                stores: Vec::new(),
+                folds: Vec::new(),
+                folded_dims: 0,
+                tile: TILE_BYTES / widest,
+                arena: 0,
+            },
+            destinations: destinations(program),
+        };
+        if program.instrs.iter().any(|i| matches!(i, Instr::Reduce { .. })) {
+            // A tile holds a whole block of a fold.
+            lowering.plan.tile = crate::reduce::BLOCK;
+        }
+        for (step, instr) in program.instrs.iter().enumerate() {
+            lowering.lower(step, instr, isa);
+            lowering.release(step, instr);
+        }
+        lowering.plan
+    }
+}
+
+/// The last step that uses each value.
+fn last_uses(program: &Program) -> Vec<usize> {
+    let mut last: Vec<usize> = (0..program.instrs.len()).collect();
+    for (step, instr) in program.instrs.iter().enumerate() {
+        instr.args().for_each(|arg| last[arg as usize] = step);
+    }
+    last
+}
+
+/// For each value that is computed and then stored or folded, the first step that does so.
+fn destinations(program: &Program) -> Vec<Option<usize>> {
+    let mut destinations = vec![None; program.instrs.len()];
+    for (step, instr) in program.instrs.iter().enumerate().rev() {
+        if let Instr::Store { value, .. } | Instr::Reduce { value, .. } = instr {
+            let computed =
+                !matches!(program.instrs[*value as usize], Instr::Load { .. } | Instr::Const(_) | Instr::Index { .. });
+            destinations[*value as usize] = computed.then_some(step);
+        }
+    }
+    destinations
+}
+
+struct Lowering {
+    types: Vec<DType>,
+    last_use: Vec<usize>,
+    /// The slot of each value.
+    slot_of: Vec<SlotId>,
+    /// Whether the slot of each value may be used again.
+    is_scratch: Vec<bool>,
+    /// Scratch slots whose value nobody needs any more.
+    free: Vec<SlotId>,
+    plan: Plan,
+    destinations: Vec<Option<usize>>,
+}
+
+impl Lowering {
+    fn lower(&mut self, step: usize, instr: &Instr, isa: Isa) {
+        let of = |id: ValueId| self.types[id as usize];
+        match *instr {
+            Instr::Load { operand, .. } => {
+                let slot = self.new_slot(self.types[step].size());
+                self.slot_of[step] = slot;
+                self.plan.loads.push(Load { slot, operand });
+            }
+            Instr::Const(value) => {
+                let slot = self.new_slot(value.dtype().size());
+                self.slot_of[step] = slot;
+                self.plan.constants.push((slot, value));
+            }
+            Instr::Index { dim } => {
+                let slot = self.new_slot(DType::I64.size());
+                self.slot_of[step] = slot;
+                self.plan.indices.push((slot, dim));
+            }
+            Instr::Unary { op, arg } => self.compute(step, kernel::unary(op, of(arg), isa), &[arg]),
+            Instr::Binary { op, args } => self.compute(step, kernel::binary(op, of(args[0]), isa), &args),
+            Instr::Select { cond, args: [x, y] } => {
+                self.compute(step, kernel::select(of(x).size(), isa), &[cond, x, y])
+            }
+            Instr::Cast { to, arg } => self.compute(step, kernel::cast(of(arg), to, isa), &[arg]),
+            Instr::Bitcast { to, arg } => self.compute(step, kernel::copy(to.size()), &[arg]),
+            Instr::Store { operand, value } => {
+                let in_place = self.destinations[value as usize] == Some(step);
+                self.plan.stores.push(Store { slot: self.slot_of[value as usize], operand, in_place });
+            }
+            Instr::Reduce { op, operand, value, dims } => {
+                self.plan.folded_dims = dims;
+                let dtype = of(value);
+                let slot = self.slot_of[value as usize];
+                let buffer =
+                    if self.destinations[value as usize] == Some(step) { slot } else { self.new_slot(dtype.size()) };
+                self.plan.folds.push(Fold { op, dtype, slot, operand, buffer });
+            }
+        }
+    }
+
+    fn compute(&mut self, step: usize, found: Found, args: &[ValueId]) {
+        let size = self.types[step].size();
+        // A value with a destination in memory has a slot of its own; others take a scratch slot that is free.
+        let dst = match self.destinations[step] {
+            Some(_) => self.new_slot(size),
+            None => {
+                self.is_scratch[step] = true;
+                let free = self.free.iter().position(|slot| self.plan.slots[*slot as usize].size == size);
+                match free {
+                    Some(i) => self.free.swap_remove(i),
+                    None => self.new_slot(size),
+                }
+            }
+        };
+        self.slot_of[step] = dst;
+        let mut slots = [0; 3];
+        args.iter().zip(&mut slots).for_each(|(arg, slot)| *slot = self.slot_of[*arg as usize]);
+        self.plan.steps.push(Step { kernel: found.kernel, strips: found.strips, dst, args: slots });
+    }
+
+    /// Frees the scratch slots whose values were used for the last time by this step.
+    fn release(&mut self, step: usize, instr: &Instr) {
+        for value in instr.args() {
+            let slot = self.slot_of[value as usize];
+            if self.is_scratch[value as usize] && self.last_use[value as usize] == step && !self.free.contains(&slot) {
+                self.free.push(slot);
+            }
+        }
+    }
+
+    fn new_slot(&mut self, size: usize) -> SlotId {
+        let id =
+            SlotId::try_from(self.plan.slots.len()).expect("a program has fewer values than slots can be numbered");
+        self.plan.slots.push(Slot { size, scratch: self.plan.arena });
+        // One line more than the tile: tiles a power of two apart would compete for the same cache sets.
+        self.plan.arena += (self.plan.tile * size).next_multiple_of(64) + 64;
+        id
+    }
+}

@@ -1,0 +1,7 @@
+//! The engine against the oracle, on every ISA level of this machine.
+#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
+
+mod all_ops;
+mod programs;
+mod reductions;
+mod support;
