@@ -177,7 +177,8 @@ impl NdArray {
 
     /// Whether the two, as boxes of the base's points, surely have none in common (the left and the right half of a matrix).
     fn lies_apart(&self, other: &NdArray) -> bool {
-        let access = |a: &NdArray| decode(&a.view, &a.base.shape);
+        let linear = |a: &NdArray| a.base.cell.lock().field.as_ref().is_some_and(|field| field.linear);
+        let access = |a: &NdArray| decode(&a.view, &a.base.shape).filter(|_| !linear(a));
         match (access(self), access(other)) {
             (Some(a), Some(b)) => a.is_disjoint(&Rect::from_shape(self.shape()), &b, &Rect::from_shape(other.shape())),
             _ => false,

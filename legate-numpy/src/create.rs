@@ -110,7 +110,7 @@ impl Session {
         let a = self.generate(&[num], dtype, |body| {
             let index = body.program.index(0);
             let index = body.program.cast(DType::F64, index);
-            let mut constant = |body: &mut Body<'_>, v: f64| body.program.constant(Scalar::new(v));
+            let constant = |body: &mut Body<'_>, v: f64| body.program.constant(Scalar::new(v));
             let offset = if div <= 0.0 {
                 let delta = constant(body, delta);
                 body.program.binary(BinaryOp::Multiply, index, delta)

@@ -12,7 +12,7 @@ use crate::session::Session;
 use crate::tasks::ProgramArgs;
 use crate::view::View;
 use legate_core::exec::HostBuffer;
-use legate_core::geometry::Point;
+use legate_core::geometry::{Point, Rect};
 use legate_core::mapping::Mapper;
 use legate_core::operation::{Cut, Operand, Privilege};
 use legate_core::runtime::{LaunchRequest, Runtime};
@@ -163,7 +163,8 @@ impl<'s> Body<'s> {
 
     /// Folds `value` over the domain dimensions in `dims` (bit `d`) into `out`, which has extent 1 there and has no other use in this body.
     pub(crate) fn fold(&mut self, op: ReduceOp, out: &NdArray, value: ValueId, dims: u64) {
-        let view = out.view.broadcast(&self.domain).expect("a result has extent 1 where it is folded");
+        let mut view = out.view.broadcast(&self.domain).expect("a result has extent 1 where it is folded");
+        (0..view.rank()).filter(|d| dims >> d & 1 == 1).for_each(|d| view.strides[d] = 0);
         self.program.reduce(op, self.arguments.len() as OperandId, value, dims);
         self.arguments.push(Argument { array: out.with_view(view), role: Role::Fold(op), value: None });
         self.folded |= dims;
@@ -181,6 +182,10 @@ impl Body<'_> {
             return self.run_nowhere();
         }
         let inline = self.is_inline();
+        if !inline {
+            // Whether views overlap is asked of the fields' final form.
+            self.prepare_fields();
+        }
         self.separate_overlaps(inline)?;
         if inline { self.run_on_host() } else { self.launch() }
     }
@@ -226,7 +231,7 @@ impl Body<'_> {
                 |(j, other): (usize, &Argument)| j != k && other.role.writes() && clash(&read.array, &other.array);
             if read.role == Role::Read && self.arguments.iter().enumerate().any(written) {
                 let compact = read.array.with_view(read.array.view.without_broadcast());
-                let copy = self.session.copy(&compact)?;
+                let copy = if inline { self.session.copy_at_hand(&compact)? } else { self.session.copy(&compact)? };
                 let view = copy.view.broadcast(&self.domain).expect("a copy has the shape of what was copied");
                 self.arguments[k].array = copy.with_view(view);
             }
@@ -257,11 +262,17 @@ impl Body<'_> {
         Ok(())
     }
 
+    /// Gives each array a field in which its view is affine.
+    fn prepare_fields(&self) {
+        let runtime = self.session.runtime().expect("without a runtime everything is inline");
+        self.arguments.iter().for_each(|argument| argument.ensure_field(self.session, runtime));
+        self.arguments.iter().for_each(|a| self.session.ensure_affine(&a.array, a.role.writes(), runtime));
+    }
+
     fn launch(self) -> Result<()> {
         let provenance = self.session.provenance();
         let runtime = self.session.runtime().expect("without a runtime everything is inline");
-        self.arguments.iter().for_each(|argument| argument.ensure_field(self.session, runtime));
-        self.arguments.iter().for_each(|argument| argument.ensure_affine(self.session, runtime));
+        self.prepare_fields();
         let (program, operands) = self.operands();
         let args = Arc::new(ProgramArgs::new(program, self.domain.len()));
         let cuts = cuts(&self.domain, self.folded);
@@ -280,7 +291,7 @@ impl Body<'_> {
         let mut operands: SmallVec<[Operand; 4]> = SmallVec::new();
         let mut updated: SmallVec<[Operand; 2]> = SmallVec::new();
         for (k, argument) in self.arguments.iter().enumerate() {
-            let (field, access) = argument.access();
+            let (field, access) = argument.array.access();
             let privilege = match argument.role {
                 Role::Read | Role::Update => Privilege::ReadOnly,
                 Role::Write => Privilege::WriteDiscard,
@@ -339,15 +350,6 @@ impl Argument {
         let view = self.array.view.without_broadcast();
         NdArray { view, ..self.array.clone() }.covers_base()
     }
-
-    /// Makes the view affine in the base's field, by making the field linear if need be.
-    fn ensure_affine(&self, session: &Session, runtime: &Runtime) {
-        session.ensure_affine(&self.array, runtime);
-    }
-
-    fn access(&self) -> (BaseField, Access) {
-        self.array.access()
-    }
 }
 
 impl Session {
@@ -399,11 +401,13 @@ impl Session {
         runtime.launch(request).expect("a fill of a whole field is legal");
     }
 
-    /// Makes the view affine in its base's field, by making the field linear if need be.
-    pub(crate) fn ensure_affine(&self, a: &NdArray, runtime: &Runtime) {
+    /// Makes the view affine in its base's field, and for one that is written surely injective, by making the field linear if need be.
+    pub(crate) fn ensure_affine(&self, a: &NdArray, written: bool, runtime: &Runtime) {
         let mut backing = a.base.cell.lock();
         let field = backing.field.as_mut().expect("the field was made before");
-        if !field.linear && decode(&a.view, &a.base.shape).is_none() {
+        let view = a.view.without_broadcast();
+        let fits = |access: Access| !written || access.is_injective(&Rect::from_shape(&view.shape));
+        if !field.linear && !decode(&view, &a.base.shape).is_some_and(fits) {
             let linear = runtime.reshape(&field.handle, &[a.base.size()], &self.provenance());
             let handle = linear.expect("a linear field has as many points");
             *field = BaseField { handle, linear: true };

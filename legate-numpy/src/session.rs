@@ -173,7 +173,7 @@ impl Session {
 
     fn fetch(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<Arc<HostBuffer>> {
         let runtime = self.runtime().expect("without a runtime all values are at hand");
-        self.ensure_affine(a, runtime);
+        self.ensure_affine(a, false, runtime);
         let (field, access) = a.access();
         let store = Store { field: field.handle.id(), shape: a.view.shape.clone(), access };
         Ok(runtime.fetch(&store, &self.provenance())?.wait(interrupted)?)

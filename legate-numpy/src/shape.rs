@@ -1,7 +1,7 @@
 //! Shapes: broadcasting, and the functions that rearrange an array without computing.
 
 use crate::array::NdArray;
-use crate::error::{Error, Result, ShapeText};
+use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::view::{MAX_DIMS, normalize_axes, normalize_axis, volume};
 use legate_core::geometry::Point;
@@ -241,16 +241,6 @@ impl Session {
         let copy = self.copy(a)?;
         self.reshape(&copy, &[a.size()])
     }
-}
-
-/// Broadcasts `shapes` to the shape of an output that is given.
-///
-/// # Errors
-/// [`Error::BroadcastOutput`] if the output is smaller, [`Error::Broadcast`] if it does not fit at all.
-pub(crate) fn broadcast_to_output(shape: &[i64], out: &[i64]) -> Result<()> {
-    let all =
-        broadcast_shapes(&[shape, out]).map_err(|_| Error::Broadcast { shapes: vec![shape.into(), out.into()] })?;
-    if *all == *out { Ok(()) } else { Err(Error::BroadcastOutput { out: out.into(), shape: ShapeText(all.to_vec()) }) }
 }
 
 #[cfg(test)]

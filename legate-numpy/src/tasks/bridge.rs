@@ -6,8 +6,11 @@
 //! the same elements or none in common, because `Body::run` copies everything else first.
 #![allow(unsafe_code, reason = "kernels work on raw operands; see the claim above")]
 
+use super::linalg::{ProductArgs, ProductKind};
 use legate_core::operation::{OperandView, TaskContext};
+use legate_kernels::dispatch_dtype;
 use legate_kernels::engine::Compiled;
+use legate_kernels::linalg::{Arithmetic, RawMatrix, gemm, gemv_cols, gemv_rows};
 use legate_kernels::operand::RawOperand;
 use legate_kernels::random::{Stream, fill_rect_f64};
 use smallvec::SmallVec;
@@ -33,4 +36,29 @@ pub(super) fn fill_random(stream: &Stream, ctx: &TaskContext<'_>) {
     let rect = ctx.rect();
     // SAFETY: the operand's elements over the chunk are aligned doubles that only this call touches, by the claim above.
     unsafe { fill_rect_f64(stream, &ctx.domain().shape(), &rect.lo, &rect.hi, out.ptr, &out.strides) }
+}
+
+/// Multiplies the operands of a running task: two factors and the result.
+pub(super) fn multiply(args: ProductArgs, ctx: &TaskContext<'_>) {
+    dispatch_dtype!(args.dtype, T => multiply_as::<T>(args.kind, ctx));
+}
+
+fn multiply_as<T: Arithmetic>(kind: ProductKind, ctx: &TaskContext<'_>) {
+    let [a, b, c] = ctx.operands() else { panic!("a product has three operands") };
+    let extent = |d: usize| ctx.rect().extent(d) as usize;
+    let matrix = |view: &OperandView, row: usize, column: usize| {
+        RawMatrix::<T>::new(view.ptr, [view.strides[row], view.strides[column]])
+    };
+    let vector = |view: &OperandView, dim: usize| RawMatrix::<T>::vector(view.ptr, view.strides[dim]);
+    // SAFETY: the strides along the domain's dimensions lead through the elements of the chunk, which by the claim above may be read
+    // (the factors) and are nobody else's (the result). The result is no factor: it is a new array.
+    unsafe {
+        match kind {
+            ProductKind::GemvRows => gemv_rows(extent(0), extent(1), matrix(a, 0, 1), vector(b, 1), vector(c, 0)),
+            ProductKind::GemvCols => gemv_cols(extent(0), extent(1), matrix(a, 0, 1), vector(b, 0), vector(c, 1)),
+            ProductKind::Gemm => {
+                gemm([extent(0), extent(1), extent(2)], matrix(a, 0, 2), matrix(b, 2, 1), matrix(c, 0, 1))
+            }
+        }
+    }
 }

@@ -2,11 +2,13 @@
 
 mod bridge;
 mod fail;
+mod linalg;
 mod program;
 mod random;
 mod reduction;
 
 pub(crate) use fail::FailArgs;
+pub(crate) use linalg::{ProductArgs, ProductKind};
 pub(crate) use program::ProgramArgs;
 pub(crate) use random::RandomArgs;
 
@@ -24,6 +26,8 @@ pub(crate) struct Tasks {
     pub(crate) program: TaskId,
     /// Fills an array from a random stream.
     pub(crate) random: TaskId,
+    /// Multiplies matrices.
+    pub(crate) product: TaskId,
     /// Test hook: panics.
     pub(crate) fail: TaskId,
     reductions: BTreeMap<(ReduceOp, DType), ReductionId>,
@@ -42,8 +46,9 @@ impl Tasks {
         }
         let program = program::register(registry);
         let random = registry.register_task(Arc::new(random::RandomFill));
+        let product = registry.register_task(Arc::new(linalg::Product));
         let fail = registry.register_task(Arc::new(fail::Fail));
-        Tasks { program, random, fail, reductions }
+        Tasks { program, random, product, fail, reductions }
     }
 
     /// The operator that joins partial results of `op` on elements of `dtype`.

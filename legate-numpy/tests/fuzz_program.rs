@@ -1,0 +1,113 @@
+//! Random NumPy-like programs, on all kinds of runtimes, against an eager shadow: equal bits.
+//!
+//! A program is a list of steps made of small numbers; what a number means is decided where the step is executed (`array 7` is array 7 modulo how many
+//! there are), so every list is a program and shrinking keeps it one. The shadow computes each step at once on host buffers. The subject
+//! defers, fuses, cuts, distributes and communicates, as a random mapper and a random transport will have it.
+//!
+//! `LEGATE_FUZZ_CASES` sets the number of programs per configuration (default 40), `LEGATE_FUZZ_SEED` the seed (default: a fixed one; `random` draws one).
+
+mod program;
+
+use legate_core::mapping::Mapper;
+use legate_core::runtime::ExecutorKind;
+use legate_mapper::{DeferringMapper, RandomMapper};
+use legate_numpy::{Session, SessionConfig};
+use program::{Machine, Step, steps};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use std::sync::Arc;
+
+/// How a subject is put together.
+#[derive(Clone, Copy, Debug)]
+struct Setup {
+    sim_ranks: u32,
+    executor: ExecutorKind,
+    fuse: bool,
+    seed: u64,
+    /// Nothing is computed at once: every step goes through the runtime.
+    defer_all: bool,
+}
+
+impl Setup {
+    fn session(self) -> Session {
+        let random = RandomMapper::new(self.seed);
+        let mapper: Arc<dyn Mapper> =
+            if self.defer_all { Arc::new(DeferringMapper::new(Arc::new(random))) } else { Arc::new(random) };
+        Session::new(SessionConfig {
+            mapper,
+            cores: 2,
+            memory_bytes: 1 << 30,
+            cache_bytes: 1 << 20,
+            sim_ranks: self.sim_ranks,
+            sim_seed: self.seed,
+            executor: self.executor,
+            fuse: self.fuse,
+        })
+        .unwrap()
+    }
+}
+
+/// Runs the steps on both and compares after each fetch and at the end.
+fn check(setup: Setup, steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut machine = Machine::new(setup.session(), Session::eager());
+    for (k, step) in steps.iter().enumerate() {
+        machine.step(step).map_err(|e| TestCaseError::fail(format!("step {k}, {step:?}: {e}")))?;
+    }
+    machine.compare_all().map_err(TestCaseError::fail)
+}
+
+fn runner(cases: u32, salt: u8) -> TestRunner {
+    let seed = match std::env::var("LEGATE_FUZZ_SEED").as_deref() {
+        Ok("random") => u64::from(std::process::id()) ^ std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64,
+        Ok(text) => text.parse().expect("LEGATE_FUZZ_SEED is a number"),
+        Err(_) => 20_260_101,
+    };
+    println!("LEGATE_FUZZ_SEED={seed}");
+    let mut bytes = [salt; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let config = Config { cases, max_shrink_iters: 4000, failure_persistence: None, ..Config::default() };
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+}
+
+fn fuzz(setups: impl Fn(u64) -> Setup, salt: u8) {
+    let cases = std::env::var("LEGATE_FUZZ_CASES").map_or(40, |n| n.parse().expect("LEGATE_FUZZ_CASES is a number"));
+    let strategy = (proptest::num::u64::ANY, steps());
+    let outcome = runner(cases, salt).run(&strategy, |(seed, steps)| check(setups(seed), &steps));
+    match outcome {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, (seed, steps))) => panic!("{reason}\nwith {:?}\nafter {steps:?}", setups(seed)),
+        Err(abort) => panic!("{abort}"),
+    }
+}
+
+fn on_ranks(sim_ranks: u32) {
+    let parallel = |seed: u64| if seed & 2 == 0 { ExecutorKind::Parallel } else { ExecutorKind::Serial };
+    fuzz(
+        |seed| Setup { sim_ranks, executor: parallel(seed), fuse: seed & 4 == 0, seed, defer_all: seed & 8 == 0 },
+        sim_ranks as u8,
+    );
+}
+
+#[test]
+fn one_shard_gives_the_shadows_bits() {
+    on_ranks(0);
+}
+
+#[test]
+fn one_rank_gives_the_shadows_bits() {
+    on_ranks(1);
+}
+
+#[test]
+fn two_ranks_give_the_shadows_bits() {
+    on_ranks(2);
+}
+
+#[test]
+fn three_ranks_give_the_shadows_bits() {
+    on_ranks(3);
+}
+
+#[test]
+fn seven_ranks_give_the_shadows_bits() {
+    on_ranks(7);
+}
