@@ -25,9 +25,10 @@ const NO_TESTS: i32 = 5;
 type Action = fn(&Workspace, Option<&str>) -> Result<()>;
 
 /// Name, what it is, how it runs.
-const STEPS: [(&str, &str, Action); 6] = [
+const STEPS: [(&str, &str, Action); 7] = [
     ("rust", "unit and integration tests of the crates", rust),
     ("doctests", "examples in the documentation of the crates", doctests),
+    ("loom", "the event graph under a model checker, which tries all interleavings", loom),
     ("python", "pytest in one process", python),
     ("ranks", "the tests marked `ranks` on 1, 2, 3 and 7 simulated ranks", ranks),
     ("programs", "the five programs: NumPy's results, and equal bits on 1, 2, 3 and 7 simulated ranks", programs),
@@ -108,6 +109,24 @@ fn rust(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
 
 fn doctests(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     process::run_within(LIMIT, &[0], cargo(workspace, &["test", "--release", "--doc"]).args(filter))
+}
+
+/// The models are compiled apart: `--cfg loom` changes what the locks of core are.
+fn loom(workspace: &Workspace, _filter: Option<&str>) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(workspace.root()).args([
+        "test",
+        "--locked",
+        "--release",
+        "--package",
+        "legate-core",
+        "--lib",
+        "loom_",
+    ]);
+    cargo.arg("--target-dir").arg(workspace.path("target/loom")).env("RUSTFLAGS", "--cfg loom");
+    // The model is small; most of the time is spent compiling.
+    cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1").env("CARGO_PROFILE_RELEASE_DEBUG", "false");
+    process::run_within(LIMIT, &[0], &mut cargo)
 }
 
 /// A cargo command on all crates but the extension's, which needs an interpreter to link to and is tested by pytest.
