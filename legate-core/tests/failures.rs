@@ -1,11 +1,14 @@
 //! What goes wrong shows where results are read, with the line that caused it, and the runtime goes on.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
 use common::{Array, Op, Setup, World, line, read, write};
+use legate_core::mapping::{FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper};
 use legate_core::operation::{Cut, Operand, Privilege};
 use legate_core::store::{Access, Coordinate};
 use legate_core::{Error, FailureKind, TaskFailure};
+use std::sync::Arc;
 
 fn setups() -> impl Iterator<Item = Setup> {
     [0, 1, 2, 3, 7].into_iter().map(|ranks| Setup { ranks, ..Setup::default() })
@@ -186,4 +189,59 @@ fn a_wait_is_given_up_when_asked_and_the_runtime_can_be_dropped() {
         Err(Error::Interrupted) => {}
         other => assert!(other.is_ok()),
     }
+}
+
+/// Answers as the test mapper does, but for one rank, which it breaks.
+struct BreaksRankOne(common::TestMapper);
+
+impl Mapper for BreaksRankOne {
+    fn name(&self) -> &str {
+        "breaks rank 1"
+    }
+    fn inline(&self, points: u64, bytes: u64, machine: &MachineView) -> bool {
+        self.0.inline(points, bytes, machine)
+    }
+    fn launch(&self, launch: &LaunchInfo, machine: &MachineView) -> LaunchMapping {
+        self.0.launch(launch, machine)
+    }
+    fn field(&self, shape: &[i64], element_bytes: u32, machine: &MachineView) -> FieldMapping {
+        self.0.field(shape, element_bytes, machine)
+    }
+    fn chunks(&self, points: u64, cost_ns: f64, bytes: u64, machine: &MachineView) -> u32 {
+        assert_ne!(std::thread::current().name(), Some("sim-rank-1"), "rank 1 breaks");
+        self.0.chunks(points, cost_ns, bytes, machine)
+    }
+}
+
+#[test]
+fn a_rank_that_dies_is_told_to_all_and_nobody_hangs() {
+    let mapper = |setup: &Setup| BreaksRankOne(common::TestMapper { seed: setup.mapper_seed, chunks: setup.chunks });
+    let setup = Setup { ranks: 3, ..Setup::default() };
+    let world = setup.start_with(Arc::new(mapper(&setup)));
+    let array = world.iota(&[60]);
+    let sum = world.add(&array, &array, 4);
+    let report = failure(&world, &world.fold(&sum, 5));
+    assert_eq!(report.0.kind, FailureKind::Transport);
+    assert!(report.0.message.contains("rank 1 breaks"), "{report}");
+    assert!(matches!(world.runtime.fence(&|| false), Err(Error::Task(_))));
+}
+
+#[test]
+fn spans_name_stages_and_tasks_with_their_lines() {
+    let world = Setup { ranks: 2, ..Setup::default() }.start();
+    world.runtime.profiler().enable(true);
+    let array = world.iota(&[60]);
+    let sum = world.fold(&array, 41);
+    world.values(&sum).unwrap();
+    world.runtime.fence(&|| false).unwrap();
+    let spans = world.runtime.profiler().take();
+    let fold = |span: &&legate_core::profile::Span| span.category == "task" && span.name == "Fold";
+    let lines: Vec<u32> = spans.iter().filter(fold).map(|span| span.provenance.line).collect();
+    assert!(lines.len() >= 2 && lines.iter().all(|line| *line == 41), "{lines:?}");
+    assert!(["fuse", "map", "plan", "submit", "retire"].iter().all(|stage| spans.iter().any(|s| s.name == *stage)));
+    assert!(spans.iter().any(|span| span.category == "message" && span.bytes > 0));
+    let shards = spans.iter().map(|span| span.shard.0).max();
+    assert_eq!(shards, Some(1));
+    let trace: serde_json::Value = serde_json::from_str(&legate_core::profile::trace_json(&spans)).unwrap();
+    assert_eq!(trace["traceEvents"].as_array().unwrap().len(), spans.len() + 2);
 }

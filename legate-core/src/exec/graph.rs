@@ -100,6 +100,11 @@ impl Graph {
     /// Memory for a new instance. If there is none, waits for nodes in flight to give some back.
     pub(crate) fn allocate(&mut self, rect: &Rect, element: usize) -> Result<PhysicalInstance, OutOfMemory> {
         let id = self.instance_id();
+        let bytes = rect.volume().saturating_mul(element as u64);
+        // Not to run ahead into memory that was never touched while what is in flight will give some back.
+        while self.pool.would_exceed_half(bytes) && !self.executor.is_idle() {
+            self.executor.wait_for_some();
+        }
         self.with_patience(|pool| PhysicalInstance::allocate(id, rect, element, pool))
     }
 

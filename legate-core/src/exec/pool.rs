@@ -98,6 +98,11 @@ impl BufferPool {
         self.state.lock().stats
     }
 
+    /// Whether live buffers, and this many bytes more, would take over half of the limit.
+    pub(crate) fn would_exceed_half(&self, bytes: u64) -> bool {
+        self.state.lock().stats.live_bytes.saturating_add(bytes) > self.limit / 2
+    }
+
     /// Bytes that live buffers may have.
     pub fn limit(&self) -> u64 {
         self.limit

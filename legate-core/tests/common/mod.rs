@@ -333,12 +333,15 @@ impl Default for Setup {
 
 impl Setup {
     pub fn start(&self) -> World {
+        self.start_with(Arc::new(TestMapper { seed: self.mapper_seed, chunks: self.chunks }))
+    }
+    pub fn start_with(&self, mapper: Arc<dyn Mapper>) -> World {
         let mut registry = Registry::new();
         let body = registry.register_task(Arc::new(Body));
         let mix = registry.register_reduction(Arc::new(Mix));
         let runtime = Runtime::new(RuntimeConfig {
             registry,
-            mapper: Arc::new(TestMapper { seed: self.mapper_seed, chunks: self.chunks }),
+            mapper,
             cores: 2,
             memory_bytes: self.memory_bytes,
             cache_bytes: 1 << 20,

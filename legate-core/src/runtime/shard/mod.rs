@@ -81,6 +81,7 @@ impl Shard {
         let steps = fuse::steps(operations, &self.states, &self.common.registry, self.common.fuse);
         let deaths = Deaths::new(&steps, window);
         self.common.profiler.end_stage(begun, self.me, "fuse");
+        deaths.unused().for_each(|field| self.release_dead(field));
         let mut slots = window.slots.iter();
         for (at, step) in steps.iter().enumerate() {
             match step {
@@ -93,7 +94,6 @@ impl Shard {
             deaths.after(at).for_each(|field| self.release_dead(field));
         }
         let begun = self.common.profiler.begin();
-        deaths.unused().for_each(|field| self.release_dead(field));
         self.graph.retire();
         self.graph.pool().end_window();
         self.common.profiler.end_stage(begun, self.me, "retire");
