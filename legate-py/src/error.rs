@@ -47,6 +47,11 @@ impl From<PyErr> for Failure {
 }
 
 impl Failure {
+    /// Whether a type was refused: NumPy has several exceptions and wordings for that, which it should choose itself.
+    pub(crate) fn is_refused_type(&self) -> bool {
+        matches!(self, Failure::Native(e) if matches!(e.kind(), ExceptionKind::TypeError | ExceptionKind::UFuncTypeError))
+    }
+
     /// The exception to raise where nothing can fall back.
     pub(crate) fn raise(self, py: Python<'_>) -> PyErr {
         match self {

@@ -62,3 +62,15 @@ pub(crate) fn get_item<'py>(array: &Bound<'py, PyAny>, key: &Bound<'py, PyAny>) 
 pub(crate) fn set_item(array: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
     python(array.py(), "set_item")?.call1((array, key, value)).map(drop)
 }
+
+/// The exception that NumPy raises where `function` does not take arguments of these types; `ours` if it raises none.
+pub(crate) fn refusal<'py>(
+    function: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+    ours: PyErr,
+) -> PyErr {
+    let py = function.py();
+    let raised = python(py, "refuse").and_then(|refuse| refuse.call1((function, args, keywords(py, kwargs))));
+    raised.err().unwrap_or(ours)
+}

@@ -20,6 +20,7 @@ mod operators;
 mod outcome;
 mod protocols;
 mod provenance;
+mod random;
 mod session;
 mod settings;
 mod ufunc;
@@ -39,6 +40,8 @@ mod _native {
     use super::functions::{calls, functions};
     #[pymodule_export]
     use super::host::adopt_array;
+    #[pymodule_export]
+    use super::random::{mt19937_sample, normal_sample, pcg64_sample};
     #[pymodule_export]
     use super::session::{failing_array, fence, stats};
     #[pymodule_export]

@@ -135,17 +135,13 @@ fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, refle
         let result = issue(py, nd, || s.call(ufunc, &operands, &CallOptions::default()))?;
         outcome::like_value(slf, result)
     };
-    attempt().or_else(|failure| match failure {
-        Failure::Unsupported => {
-            let operands = if reflected { (other, slf.as_any()) } else { (slf.as_any(), other) };
-            let (ufunc, function) = op.names();
-            fallback::operator(function, ufunc, &operands.into_pyobject(py)?)
-        }
-        failure => Err(failure.raise(py)),
+    attempt().or_else(|failure| {
+        let operands = if reflected { (other, slf.as_any()) } else { (slf.as_any(), other) };
+        or_numpy(py, failure, op, &operands.into_pyobject(py)?)
     })
 }
 
-/// NumPy computes `x**2`, `x**0.5`, `x**-1` and `x**1` of inexact arrays, and `n**2` of integer ones, with the function that says so.
+/// NumPy computes `x**2` of all arrays, and `x**0.5`, `x**-1` and `x**1` of inexact ones, with the function that says so.
 fn shortcut_power(
     py: Python<'_>,
     nd: &NdArray,
@@ -157,9 +153,8 @@ fn shortcut_power(
         return None;
     }
     let inexact = matches!(nd.dtype().kind(), Kind::Float | Kind::Complex);
-    let integer = matches!(nd.dtype().kind(), Kind::Signed | Kind::Unsigned);
     let unary = match *exponent {
-        Operand::Weak(Weak::Int(2)) if inexact || integer => Operator::Square,
+        Operand::Weak(Weak::Int(2)) => Operator::Square,
         Operand::Weak(Weak::Float(2.0)) if inexact => Operator::Square,
         Operand::Weak(Weak::Float(0.5)) if inexact => Operator::Sqrt,
         Operand::Weak(Weak::Int(-1) | Weak::Float(-1.0)) if inexact => Operator::Reciprocal,
@@ -184,13 +179,25 @@ fn unary<'py>(slf: &Bound<'py, Array>, op: Operator) -> PyResult<Object<'py>> {
         let result = issue(py, nd, || s.call(ufunc, &operands, &CallOptions::default()))?;
         outcome::like_value(slf, result)
     };
-    attempt().or_else(|failure| match failure {
-        Failure::Unsupported => {
-            let (ufunc, function) = op.names();
-            fallback::operator(function, ufunc, &(slf,).into_pyobject(py)?)
+    attempt().or_else(|failure| or_numpy(py, failure, op, &(slf,).into_pyobject(py)?))
+}
+
+/// Raises, or lets NumPy apply the operator where `failure` says that there is no native form.
+fn or_numpy<'py>(
+    py: Python<'py>,
+    failure: Failure,
+    op: Operator,
+    operands: &Bound<'py, PyTuple>,
+) -> PyResult<Object<'py>> {
+    let (ufunc, function) = op.names();
+    match failure {
+        Failure::Unsupported => fallback::operator(function, ufunc, operands),
+        failure if failure.is_refused_type() => {
+            let function = py.import("operator")?.getattr(function)?;
+            Err(fallback::refusal(&function, operands, None, failure.raise(py)))
         }
         failure => Err(failure.raise(py)),
-    })
+    }
 }
 
 /// `slf op= other`: writes into the array that `slf` is.
@@ -210,6 +217,10 @@ fn in_place<'py>(slf: &Bound<'py, NdArrayObject>, other: &Object<'py>, op: Opera
             let kwargs = PyDict::new(py);
             kwargs.set_item("out", (slf,))?;
             fallback::ufunc(&ufunc, "__call__", &(slf, other).into_pyobject(py)?, Some(&kwargs)).map(drop)
+        }
+        failure if failure.is_refused_type() => {
+            let function = py.import("operator")?.getattr(format!("i{}", op.names().1.trim_end_matches('_')))?;
+            Err(fallback::refusal(&function, &(slf, other).into_pyobject(py)?, None, failure.raise(py)))
         }
         failure => Err(failure.raise(py)),
     })

@@ -242,6 +242,10 @@ impl UfuncObject {
         let py = args.py();
         match failure {
             Failure::Unsupported => fallback::ufunc(self.numpy.bind(py), method, args, kwargs),
+            failure if failure.is_refused_type() => {
+                let function = self.numpy.bind(py).getattr(method)?;
+                Err(fallback::refusal(&function, args, kwargs, failure.raise(py)))
+            }
             failure => Err(failure.raise(py)),
         }
     }

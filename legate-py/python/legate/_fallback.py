@@ -308,6 +308,24 @@ def call_operator(name, ufunc, operands):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Refusals
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def refuse(function, args, kwargs):
+    """Lets NumPy raise what it raises for these types: it sees arrays of the same dtypes and no elements."""
+    function(*map(_without_elements, args), **{key: _without_elements(value) for key, value in kwargs.items()})
+
+
+def _without_elements(value):
+    if isinstance(value, (_native.Array, numpy.ndarray)):
+        return numpy.empty(0, value.dtype) if value.ndim else numpy.zeros((), value.dtype)
+    if type(value) is tuple:
+        return tuple(map(_without_elements, value))
+    return value
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Indexing with arrays
 # ---------------------------------------------------------------------------------------------------------------------
 

@@ -132,10 +132,12 @@ class Generator(_origin.Generator):
         if out is not None or _numpy.dtype(dtype) != _numpy.float64 or not self._is_native(extents):
             return _namespace.quiet(super().random, size=size, dtype=dtype, out=out)
         with self.bit_generator.lock:
-            state = self.bit_generator.state
-            stream = state["state"]
-            array, stream["state"] = _native.pcg64_sample(stream["state"], stream["inc"], extents)
-            self.bit_generator.state = state
+            before = self.bit_generator.state
+            array = _native.pcg64_sample(before["state"]["state"], before["state"]["inc"], extents)
+            self.bit_generator.advance(array.size)
+            # `advance` drops the half word that 32-bit draws keep; `random` does not.
+            kept = {name: before[name] for name in ("has_uint32", "uinteger")}
+            self.bit_generator.state = {**self.bit_generator.state, **kept}
         return array
 
     def uniform(self, low=0.0, high=1.0, size=None):
