@@ -6,7 +6,7 @@ use crate::error::{Attempt, Failure};
 use crate::fallback;
 use crate::outcome;
 use crate::session::session;
-use legate_numpy::{Casting, DType, IndexItem, Operand};
+use legate_numpy::{Casting, DType, Error, IndexItem, Operand};
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -115,10 +115,7 @@ impl Array {
         }
         let attempt = || -> Attempt<()> {
             match basic(key)? {
-                Some(items) => {
-                    let value = convert::operand(value)?;
-                    Ok(session(py)?.set_index(slf.get().nd(), &items, &value)?)
-                }
+                Some(items) => set_basic(slf, &items, value),
                 None => set_masked(slf, key, value),
             }
         };
@@ -131,6 +128,21 @@ impl Array {
     fn __delitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<()> {
         let _ = key;
         Err(pyo3::exceptions::PyValueError::new_err("cannot delete array elements"))
+    }
+}
+
+/// `a[items] = value`. A list that does not fit is refused by NumPy, which looks into it otherwise than `asarray` does.
+fn set_basic(slf: &Bound<'_, Array>, items: &Items, value: &Bound<'_, PyAny>) -> Attempt<()> {
+    let session = session(slf.py())?;
+    match convert::direct_operand(value)? {
+        Some(value) => Ok(session.set_index(slf.get().nd(), items, &value)?),
+        None => {
+            let value = convert::operand(value)?;
+            session.set_index(slf.get().nd(), items, &value).map_err(|error| match error {
+                Error::BroadcastInto { .. } => Failure::Unsupported,
+                error => error.into(),
+            })
+        }
     }
 }
 

@@ -43,7 +43,7 @@ mod _native {
     #[pymodule_export]
     use super::random::{mt19937_sample, normal_sample, pcg64_sample};
     #[pymodule_export]
-    use super::session::{failing_array, fence, stats};
+    use super::session::{failing_array, fence, stats, write_profile};
     #[pymodule_export]
     use super::settings::config;
     #[pymodule_export]

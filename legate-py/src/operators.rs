@@ -182,6 +182,11 @@ fn unary<'py>(slf: &Bound<'py, Array>, op: Operator) -> PyResult<Object<'py>> {
     attempt().or_else(|failure| or_numpy(py, failure, op, &(slf,).into_pyobject(py)?))
 }
 
+/// A comparison.
+pub(crate) fn compare<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: CompareOp) -> PyResult<Object<'py>> {
+    binary(slf, other, Operator::of(op), false)
+}
+
 /// Raises, or lets NumPy apply the operator where `failure` says that there is no native form.
 fn or_numpy<'py>(
     py: Python<'py>,
@@ -368,7 +373,7 @@ impl Array {
         other: &Bound<'py, PyAny>,
         op: CompareOp,
     ) -> PyResult<Bound<'py, PyAny>> {
-        binary(slf, other, Operator::of(op), false)
+        compare(slf, other, op)
     }
 
     fn __neg__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {

@@ -8,6 +8,7 @@ use crate::outcome;
 use crate::session::{interrupted, session};
 use legate_numpy::Kind;
 use numpy::{PyArrayDescr, PyArrayDescrMethods};
+use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -112,7 +113,7 @@ impl Array {
     }
 
     fn __contains__(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-        slf.as_any().rich_compare(value, pyo3::basic::CompareOp::Eq)?.call_method0("any")?.is_truthy()
+        slf.as_any().rich_compare(value, CompareOp::Eq)?.call_method0("any")?.is_truthy()
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
@@ -234,6 +235,32 @@ impl Elements {
 impl DeferredScalar {
     fn __hash__(slf: &Bound<'_, Self>) -> PyResult<isize> {
         numpy_scalar(slf.py(), slf.as_super().get())?.hash()
+    }
+
+    /// Said again because Python does not inherit it by a class that has a hash.
+    fn __richcmp__<'py>(
+        slf: &Bound<'py, Self>,
+        other: &Bound<'py, PyAny>,
+        op: CompareOp,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        crate::operators::compare(slf.as_super(), other, op)
+    }
+
+    #[pyo3(signature = (ndigits = None))]
+    fn __round__<'py>(slf: &Bound<'py, Self>, ndigits: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        numpy_scalar(slf.py(), slf.as_super().get())?.call_method1("__round__", (ndigits,))
+    }
+
+    fn __trunc__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("math")?.call_method1("trunc", (numpy_scalar(slf.py(), slf.as_super().get())?,))
+    }
+
+    fn __floor__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("math")?.call_method1("floor", (numpy_scalar(slf.py(), slf.as_super().get())?,))
+    }
+
+    fn __ceil__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("math")?.call_method1("ceil", (numpy_scalar(slf.py(), slf.as_super().get())?,))
     }
 
     /// What NumPy's scalars have beside what arrays have (`hex`, `is_integer`, …) is asked of the value.

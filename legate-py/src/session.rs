@@ -3,10 +3,12 @@
 use crate::error::{Attempt, Failure};
 use crate::provenance;
 use crate::settings::Settings;
+use legate_core::profile::trace_json;
 use legate_numpy::{NdArray, Session};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
@@ -32,6 +34,9 @@ fn start() -> PyResult<&'static Session> {
     let settings = Settings::from_environment()?;
     let session = Session::new(settings.config()?).map_err(|e| PyValueError::new_err(e.to_string()))?;
     session.set_provenance_source(Arc::new(provenance::current));
+    if let Some(runtime) = session.runtime() {
+        runtime.profiler().enable(settings.wants_profile());
+    }
     Ok(SESSION.get_or_init(|| session))
 }
 
@@ -88,8 +93,36 @@ pub(crate) fn failing_array<'py>(py: Python<'py>, shape: Vec<i64>, message: &str
     crate::outcome::array(py, nd)
 }
 
-/// The runtime's counters since it started: operations, fused launches, messages, bytes.
+/// What the runtime has done so far: operations issued, windows flushed, groups and launches fused into them, calls of task bodies, messages
+/// and bytes between shards, bytes of memory. All zero before the first array needs it.
 #[pyfunction]
-pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, pyo3::types::PyDict>> {
-    Ok(pyo3::types::PyDict::new(py))
+pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let stats = SESSION.get().and_then(Session::runtime).map(|runtime| runtime.stats()).unwrap_or_default();
+    let all = PyDict::new(py);
+    for (name, value) in [
+        ("operations", stats.operations),
+        ("windows", stats.windows),
+        ("groups", stats.groups),
+        ("fused", stats.fused),
+        ("tasks", stats.tasks),
+        ("messages", stats.messages),
+        ("message_bytes", stats.message_bytes),
+        ("live_bytes", stats.live_bytes),
+        ("peak_bytes", stats.peak_bytes),
+        ("idle_bytes", stats.idle_bytes),
+        ("fresh_blocks", stats.fresh_blocks),
+    ] {
+        all.set_item(name, value)?;
+    }
+    Ok(all)
+}
+
+/// Writes the trace collected so far (`LEGATE_PROFILE`) for Perfetto or chrome://tracing, after what is pending is done.
+#[pyfunction]
+#[pyo3(name = "_write_profile")]
+pub(crate) fn write_profile(py: Python<'_>, path: &str) -> PyResult<()> {
+    fence(py)?;
+    let spans = SESSION.get().and_then(Session::runtime).map(|runtime| runtime.profiler().take()).unwrap_or_default();
+    std::fs::write(path, trace_json(&spans))?;
+    Ok(())
 }

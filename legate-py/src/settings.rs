@@ -2,12 +2,11 @@
 
 use legate_core::mapping::Mapper;
 use legate_core::runtime::ExecutorKind;
-use legate_mapper::{DefaultMapper, Thresholds};
+use legate_mapper::{DeferringMapper, LoggingMapper, Machine};
 use legate_numpy::SessionConfig;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -21,6 +20,8 @@ pub(crate) struct Settings {
     inline: bool,
     mapper: String,
     log_mapping: bool,
+    machine: Option<String>,
+    profile: Option<String>,
 }
 
 impl Settings {
@@ -38,16 +39,22 @@ impl Settings {
             inline: switch("LEGATE_INLINE", true)?,
             mapper: text("LEGATE_MAPPER").unwrap_or_else(|| "default".to_owned()),
             log_mapping: switch("LEGATE_LOG_MAPPING", false)?,
+            machine: text("LEGATE_MACHINE"),
+            profile: text("LEGATE_PROFILE"),
         })
     }
 
     /// The session's configuration.
+    ///
+    /// # Errors
+    /// `ValueError` for a mapper or a machine file that does not exist or makes no sense.
     pub(crate) fn config(&self) -> PyResult<SessionConfig> {
+        let machine = self.machine()?;
         Ok(SessionConfig {
             mapper: self.mapper()?,
-            cores: self.cores(),
-            memory_bytes: 16 << 30,
-            cache_bytes: 32 << 20,
+            cores: self.cpus.unwrap_or(machine.cores()),
+            memory_bytes: machine.memory_bytes(),
+            cache_bytes: machine.cache_bytes(),
             sim_ranks: self.sim_ranks,
             sim_seed: self.sim_seed,
             executor: if self.serial { ExecutorKind::Serial } else { ExecutorKind::Parallel },
@@ -55,19 +62,29 @@ impl Settings {
         })
     }
 
-    fn cores(&self) -> u32 {
-        self.cpus.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get() as u32))
+    /// Whether a trace is to be written at the end.
+    pub(crate) fn wants_profile(&self) -> bool {
+        self.profile.is_some()
+    }
+
+    fn machine(&self) -> PyResult<Machine> {
+        match &self.machine {
+            Some(path) => Machine::from_file(path).map_err(|e| PyValueError::new_err(format!("LEGATE_MACHINE: {e}"))),
+            None => Ok(Machine::detect()),
+        }
     }
 
     fn mapper(&self) -> PyResult<Arc<dyn Mapper>> {
-        let mut thresholds = Thresholds::default();
+        let name = if self.mapper == "random" { "random:0" } else { &self.mapper };
+        let mut mapper =
+            legate_mapper::by_name(name).map_err(|e| PyValueError::new_err(format!("LEGATE_MAPPER: {e}")))?;
         if !self.inline {
-            thresholds.inline_points = 0;
+            mapper = Arc::new(DeferringMapper::new(mapper));
         }
-        match self.mapper.as_str() {
-            "default" => Ok(Arc::new(DefaultMapper::with(thresholds, BTreeMap::new()))),
-            other => Err(PyValueError::new_err(format!("LEGATE_MAPPER={other}: no such mapper"))),
+        if self.log_mapping {
+            mapper = Arc::new(LoggingMapper::new(mapper, std::io::stderr()));
         }
+        Ok(mapper)
     }
 }
 
@@ -102,16 +119,25 @@ fn switch(name: &str, default: bool) -> PyResult<bool> {
     }
 }
 
-/// The machine and the settings, as `legate --show-config` prints them.
+/// The machine and the settings in force, as `legate --show-config` prints them.
 #[pyfunction]
 pub(crate) fn config(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let settings = Settings::from_environment()?;
+    let machine = settings.machine()?;
+    settings.mapper()?;
+    let on_off = |on: bool| if on { "on" } else { "off" };
     let all = PyDict::new(py);
-    all.set_item("cpus", settings.cores())?;
+    for line in machine.to_string().lines() {
+        let (name, value) = line.split_once("  ").unwrap_or((line, ""));
+        all.set_item(name, value.trim())?;
+    }
+    all.set_item("cpus", settings.cpus.unwrap_or(machine.cores()))?;
     all.set_item("simulated ranks", settings.sim_ranks)?;
     all.set_item("executor", if settings.serial { "serial" } else { "parallel" })?;
-    all.set_item("fusion", if settings.fuse { "on" } else { "off" })?;
+    all.set_item("fusion", on_off(settings.fuse))?;
+    all.set_item("inline", on_off(settings.inline))?;
     all.set_item("mapper", &settings.mapper)?;
-    all.set_item("log mapping", if settings.log_mapping { "on" } else { "off" })?;
+    all.set_item("log mapping", on_off(settings.log_mapping))?;
+    all.set_item("profile", settings.profile.as_deref().unwrap_or("off"))?;
     Ok(all)
 }

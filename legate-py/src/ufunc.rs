@@ -6,6 +6,7 @@ use crate::error::{Attempt, Failure};
 use crate::fallback;
 use crate::functions::arguments::mask_of;
 use crate::functions::counter::Counter;
+use crate::functions::reductions::store;
 use crate::outcome;
 use crate::session::{issue, session};
 use legate_numpy::{
@@ -333,17 +334,21 @@ impl UfuncObject {
         };
         let arguments = ReduceArguments::bind(args, kwargs)?;
         let array = convert::array(arguments.array.as_ref().ok_or(Failure::Unsupported)?)?;
+        let scalar = array.ndim() == 0 && matches!(arguments.axis.as_deref(), Some([0 | -1]));
         let options = ReduceOptions {
-            axis: arguments.axis.as_deref(),
+            axis: arguments.axis.as_deref().filter(|_| !scalar),
             keepdims: arguments.keepdims,
             dtype: arguments.dtype,
-            out: arguments.out.as_ref().map(|o| o.get().nd()),
+            out: None,
             initial: arguments.initial.as_ref(),
             where_: arguments.mask.as_ref(),
             ddof: 0.0,
         };
         let session = session(py)?;
         let nd = issue(py, &array, || session.reduce(reduction, &array, &options))?;
+        if let Some(out) = &arguments.out {
+            store(session, &nd, out.get().nd())?;
+        }
         self.calls.tick();
         finish(args, nd, arguments.out.as_ref())
     }

@@ -6,8 +6,11 @@ what did not (:func:`coverage`), what to do about the latter (:func:`fallback`),
 The runtime starts when the first array needs it; importing costs NumPy's import and a little more.
 """
 
+import atexit as _atexit
+import os as _os
+
 from legate._fallback import FallbackError, FallbackWarning, coverage, fallback
-from legate._native import TaskError, __version__, fence, stats
+from legate._native import TaskError, __version__, _write_profile, fence, stats
 
 __all__ = [
     "FallbackError",
@@ -19,3 +22,11 @@ __all__ = [
     "fence",
     "stats",
 ]
+
+
+@_atexit.register
+def _finish():
+    """Writes the profile that was asked for, when the program has ended."""
+    path = _os.environ.get("LEGATE_PROFILE")
+    if path:
+        _write_profile(path)

@@ -3,8 +3,8 @@
 use super::{Arguments, Row};
 use crate::error::{Attempt, Failure};
 use crate::outcome;
-use legate_numpy::linalg::Norm;
-use legate_numpy::{NdArray, Session};
+
+use legate_numpy::{NdArray, Norm, Session};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 

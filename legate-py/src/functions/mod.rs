@@ -37,7 +37,7 @@ pub(crate) mod counter;
 mod creation;
 mod joining;
 mod linalg;
-mod reductions;
+pub(crate) mod reductions;
 mod selection;
 mod shaping;
 

@@ -2,7 +2,7 @@
 
 use super::{Arguments, Row};
 use crate::error::{Attempt, Failure};
-use legate_numpy::{Kind, ReduceOptions, Reduction};
+use legate_numpy::{Kind, NdArray, Operand, ReduceOptions, Reduction, Session};
 use pyo3::prelude::*;
 
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
@@ -50,7 +50,11 @@ struct Places {
 
 fn fold<'py>(a: &Arguments<'_, 'py>, reduction: Reduction, places: &Places) -> Result<'py> {
     let array = a.array(0)?;
-    let axes = a.integers(1)?;
+    let mut axes = a.integers(1)?;
+    // NumPy's folds take a 0-d array for one with an axis of length 1; its means do not.
+    if array.ndim() == 0 && !is_mean(reduction) && matches!(axes.as_deref(), Some([0 | -1])) {
+        axes = None;
+    }
     let out = a.out(places.out)?;
     let initial = places.initial.map(|i| a.optional_operand(i)).transpose()?.flatten();
     let mask = places.mask.map(|i| a.mask(i)).transpose()?.flatten();
@@ -58,14 +62,30 @@ fn fold<'py>(a: &Arguments<'_, 'py>, reduction: Reduction, places: &Places) -> R
         axis: axes.as_deref(),
         keepdims: a.flag(places.keepdims)?,
         dtype: places.dtype.map(|i| a.dtype(i)).transpose()?.flatten(),
-        out: out.as_ref().map(|o| o.get().nd()),
+        out: None,
         initial: initial.as_ref(),
         where_: mask.as_ref(),
         ddof: ddof(a, places)?,
     };
     let session = a.session()?;
     let nd = a.issue(&array, || session.reduce(reduction, &array, &options))?;
+    if let Some(out) = &out {
+        store(session, &nd, out.get().nd())?;
+    }
     a.result_like(0, nd, out)
+}
+
+fn is_mean(reduction: Reduction) -> bool {
+    matches!(reduction, Reduction::Mean | Reduction::Var | Reduction::Std)
+}
+
+/// Writes a result to `out`. An `out` of another type changes the type that NumPy computes in, one of another shape is refused: both are
+/// NumPy's business.
+pub(crate) fn store(session: &Session, result: &NdArray, out: &NdArray) -> Attempt<()> {
+    if result.dtype() != out.dtype() || result.shape() != out.shape() {
+        return Err(Failure::Unsupported);
+    }
+    Ok(session.assign(out, &Operand::from(result))?)
 }
 
 fn ddof(a: &Arguments<'_, '_>, places: &Places) -> Attempt<f64> {
