@@ -143,6 +143,11 @@ impl NdArray {
         let size = self.base.dtype.size() as i64;
         self.view.strides.iter().map(|s| s * size).collect()
     }
+    /// Bytes from the base's first element to this array's, as if the base lay in memory.
+    pub fn offset_bytes(&self) -> i64 {
+        let imaginary = if self.part == Part::Imag { self.itemsize() as i64 } else { 0 };
+        self.view.offset * self.base.dtype.size() as i64 + imaginary
+    }
     /// NumPy's `flags.c_contiguous`.
     pub fn is_c_contiguous(&self) -> bool {
         self.view.is_c_contiguous() && (!self.is_part() || self.size() <= 1)

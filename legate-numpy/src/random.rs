@@ -169,6 +169,12 @@ impl Generator {
         Generator { uniform: Mutex::new(generator.into()), normal: Mutex::new(Stream::Normal(generator)) }
     }
 
+    /// In the state that NumPy shows as `bit_generator.state["state"]`.
+    pub fn from_state(state: u128, inc: u128) -> Generator {
+        let generator = Pcg64 { state, inc };
+        Generator { uniform: Mutex::new(generator.into()), normal: Mutex::new(Stream::Normal(generator)) }
+    }
+
     /// `rng.random(shape, dtype)`: NumPy's own bits.
     ///
     /// # Errors
