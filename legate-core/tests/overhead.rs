@@ -68,3 +68,30 @@ fn overheads() {
         println!("launch + fetch on {ranks} simulated ranks: {trip:.1} us");
     }
 }
+
+#[test]
+#[ignore = "a measurement, not a check"]
+fn small_buffers() {
+    use legate_core::exec::HostBuffer;
+    for len in [8usize, 64, 800, 8192] {
+        let bytes = vec![1u8; len];
+        let per_call = |call: &mut dyn FnMut()| {
+            median_us(2000, || {
+                for _ in 0..100 {
+                    call();
+                }
+            }) * 10.0
+        };
+        let mut kept = Vec::new();
+        let zeroed = per_call(&mut || drop(std::hint::black_box(HostBuffer::zeroed(len))));
+        let copied = per_call(&mut || drop(std::hint::black_box(std::sync::Arc::new(HostBuffer::from_slice(&bytes)))));
+        let vec = per_call(&mut || drop(std::hint::black_box(vec![0u8; len])));
+        let held = per_call(&mut || {
+            kept.push(HostBuffer::zeroed(len));
+            if kept.len() > 500 {
+                kept.clear();
+            }
+        });
+        println!("{len} bytes: zeroed {zeroed:.0} ns, copied {copied:.0} ns, held {held:.0} ns, Vec {vec:.0} ns");
+    }
+}

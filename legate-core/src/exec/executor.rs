@@ -16,6 +16,7 @@ use crate::profile::Profiler;
 use crate::runtime::ExecutorKind;
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 use smallvec::{SmallVec, smallvec};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,6 +24,8 @@ use std::time::{Duration, Instant};
 
 /// Below this many estimated nanoseconds a node is not worth handing over (rayon wakes a worker in 10 to 50 µs).
 const SMALL_NS: f64 = 20_000.0;
+/// Chunks of up to this many estimated nanoseconds may run on a thread that was about to wait.
+const HELPABLE_CHUNK_NS: f64 = 5_000_000.0;
 /// More nodes than this are not kept in flight: the submitting thread waits.
 const MOST_IN_FLIGHT: usize = 8192;
 /// How often a wait asks whether it should be given up.
@@ -38,6 +41,8 @@ struct Shared {
     pool: Option<Arc<rayon::ThreadPool>>,
     profiler: Arc<Profiler>,
     in_flight: Mutex<usize>,
+    /// Nodes in the pool of which a waiting thread may take chunks.
+    open: Mutex<VecDeque<Arc<ChunkedRun>>>,
     // Notified when `in_flight` falls, and when an arrival opens a gate under the serial executor.
     changed: Condvar,
 }
@@ -51,8 +56,8 @@ impl Executor {
         profiler: &Arc<Profiler>,
     ) -> Executor {
         let pool = (kind == ExecutorKind::Parallel).then(|| pool.clone());
-        let (in_flight, changed, profiler) = (Mutex::new(0), Condvar::new(), profiler.clone());
-        Executor(Arc::new(Shared { shard, pool, profiler, in_flight, changed }))
+        let (in_flight, open, changed) = (Mutex::new(0), Mutex::default(), Condvar::new());
+        Executor(Arc::new(Shared { shard, pool, profiler: profiler.clone(), in_flight, open, changed }))
     }
 
     /// Runs `work` once everything in `after` has ended. `poison`: it must not run, its results are lost already.
@@ -95,6 +100,21 @@ impl Executor {
         self.wait_until_at_most(0, interrupted)
     }
 
+    /// Does what can be done before a wait: a sleeping worker takes longer to wake than a chunk to run. `false`: given up.
+    pub(crate) fn help(&self, interrupted: &dyn Fn() -> bool) -> bool {
+        let mut next_poll = Instant::now() + POLL;
+        while let Some(run) = self.0.open_run() {
+            run.take_chunk();
+            if Instant::now() >= next_poll {
+                if interrupted() {
+                    return false;
+                }
+                next_poll = Instant::now() + POLL;
+            }
+        }
+        true
+    }
+
     /// Whether any node is still to end.
     pub(crate) fn is_idle(&self) -> bool {
         *self.0.in_flight.lock() == 0
@@ -102,14 +122,18 @@ impl Executor {
 
     /// Waits until some node ends, if any is in flight. Only the thread that submits calls it.
     pub(crate) fn wait_for_some(&self) {
+        let before = *self.0.in_flight.lock();
+        self.help(&|| false);
         let mut in_flight = self.0.in_flight.lock();
-        let before = *in_flight;
         while before > 0 && *in_flight >= before {
             self.0.changed.wait(&mut in_flight);
         }
     }
 
     fn wait_until_at_most(&self, most: usize, interrupted: &dyn Fn() -> bool) -> bool {
+        if !self.help(interrupted) {
+            return false;
+        }
         let mut in_flight = self.0.in_flight.lock();
         let mut next_poll = Instant::now() + POLL;
         while *in_flight > most {
@@ -173,16 +197,24 @@ impl Shared {
 
     fn hand_over(self: &Arc<Self>, node: Arc<Node>) {
         let pool = self.pool.as_ref().expect("only the parallel executor hands over");
-        if node.chunks == 1 {
-            let shared = self.clone();
-            return pool.spawn(move || shared.dispatch(shared.run_whole(&node)));
-        }
         let takers = node.chunks.min(pool.current_num_threads());
         let run = Arc::new(ChunkedRun::new(self.clone(), node));
+        if run.can_be_helped() {
+            let mut open = self.open.lock();
+            open.retain(|run| !run.is_exhausted());
+            open.push_back(run.clone());
+        }
         for _ in 0..takers {
             let run = run.clone();
             pool.spawn(move || run.take_chunks());
         }
+    }
+
+    /// A node with chunks for a thread that has nothing better to do.
+    fn open_run(&self) -> Option<Arc<ChunkedRun>> {
+        let mut open = self.open.lock();
+        open.retain(|run| !run.is_exhausted());
+        open.front().cloned()
     }
 
     /// Runs a node to its end on this thread. Returns what may run because of that.
@@ -261,23 +293,38 @@ impl ChunkedRun {
         ChunkedRun { shared, node, work, next, left, failure: Mutex::new(None) }
     }
 
-    /// Does chunks until none is left. The last one to be done ends the node.
+    /// Whether the thread that submits may do its chunks too: they are short, so that it still hears an interrupt, and do not ask for the pool.
+    fn can_be_helped(&self) -> bool {
+        let is_whole = self.work.read().as_ref().is_some_and(|work| work.is_whole());
+        !is_whole && self.node.cost_ns / self.node.chunks as f64 <= HELPABLE_CHUNK_NS
+    }
+
+    /// Whether all chunks are taken.
+    fn is_exhausted(&self) -> bool {
+        self.next.load(Ordering::Relaxed) >= self.node.chunks
+    }
+
+    /// Does chunks until none is left.
     fn take_chunks(&self) {
-        loop {
-            // Relaxed: the counter only hands out numbers.
-            let chunk = self.next.fetch_add(1, Ordering::Relaxed);
-            if chunk >= self.node.chunks {
-                return;
-            }
-            self.run(chunk);
-            // Acquire and release: who ends the node has seen all chunks' writes.
-            if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
-                let outcome = self.failure.lock().take().map_or(Ok(()), Err);
-                let work = self.work.write().take().expect("the last chunk is ended once");
-                let ready = self.shared.end(&self.node, work, outcome);
-                return self.shared.dispatch(ready);
-            }
+        while self.take_chunk() {}
+    }
+
+    /// Does the next chunk, if one is left. The last one to be done ends the node.
+    fn take_chunk(&self) -> bool {
+        // Relaxed: the counter only hands out numbers.
+        let chunk = self.next.fetch_add(1, Ordering::Relaxed);
+        if chunk >= self.node.chunks {
+            return false;
         }
+        self.run(chunk);
+        // Acquire and release: who ends the node has seen all chunks' writes.
+        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let outcome = self.failure.lock().take().map_or(Ok(()), Err);
+            let work = self.work.write().take().expect("the last chunk is ended once");
+            let ready = self.shared.end(&self.node, work, outcome);
+            self.shared.dispatch(ready);
+        }
+        true
     }
 
     fn run(&self, chunk: usize) {

@@ -7,7 +7,7 @@ use super::instance::Memory;
 use super::work::Work;
 use crate::error::{FailureKind, Provenance, TaskFailure};
 use crate::geometry::Rect;
-use crate::operation::{OperandView, Task, TaskArgs, TaskContext};
+use crate::operation::{OperandView, Parallelism, Task, TaskArgs, TaskContext};
 use crate::profile::{About, Counters, count};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -90,6 +90,10 @@ impl PointTask {
 impl Work for PointTask {
     fn chunks(&self) -> usize {
         self.chunking.chunks.len()
+    }
+
+    fn is_whole(&self) -> bool {
+        self.task.parallelism() == Parallelism::Whole
     }
 
     fn run(&self, chunk: usize) -> Result<(), TaskFailure> {

@@ -10,6 +10,10 @@ pub(crate) trait Work: Send + Sync {
     fn chunks(&self) -> usize {
         1
     }
+    /// Whether it uses the pool's threads itself: then it must run on one of them.
+    fn is_whole(&self) -> bool {
+        false
+    }
     /// Does one of them.
     fn run(&self, chunk: usize) -> Result<(), TaskFailure>;
     /// Ends it.

@@ -1,13 +1,17 @@
 //! Values on their way to the front end.
 
 use crate::error::{Error, Result, TaskFailure};
-use crate::exec::{HostBuffer, POLL};
+use crate::exec::{Executor, HostBuffer, POLL};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::Arc;
 
 /// A value that will come.
 #[must_use = "a fetch has flushed the window and moves the values; not to wait for them wastes that"]
-pub struct Fetched(Arc<FetchSlot>);
+pub struct Fetched {
+    slot: Arc<FetchSlot>,
+    /// Who makes the values, if that is a thread's work in which a waiting thread may help.
+    executor: Option<Executor>,
+}
 
 /// Where the shard that fetches leaves the values.
 #[derive(Debug, Default)]
@@ -25,35 +29,39 @@ impl FetchSlot {
 }
 
 impl Fetched {
-    pub(crate) fn new(slot: Arc<FetchSlot>) -> Fetched {
-        Fetched(slot)
+    pub(crate) fn new(slot: Arc<FetchSlot>, executor: Option<Executor>) -> Fetched {
+        Fetched { slot, executor }
     }
 
     /// Values that are there already.
     pub(crate) fn ready(values: HostBuffer) -> Fetched {
         let slot = FetchSlot::default();
         slot.set(Ok(Arc::new(values)));
-        Fetched(Arc::new(slot))
+        Fetched::new(Arc::new(slot), None)
     }
 
     /// Whether [`Fetched::wait`] would return at once.
     pub fn is_ready(&self) -> bool {
-        self.0.value.lock().is_some()
+        self.slot.value.lock().is_some()
     }
 
-    /// Waits for the values of the fetched store, row-major.
+    /// Waits for the values of the fetched store, row-major, and helps to compute them.
     ///
     /// `interrupted` is asked about every 50 ms; if it says yes, the wait (not the work) is given up.
     ///
     /// # Errors
     /// [`Error::Task`] if the values are poisoned, [`Error::Interrupted`].
     pub fn wait(self, interrupted: &dyn Fn() -> bool) -> Result<Arc<HostBuffer>> {
-        let mut value = self.0.value.lock();
+        let helper = self.executor.as_ref().filter(|_| !self.is_ready());
+        if !helper.is_none_or(|executor| executor.help(interrupted)) {
+            return Err(Error::Interrupted);
+        }
+        let mut value = self.slot.value.lock();
         loop {
             if let Some(value) = value.take() {
                 return value.map_err(Error::Task);
             }
-            let timed_out = self.0.came.wait_for(&mut value, POLL).timed_out();
+            let timed_out = self.slot.came.wait_for(&mut value, POLL).timed_out();
             if timed_out && MutexGuard::unlocked(&mut value, interrupted) {
                 return Err(Error::Interrupted);
             }

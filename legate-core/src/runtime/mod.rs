@@ -208,7 +208,11 @@ impl Runtime {
         stream.push(Operation::Fetch(Fetch { id, src: src.clone(), provenance: provenance.clone() }));
         stream.push_slot(slot.clone());
         self.flush_locked(&mut stream);
-        Ok(Fetched::new(slot))
+        let executor = match &self.engine {
+            Engine::Local(shard) => Some(shard.lock().executor().clone()),
+            Engine::Sim(_) => None,
+        };
+        Ok(Fetched::new(slot, executor))
     }
 
     /// Hands the window of pending operations to the next stages.
