@@ -155,12 +155,10 @@ impl Binder<'_> {
         if privilege != Privilege::WriteDiscard {
             return Binding::Operand(self.in_memory(operand));
         }
-        // Members that see this value: those up to the next that overwrites it, which may read it first.
         let later = &self.group.members[m + 1..];
-        let next_write = later.iter().position(|member| member.uses(operand, true));
-        let seen_by = next_write.map_or(later, |w| &later[..=w]);
-        let read_later = seen_by.iter().any(|member| member.uses(operand, false));
-        let stored = next_write.is_none() && live(self.group.operands[operand].field);
+        let overwritten = later.iter().any(|member| member.uses(operand, true));
+        let stored = !overwritten && live(self.group.operands[operand].field);
+        let read_later = later.iter().any(|member| member.uses(operand, false));
         if stored && !read_later {
             return Binding::Operand(self.in_memory(operand));
         }

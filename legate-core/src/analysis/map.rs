@@ -174,22 +174,13 @@ impl Question<'_> {
         Ok(Distribution::tiled(pulled.partition, *sharding, self.states.shards()))
     }
 
-    /// Whether the launch may be cut so.
+    /// Whether the launch may be cut so. (A fold into a part of a field is never cut along what it folds: it follows the field.)
     fn allows(&self, partition: &Partition) -> bool {
         self.group.cuts.iter().enumerate().all(|(d, cut)| match cut {
             Cut::Free => true,
             Cut::Never => !partition.cuts(d),
-            Cut::Granule(granule) => partition.has_granule(d, *granule as i64),
-            Cut::Tree { granule } => partition.has_granule(d, *granule as i64) && (!partition.cuts(d) || self.joins(d)),
+            Cut::Granule(granule) | Cut::Tree { granule } => partition.has_granule(d, *granule as i64),
         })
-    }
-    /// Whether partial results along the tree dimension can be joined: their results are whole fields.
-    fn joins(&self, dim: usize) -> bool {
-        self.folds_over(dim).all(|operand| self.overwrites(operand))
-    }
-    fn folds_over(&self, dim: usize) -> impl Iterator<Item = &Operand> {
-        let folds = move |o: &&Operand| matches!(o.privilege, Privilege::Reduce(_)) && !o.access.uses(dim);
-        self.group.operands.iter().filter(folds)
     }
 
     /// The mapper's wish, with cuts moved to where they are allowed.
@@ -229,7 +220,6 @@ impl Question<'_> {
             partition = match cut {
                 Cut::Free => partition,
                 Cut::Never => partition.without_cuts(d),
-                Cut::Tree { .. } if !self.joins(d) => partition.without_cuts(d),
                 Cut::Granule(granule) | Cut::Tree { granule } => partition.with_granule(d, *granule as i64),
             };
         }

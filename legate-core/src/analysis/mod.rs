@@ -27,3 +27,6 @@ pub mod oracle;
 mod pieces;
 pub mod plan;
 pub mod version;
+
+#[cfg(test)]
+mod scale;

@@ -2,7 +2,7 @@
 
 mod distribution;
 mod floor;
-mod partition;
+pub(crate) mod partition;
 
 pub use distribution::{Colors, Distribution, Sharding};
 pub use partition::{ColorBox, Partition, PulledBack, Tiling};

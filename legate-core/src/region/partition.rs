@@ -90,6 +90,8 @@ impl Partition {
     }
     /// The points of a color; may be empty.
     pub fn piece(&self, color: Color) -> Rect {
+        #[cfg(test)]
+        PIECES_ASKED.with(|asked| asked.set(asked.get() + 1));
         let mut rest = color.0 as i64;
         let mut piece = self.domain.clone();
         for axis in self.axes.iter().rev() {
@@ -308,6 +310,12 @@ impl ColorBox {
             Color(color as u64)
         })
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many pieces this thread has asked for: the measure of planning work that tests bound.
+    pub(crate) static PIECES_ASKED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(test)]

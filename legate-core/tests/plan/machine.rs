@@ -268,6 +268,7 @@ impl Machine {
         let mut folds: BTreeMap<usize, Folds> = BTreeMap::new();
         for point_plan in &plan.points {
             assert!(!point_plan.rect.is_empty());
+            assert_cut_as_allowed(group, &point_plan.rect);
             let mut streams: BTreeMap<usize, Values> = BTreeMap::new();
             for p in points(&point_plan.rect) {
                 let mut registers: BTreeMap<usize, Value> = BTreeMap::new();
@@ -483,6 +484,19 @@ type Folds = BTreeMap<Point, Partials<Value>>;
 fn place_rect(place: &Place) -> Rect {
     match place {
         Place::Main(rect) | Place::Temporary { rect, .. } => rect.clone(),
+    }
+}
+
+fn assert_cut_as_allowed(group: &Group, piece: &Rect) {
+    for (d, cut) in group.cuts.iter().enumerate() {
+        let (lo, hi, end) = (piece.lo[d], piece.hi[d], group.domain.hi[d]);
+        let aligned = |granule: &u64| lo as u64 % granule == 0 && (hi as u64 % granule == 0 || hi == end);
+        let allowed = match cut {
+            Cut::Free => true,
+            Cut::Never => lo == 0 && hi == end,
+            Cut::Granule(granule) | Cut::Tree { granule } => aligned(granule),
+        };
+        assert!(allowed, "{cut:?} was cut to {lo}..{hi} of {end}");
     }
 }
 

@@ -6,7 +6,6 @@
 mod machine;
 mod mapper;
 mod program;
-mod scale;
 mod values;
 
 use legate_core::analysis::plan::Recipient;

@@ -132,6 +132,14 @@ impl Program {
         self.fields.insert(field, shape);
         field
     }
+    /// Any field; often one of this shape.
+    fn field_like(&mut self, shape: &[i64]) -> Option<(FieldId, Vec<i64>)> {
+        let alike: Vec<FieldId> = self.fields.iter().filter(|(_, s)| *s == shape).map(|(f, _)| *f).collect();
+        if alike.is_empty() || self.one_in(3) {
+            return self.any_field();
+        }
+        Some((alike[self.up_to(alike.len() as u64) as usize], shape.to_vec()))
+    }
     fn any_field(&mut self) -> Option<(FieldId, Vec<i64>)> {
         if self.fields.is_empty() {
             return None;
@@ -190,6 +198,9 @@ impl Program {
         if bounds.contains(&0) && !domain.contains(&0) {
             return None;
         }
+        if domain == bounds && self.one_in(2) {
+            return Some(Access::identity(bounds.len()));
+        }
         let mut access = Access::constant(domain.len(), bounds);
         for (c, n) in access.coords.iter_mut().zip(bounds) {
             *c = self.coordinate(domain, *n);
@@ -233,7 +244,7 @@ impl Program {
         }
         let mut operands: SmallVec<[Operand; 4]> = SmallVec::new();
         for _ in 0..self.up_to(4) {
-            let Some((field, shape)) = self.any_field() else { break };
+            let Some((field, shape)) = self.field_like(&domain.clone()) else { break };
             if let Some(access) = self.read_access(&mut domain, &shape) {
                 operands.push(Operand { field, access, privilege: Privilege::ReadOnly });
             }
@@ -269,15 +280,17 @@ impl Program {
                 2 if folded.iter().all(|f| !f) && !domain.is_empty() && !domain.contains(&0) => {
                     folded = domain.iter().map(|_| self.one_in(2)).collect();
                     let kept: Vec<usize> = (0..domain.len()).filter(|d| !folded[*d]).collect();
-                    let field = self.create(kept.iter().map(|d| domain[*d]).collect(), window);
+                    // Sometimes the result goes into a part of a longer field.
+                    let more = if self.one_in(4) { 1 } else { 0 };
+                    let field = self.create(kept.iter().map(|d| domain[*d] + more).collect(), window);
                     let mut access = Access::constant(domain.len(), &vec![0; kept.len()]);
                     for (c, d) in access.coords.iter_mut().zip(&kept) {
-                        *c = Coordinate::strided(0, 1, *d);
+                        *c = Coordinate::strided(more, 1, *d);
                     }
                     operands.push(Operand { field, access, privilege: Privilege::Reduce(ReductionId(0)) });
                 }
                 _ => {
-                    let Some((field, shape)) = self.any_field() else { continue };
+                    let Some((field, shape)) = self.field_like(domain) else { continue };
                     let known = operands.iter().find(|o| o.field == field && o.access.is_injective(&whole));
                     let access = match known {
                         Some(operand) => Some(operand.access.clone()),

@@ -1,1 +1,0 @@
-//! Planning costs neighbours, not machines.
