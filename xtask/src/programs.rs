@@ -164,6 +164,15 @@ impl Outcome {
     }
 }
 
+/// Takes our settings out of a command's environment, so that a test does not depend on what the caller has set.
+pub(crate) fn clear_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LEGATE_") {
+            command.env_remove(name);
+        }
+    }
+}
+
 /// Runs all programs at a small size: NumPy's result within the tolerance, the program's own check, and the same bits on each
 /// number of simulated ranks and under settings that may change speed alone.
 pub(crate) fn compare_all(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
@@ -180,7 +189,12 @@ fn variants() -> Vec<(String, Vec<(&'static str, String)>)> {
         SIM_RANKS.map(|ranks| (format!("{ranks} simulated ranks"), vec![("LEGATE_SIM_RANKS", ranks.to_string())]));
     let setting = |name: &'static str, value: &str| (format!("{name}={value}"), vec![(name, value.to_owned())]);
     let mut variants: Vec<_> = simulated.into();
-    variants.extend([setting("LEGATE_EXECUTOR", "serial"), setting("LEGATE_FUSE", "0"), setting("LEGATE_CPUS", "1")]);
+    variants.extend([
+        setting("LEGATE_EXECUTOR", "serial"),
+        setting("LEGATE_FUSE", "0"),
+        setting("LEGATE_INLINE", "0"),
+        setting("LEGATE_CPUS", "1"),
+    ]);
     let nasty = vec![("LEGATE_MAPPER", "random:7".to_owned()), ("LEGATE_SIM_RANKS", "3".to_owned())];
     variants.push(("random mapper on 3 simulated ranks".to_owned(), nasty));
     variants
@@ -190,9 +204,7 @@ fn compare(workspace: &Workspace, program: &Program) -> Result<()> {
     let run = |module: Module, settings: &[(&str, String)]| {
         let mut command = program.command(workspace, module);
         command.args(["--size", &program.test_size.to_string(), "--iterations", &program.test_iterations.to_string()]);
-        for name in ["LEGATE_SIM_RANKS", "LEGATE_EXECUTOR", "LEGATE_FUSE", "LEGATE_CPUS", "LEGATE_MAPPER"] {
-            command.env_remove(name);
-        }
+        clear_settings(&mut command);
         // A program of the talk must not need the fall-back to NumPy.
         command.env("LEGATE_FALLBACK", "error").envs(settings.iter().map(|(name, value)| (name, value)));
         Outcome::parse(&process::capture(&mut command)?)

@@ -30,7 +30,7 @@ const STEPS: [(&str, &str, Action); 7] = [
     ("doctests", "examples in the documentation of the crates", doctests),
     ("loom", "the event graph under a model checker, which tries all interleavings", loom),
     ("python", "pytest in one process", python),
-    ("ranks", "the tests marked `ranks` on 1, 2, 3 and 7 simulated ranks", ranks),
+    ("ranks", "pytest on 1, 2, 3 and 7 simulated ranks, everything through the runtime", ranks),
     ("programs", "the five programs: NumPy's results, and equal bits on 1, 2, 3 and 7 simulated ranks", programs),
     ("readme", "commands and programs in the README", readme),
 ];
@@ -142,25 +142,25 @@ fn cargo(workspace: &Workspace, words: &[&str]) -> Command {
 }
 
 fn python(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
-    pytest(workspace, filter, None, &[])
+    pytest(workspace, filter, &[], &[])
 }
 
+/// Nothing is computed outside the runtime here, as small arrays otherwise are. Tests marked `slow` say nothing new on ranks.
 fn ranks(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     let mut report = Report::default();
     for ranks in SIM_RANKS {
-        report.step(format!("{ranks} simulated ranks"), || pytest(workspace, filter, Some(ranks), &["-m", "ranks"]));
+        let settings = [("LEGATE_SIM_RANKS", ranks.to_string()), ("LEGATE_INLINE", "0".to_owned())];
+        report.step(format!("{ranks} simulated ranks"), || pytest(workspace, filter, &settings, &["-m", "not slow"]));
     }
     report.finish()
 }
 
-fn pytest(workspace: &Workspace, filter: Option<&str>, ranks: Option<u32>, options: &[&str]) -> Result<()> {
+fn pytest(workspace: &Workspace, filter: Option<&str>, settings: &[(&str, String)], options: &[&str]) -> Result<()> {
     package::ensure_installed(workspace, Extras::Test)?;
     let mut pytest = Command::new(workspace.venv_command("python"));
     pytest.current_dir(workspace.root()).args(["-m", "pytest", "--durations=5", "legate-py/tests"]).args(options);
-    pytest.env_remove("LEGATE_SIM_RANKS");
-    if let Some(ranks) = ranks {
-        pytest.env("LEGATE_SIM_RANKS", ranks.to_string());
-    }
+    programs::clear_settings(&mut pytest);
+    pytest.envs(settings.iter().map(|(name, value)| (name, value)));
     if let Some(word) = filter {
         pytest.args(["-k", word]);
     }
