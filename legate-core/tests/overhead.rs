@@ -27,6 +27,20 @@ fn overheads() {
         world.values(&b).unwrap();
     });
     println!("launch + fetch: {round_trip:.2} us");
+    world.runtime.profiler().enable(true);
+    for _ in 0..2000 {
+        let b = world.add(&a, &a, 1);
+        world.values(&b).unwrap();
+    }
+    world.runtime.profiler().enable(false);
+    let mut spent: std::collections::BTreeMap<String, Vec<u64>> = Default::default();
+    for span in world.runtime.profiler().take() {
+        spent.entry(span.name).or_default().push(span.end_ns - span.start_ns);
+    }
+    for (name, mut times) in spent {
+        times.sort_unstable();
+        println!("  {name}: {} ns ({})", times[times.len() / 2], times.len());
+    }
     let fetch = median_us(5000, || {
         let values = world.runtime.fetch(&world.store(&a), &line(1)).unwrap().wait(&|| false).unwrap();
         assert_eq!(values.len(), 800);

@@ -143,7 +143,7 @@ impl Runtime {
         }
         let LaunchRequest { task, args, operands, cuts, provenance, .. } = request;
         let id = stream.number();
-        stream.push_launch(Launch { id, task, args, domain, operands, cuts, provenance });
+        stream.push(Operation::Launch(Launch { id, task, args, domain, operands, cuts, provenance }));
         self.flush_if_full(&mut stream);
         Ok(())
     }

@@ -4,11 +4,11 @@ use super::fetched::FetchSlot;
 use super::shard::Window;
 use crate::geometry::Rect;
 use crate::id::{FieldId, OpId};
-use crate::operation::{Create, Launch, Operation};
+use crate::operation::{Create, Operation};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A window is handed on when it has this many operations (the mapper may say another number, `"window"`).
+/// A window is handed on when it has this many operations that do something (the mapper may say another number, `"window"`).
 const WINDOW_OPERATIONS: usize = 64;
 /// Or when the fields made in it take this share of the memory: they might all have to be there at once.
 const WINDOW_MEMORY_SHARE: u64 = 8;
@@ -24,6 +24,8 @@ pub(super) struct Stream {
     fields: BTreeMap<FieldId, Create>,
     window: Window,
     made_bytes: u64,
+    /// Operations of the window, those left out that make a field.
+    waiting: usize,
     most_operations: usize,
     most_bytes: u64,
 }
@@ -37,6 +39,7 @@ impl Stream {
             fields: BTreeMap::new(),
             window: Window::default(),
             made_bytes: 0,
+            waiting: 0,
             most_operations: window.map_or(WINDOW_OPERATIONS, |wish| wish.max(1) as usize),
             most_bytes: memory_bytes / WINDOW_MEMORY_SHARE,
         }
@@ -70,11 +73,8 @@ impl Stream {
     }
 
     pub(super) fn push(&mut self, operation: Operation) {
+        self.waiting += 1;
         self.window.operations.push(operation);
-    }
-
-    pub(super) fn push_launch(&mut self, launch: Launch) {
-        self.push(Operation::Launch(launch));
     }
 
     /// A fetch's values will be left here.
@@ -84,7 +84,7 @@ impl Stream {
 
     /// Whether the window is to be handed on.
     pub(super) fn is_full(&self) -> bool {
-        self.window.operations.len() >= self.most_operations || self.made_bytes > self.most_bytes
+        self.waiting >= self.most_operations || self.made_bytes > self.most_bytes
     }
 
     /// The window, to be handed on; `None` if it is empty. `dead`: fields that lost their last handle.
@@ -96,7 +96,7 @@ impl Stream {
         if self.window.operations.is_empty() && dead.is_empty() {
             return None;
         }
-        self.made_bytes = 0;
+        (self.made_bytes, self.waiting) = (0, 0);
         let mut window = std::mem::take(&mut self.window);
         window.dead = dead;
         Some(window)

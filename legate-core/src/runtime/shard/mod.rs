@@ -25,7 +25,7 @@ use crate::operation::{Operation, Registry};
 use crate::profile::{Profiler, count};
 use crate::runtime::fetched::FetchSlot;
 use launch::Body;
-use residents::Resident;
+use residents::{Halos, Resident};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -55,13 +55,14 @@ pub(crate) struct Shard {
     common: Arc<Common>,
     states: States,
     residents: BTreeMap<FieldId, Resident>,
+    halos: Halos,
     graph: Graph,
 }
 
 impl Shard {
     pub(crate) fn new(me: ShardId, common: Arc<Common>, graph: Graph) -> Shard {
         let states = States::new(common.machine.shards);
-        Shard { me, common, states, residents: BTreeMap::new(), graph }
+        Shard { me, common, states, residents: BTreeMap::new(), halos: Halos::default(), graph }
     }
 
     /// The graph, to wait for.

@@ -7,8 +7,9 @@ use crate::exec::OutOfMemory;
 use crate::exec::action::{CopyWork, Name};
 use crate::exec::copy::{Copy, Side};
 use crate::exec::instance::PhysicalInstance;
-use crate::geometry::Rect;
+use crate::geometry::{Point, Rect};
 use crate::id::FieldId;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// A field's main instance.
@@ -16,6 +17,38 @@ pub(super) struct Resident {
     pub(super) instance: PhysicalInstance,
     /// The line whose operation made it.
     made_at: Provenance,
+}
+
+/// How fields of a shape came to need more room than what their shard owns: the halos that are read. The next field of the shape gets
+/// that room at once, and is not copied when it is first read so. A guess about memory only.
+#[derive(Default)]
+pub(super) struct Halos(BTreeMap<HaloKey, Rect>);
+
+/// The field's extents, and the corners of the rectangle that was not enough.
+type HaloKey = (Point, Point, Point);
+
+/// More shapes than this are not remembered.
+const MOST_HALOS: usize = 256;
+
+impl Halos {
+    fn key(bounds: &Rect, rect: &Rect) -> HaloKey {
+        (bounds.hi.clone(), rect.lo.clone(), rect.hi.clone())
+    }
+    fn learn(&mut self, bounds: &Rect, from: &Rect, to: &Rect) {
+        if self.0.len() >= MOST_HALOS {
+            self.0.clear();
+        }
+        self.0.insert(Halos::key(bounds, from), to.clone());
+    }
+    /// What `rect` will probably grow to.
+    fn foresee(&self, bounds: &Rect, rect: &Rect) -> Rect {
+        let mut rect = rect.clone();
+        // Each step grows the rectangle, so that it ends.
+        while let Some(next) = self.0.get(&Halos::key(bounds, &rect)) {
+            rect = next.clone();
+        }
+        rect
+    }
 }
 
 /// How many instances a refusal for want of memory lists.
@@ -38,14 +71,20 @@ impl Shard {
         if rect.is_empty() {
             return;
         }
-        let (is_enough, grown) = match self.main(field) {
+        let (is_enough, needed) = match self.main(field) {
             Some(main) if overwritten => (main.memory().is_ok() && main.rect.contains(rect), rect.clone()),
             Some(main) => (main.rect.contains(rect), main.rect.bounding(rect)),
             None => (false, rect.clone()),
         };
-        if !is_enough {
-            self.replace(field, &grown, !overwritten, by);
+        if is_enough {
+            return;
         }
+        let bounds = &self.states.get(field).bounds;
+        if let Some(main) = self.residents.get(&field).filter(|_| !overwritten) {
+            self.halos.learn(bounds, &main.instance.rect, &needed);
+        }
+        let room = self.halos.foresee(bounds, &needed);
+        self.replace(field, &room, !overwritten, by);
     }
 
     /// Before the main instance is written: a buffer that the front end holds is left to it.
@@ -129,5 +168,21 @@ impl Shard {
             let _ = write!(message, "; {} bytes {:?} from {made_at}", instance.bytes(), instance.rect);
         }
         TaskFailure::new("allocate", by, FailureKind::OutOfMemory, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_gets_the_room_that_its_like_came_to_need() {
+        let rect = |lo: i64, hi: i64| Rect::new(&[lo][..], &[hi][..]);
+        let (bounds, mut halos) = (rect(0, 100), Halos::default());
+        halos.learn(&bounds, &rect(25, 50), &rect(24, 50));
+        halos.learn(&bounds, &rect(24, 50), &rect(24, 51));
+        assert_eq!(halos.foresee(&bounds, &rect(25, 50)), rect(24, 51));
+        assert_eq!(halos.foresee(&bounds, &rect(50, 75)), rect(50, 75));
+        assert_eq!(halos.foresee(&rect(0, 99), &rect(25, 50)), rect(25, 50));
     }
 }
