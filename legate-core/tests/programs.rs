@@ -226,4 +226,25 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn without_memory_values_are_lost_but_never_wrong(
+        steps in steps(),
+        ranks in prop::sample::select(vec![0u32, 1, 2, 3]),
+        network_seed: u64,
+        mapper_seed: Option<u64>,
+        memory_bytes in 2_000u64..30_000,
+        serial: bool,
+    ) {
+        let plain = Setup { executor: ExecutorKind::Serial, chunks: 1, fuse: false, ..Setup::default() };
+        let expected = run(&plain.start(), &steps);
+        let executor = if serial { ExecutorKind::Serial } else { ExecutorKind::Parallel };
+        let setup = Setup { ranks, network_seed, mapper_seed, memory_bytes, executor, ..Setup::default() };
+        let found = run(&setup.start(), &steps);
+        for (found, expected) in found.iter().zip(&expected) {
+            if let (Ok(found), Ok(expected)) = (found, expected) {
+                prop_assert_eq!(found, expected);
+            }
+        }
+    }
 }
