@@ -142,23 +142,23 @@ fn cargo(workspace: &Workspace, words: &[&str]) -> Command {
 }
 
 fn python(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
-    pytest(workspace, filter, &[], &[])
+    pytest(workspace, filter, &[])
 }
 
-/// Nothing is computed outside the runtime here, as small arrays otherwise are. Tests marked `slow` say nothing new on ranks.
+/// Nothing is computed outside the runtime here, as small arrays otherwise are.
 fn ranks(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     let mut report = Report::default();
     for ranks in SIM_RANKS {
         let settings = [("LEGATE_SIM_RANKS", ranks.to_string()), ("LEGATE_INLINE", "0".to_owned())];
-        report.step(format!("{ranks} simulated ranks"), || pytest(workspace, filter, &settings, &["-m", "not slow"]));
+        report.step(format!("{ranks} simulated ranks"), || pytest(workspace, filter, &settings));
     }
     report.finish()
 }
 
-fn pytest(workspace: &Workspace, filter: Option<&str>, settings: &[(&str, String)], options: &[&str]) -> Result<()> {
+fn pytest(workspace: &Workspace, filter: Option<&str>, settings: &[(&str, String)]) -> Result<()> {
     package::ensure_installed(workspace, Extras::Test)?;
     let mut pytest = Command::new(workspace.venv_command("python"));
-    pytest.current_dir(workspace.root()).args(["-m", "pytest", "--durations=5", "legate-py/tests"]).args(options);
+    pytest.current_dir(workspace.root()).args(["-m", "pytest", "--durations=5", "legate-py/tests"]);
     programs::clear_settings(&mut pytest);
     pytest.envs(settings.iter().map(|(name, value)| (name, value)));
     if let Some(word) = filter {
