@@ -4,6 +4,10 @@ use crate::dtype::DType;
 use crate::engine::Compiled;
 use crate::operand::{RawOperand, Strides};
 use crate::program::{Instr, Program, ProgramError};
+use smallvec::SmallVec;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 /// A view into bytes that a program may read, or read and write.
 #[derive(Debug)]
@@ -83,7 +87,37 @@ impl<'a> HostOperand<'a> {
     }
 }
 
-/// Runs `program` over a whole domain of shape `shape`.
+/// Compiled programs, each with the ranks it was compiled for. Looked up, never iterated.
+type Known = HashMap<Program, Vec<(usize, Rc<Compiled>)>>;
+
+thread_local! {
+    /// Programs that ran on this thread: the same few run again and again.
+    static COMPILED: RefCell<Known> = RefCell::new(HashMap::new());
+}
+
+/// How many programs are remembered before all are forgotten.
+const REMEMBERED: usize = 512;
+
+/// The program made ready for domains of `rank` dimensions, remembered from an earlier call on this thread if there was one.
+///
+/// # Errors
+/// If the program is not well-formed.
+pub fn compiled(program: &Program, rank: usize) -> Result<Rc<Compiled>, ProgramError> {
+    COMPILED.with_borrow_mut(|known| {
+        let ranks = known.get(program).map_or(&[][..], |ranks| ranks);
+        if let Some((_, compiled)) = ranks.iter().find(|(r, _)| *r == rank) {
+            return Ok(compiled.clone());
+        }
+        let compiled = Rc::new(Compiled::new(program, rank)?);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.entry(program.clone()).or_default().push((rank, compiled.clone()));
+        Ok(compiled)
+    })
+}
+
+/// Runs `program` over a whole domain of shape `shape`. Programs are compiled once for each thread and rank ([`compiled`]).
 ///
 /// # Errors
 /// If the program is not well-formed, or an operand does not fit it; nothing has been written then.
@@ -91,7 +125,7 @@ impl<'a> HostOperand<'a> {
 /// # Panics
 /// If an extent is negative.
 pub fn run(program: &Program, shape: &[i64], operands: &mut [HostOperand<'_>]) -> Result<(), HostError> {
-    run_compiled(&Compiled::new(program, shape.len())?, shape, operands)
+    run_compiled(&*compiled(program, shape.len())?, shape, operands)
 }
 
 /// The same for a program that has been compiled before, for domains of this rank.
@@ -105,8 +139,8 @@ pub fn run_compiled(compiled: &Compiled, shape: &[i64], operands: &mut [HostOper
     assert!(shape.iter().all(|n| *n >= 0), "extents are not negative");
     let program = compiled.program();
     let raw = check(program, shape, operands)?;
-    let extent: smallvec::SmallVec<[usize; 4]> = shape.iter().map(|n| *n as usize).collect();
-    let lo: smallvec::SmallVec<[i64; 4]> = smallvec::SmallVec::from_elem(0, shape.len());
+    let extent: SmallVec<[usize; 4]> = shape.iter().map(|n| *n as usize).collect();
+    let lo: SmallVec<[i64; 4]> = SmallVec::from_elem(0, shape.len());
     // SAFETY: every element of every operand lies inside its borrowed bytes, as `check` saw; what is written is borrowed mutably, so
     // nobody else touches it and it overlaps no other operand.
     unsafe { compiled.run(shape, &lo, &extent, &raw) };
@@ -117,14 +151,14 @@ fn check(
     program: &Program,
     shape: &[i64],
     operands: &mut [HostOperand<'_>],
-) -> Result<smallvec::SmallVec<[RawOperand; 4]>, HostError> {
+) -> Result<SmallVec<[RawOperand; 4]>, HostError> {
     let expected = program.operands as usize;
     if operands.len() < expected {
         return Err(HostError::Count { expected, got: operands.len() });
     }
     check_written(program, shape, operands)?;
     let dtypes = program.operand_dtypes();
-    let mut raw = smallvec::SmallVec::new();
+    let mut raw = SmallVec::new();
     for (operand, (view, dtype)) in operands.iter_mut().zip(&dtypes).enumerate() {
         if view.strides.len() != shape.len() {
             return Err(HostError::Rank { operand, expected: shape.len(), got: view.strides.len() });

@@ -47,10 +47,10 @@ pub mod program;
 pub mod operand;
 pub mod oracle;
 
+pub(crate) mod dispatch;
 pub mod engine;
 pub mod host;
 pub mod isa;
-pub(crate) mod dispatch;
 pub mod reduce;
 
 pub mod linalg;

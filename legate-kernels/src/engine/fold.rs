@@ -2,10 +2,12 @@
 //!
 //! Which shape a tile has is a matter of speed and decided here; which elements are joined in which order is not.
 
-use super::fold_kernel::{FoldKernel, Tree, Workspace};
-use super::nest::{self, Dim, Dims, Offsets, walk};
+use super::fold_kernel::{FoldKernel, Root, Tree};
+use super::kernel::STRIP;
+use super::nest::{self, Dim, Dims, Offsets, walk, walk_segments, walk_tiles};
 use super::plan::Plan;
-use super::{Run, fold_rows, kernel::STRIP};
+use super::tiles::Tiles;
+use super::{Run, fold_rows};
 use crate::reduce::Folding;
 use smallvec::SmallVec;
 
@@ -13,19 +15,21 @@ use smallvec::SmallVec;
 const NARROW: usize = 32;
 
 /// The loops of a fold.
-struct Loops {
+pub(super) struct Loops<'a> {
     /// Kept dimensions that are walked outside; for row folds, those outside the innermost folded one.
-    kept: Dims,
+    pub(super) kept: Dims<'a>,
     /// Folded dimensions longer than one point in the domain, outermost first; the first is the one that chunks cut.
-    folded: Dims,
+    pub(super) folded: Dims<'a>,
     /// Kept dimensions inside the innermost folded one. Empty for folds by halving.
-    inner: Dims,
+    pub(super) inner: Dims<'a>,
     /// Which of `folded` blocks cut into segments.
-    block: usize,
+    pub(super) block: usize,
+    /// Points of a segment.
+    pub(super) segment: usize,
 }
 
-impl Loops {
-    fn new(run: &Run<'_>, folding: &Folding) -> Loops {
+impl<'a> Loops<'a> {
+    fn new(run: &'a Run<'_>, folding: &Folding) -> Loops<'a> {
         let is_folded = |d: &usize| run.plan.folded_dims >> d & 1 == 1;
         let rank = run.domain.len();
         let long: SmallVec<[usize; 4]> = (0..rank).filter(|d| is_folded(d) && run.domain[*d] > 1).collect();
@@ -36,6 +40,7 @@ impl Loops {
             inner: nest::simplify(kept(innermost..rank)),
             block: folding.block_dim.and_then(|block| long.iter().position(|d| *d == block)).unwrap_or(0),
             folded: long.iter().map(|d| run.whole_loop(*d)).collect(),
+            segment: folding.segment,
         }
     }
 
@@ -44,15 +49,36 @@ impl Loops {
         self.folded.iter().map(|dim| dim.extent).product()
     }
 
+    /// Whether each result is the fold of one block.
+    fn is_one_block(&self) -> bool {
+        self.block == 0 && self.folded.first().is_none_or(|dim| dim.extent <= self.segment)
+    }
+
     /// Folded points of a block for each point of its segment.
-    fn whole(&self) -> usize {
+    pub(super) fn whole(&self) -> usize {
         self.folded.iter().skip(self.block + 1).map(|dim| dim.extent).product()
     }
 
-    /// The box of a block: the segmented dimension and those inside it.
-    fn block_box(&self) -> &[Dim] {
-        self.folded.get(self.block..).unwrap_or(&[])
+    /// Calls `blocks` where the blocks of each leaf begin. A leaf is a point of the cut dimension; if that is the one that blocks cut, a block is a leaf.
+    pub(super) fn walk_leaves<F: LeafFold>(
+        &self,
+        offsets: &mut Offsets,
+        fold: &mut F,
+        blocks: &mut impl FnMut(&mut Offsets, &mut F),
+    ) {
+        if self.block == 0 {
+            return blocks(offsets, fold);
+        }
+        walk(&self.folded[..1], offsets, &mut |offsets| {
+            walk(&self.folded[1..self.block], offsets, &mut |offsets| blocks(offsets, fold));
+            fold.end_leaf();
+        });
     }
+}
+
+/// What is told that a leaf is complete.
+pub(super) trait LeafFold {
+    fn end_leaf(&mut self);
 }
 
 /// Runs a plan that folds.
@@ -62,20 +88,17 @@ impl Loops {
 pub(super) unsafe fn run(run: &Run<'_>) {
     let folding = Folding::new(run.domain, run.plan.folded_dims);
     let loops = Loops::new(run, &folding);
-    let kernels: SmallVec<[FoldKernel; 2]> =
-        run.plan.folds.iter().map(|f| FoldKernel::new(f.op, f.dtype, run.isa)).collect();
-    let one_block = loops.block == 0 && loops.folded.first().is_none_or(|dim| dim.extent <= folding.segment);
     let points = loops.folded_points();
     // SAFETY: the caller's promise.
     unsafe {
         if !folding.halving && !loops.folded.is_empty() {
-            fold_rows::run(run, &folding, loops.kept, loops.folded, loops.inner, loops.block, &kernels);
-        } else if one_block && points <= NARROW && !loops.kept.is_empty() {
-            side_by_side(run, loops, &kernels);
-        } else if one_block && points <= run.plan.tile / 2 && !loops.kept.is_empty() {
-            row_by_row(run, loops, &kernels);
+            fold_rows::run(run, loops);
+        } else if loops.is_one_block() && points <= NARROW && !loops.kept.is_empty() {
+            side_by_side(run, loops);
+        } else if loops.is_one_block() && points <= run.plan.tile / 2 && !loops.kept.is_empty() {
+            row_by_row(run, loops);
         } else {
-            by_blocks(run, &folding, loops, &kernels);
+            by_blocks(run, loops);
         }
     }
 }
@@ -84,7 +107,7 @@ pub(super) unsafe fn run(run: &Run<'_>) {
 ///
 /// # Safety
 /// As for [`run`].
-unsafe fn side_by_side(run: &Run<'_>, mut loops: Loops, kernels: &[FoldKernel]) {
+unsafe fn side_by_side(run: &Run<'_>, mut loops: Loops<'_>) {
     let points = loops.folded_points();
     let Some(row) = loops.kept.pop() else { return };
     let segment = match run.plan.tile / points {
@@ -92,30 +115,26 @@ unsafe fn side_by_side(run: &Run<'_>, mut loops: Loops, kernels: &[FoldKernel]) 
         many => many / STRIP * STRIP,
     };
     let mut dims = loops.folded.clone();
-    dims.push(row.clone());
-    let varying = dims.len() - 1;
-    dims[varying].extent = segment.min(row.extent);
+    dims.push(Dim { extent: segment.min(row.extent), ..row });
     // SAFETY: the caller's promise.
-    let mut tiles = unsafe { run.tiles(&dims, varying) };
+    let mut tiles = unsafe { run.tiles(&dims, dims.len() - 1) };
     let mut rows = Vec::new();
-    nest::walk_tiles(&loops.kept, &row, segment, &mut run.offsets(), &mut |offsets, length| {
-        // SAFETY: the walk stays in the chunk; a segment has at most a tile of points.
-        let sources = unsafe { tiles.compute(offsets, length) };
-        for (f, (kernel, source)) in kernels.iter().zip(&sources).enumerate() {
-            let width = length * run.plan.folds[f].dtype.size();
-            // SAFETY: the source holds the values of the tile.
-            let values = unsafe { std::slice::from_raw_parts(*source, points * width) };
-            rows.clear();
-            rows.extend_from_slice(values);
-            halve_rows(kernel, &mut rows, width);
-            // SAFETY: one result for each kept point of the tile.
-            unsafe { tiles.write_results(f, offsets, rows.as_ptr(), std::slice::from_ref(&row), &[length]) };
+    walk_tiles(&loops.kept, row, segment, &mut run.offsets(), &mut |offsets, length| {
+        // SAFETY: the walk stays in the chunk; a segment has at most a tile of points, and one result for each kept one.
+        unsafe {
+            tiles.compute(offsets, length);
+            for (f, fold) in run.plan.folds.iter().enumerate() {
+                rows.clear();
+                rows.extend_from_slice(tiles.values(f, points * length));
+                let results = halve_rows(fold.kernel, &mut rows, length * fold.dtype.size());
+                tiles.write_results(f, offsets, results, &[Dim { extent: length, ..row }]);
+            }
         }
     });
 }
 
 /// Halves rows of `width` bytes until one is left, as a block is halved.
-fn halve_rows(kernel: &FoldKernel, rows: &mut [u8], width: usize) {
+fn halve_rows(kernel: FoldKernel, rows: &mut [u8], width: usize) -> &[u8] {
     let mut left = rows.len() / width;
     while left > 1 {
         let middle = left.next_power_of_two() / 2;
@@ -124,33 +143,34 @@ fn halve_rows(kernel: &FoldKernel, rows: &mut [u8], width: usize) {
         kernel.rows(&mut low[..joined], &high[..joined]);
         left = middle;
     }
+    &rows[..width]
 }
 
 /// Folds of one short block each: a tile holds several, one after the other.
 ///
 /// # Safety
 /// As for [`run`].
-unsafe fn row_by_row(run: &Run<'_>, mut loops: Loops, kernels: &[FoldKernel]) {
+unsafe fn row_by_row(run: &Run<'_>, mut loops: Loops<'_>) {
     let points = loops.folded_points();
     let Some(row) = loops.kept.pop() else { return };
-    let segment = nest::segment(run.plan.tile, points);
-    let mut dims: Dims = SmallVec::from_elem(row.clone(), 1);
-    dims.extend(loops.folded.iter().cloned());
+    let mut dims: Dims<'_> = SmallVec::from_slice(&[row]);
+    dims.extend_from_slice(&loops.folded);
     // SAFETY: the caller's promise.
     let mut tiles = unsafe { run.tiles(&dims, 0) };
-    let mut workspace = Workspace::new();
     let mut results = Vec::new();
-    nest::walk_tiles(&loops.kept, &row, segment, &mut run.offsets(), &mut |offsets, length| {
-        // SAFETY: the walk stays in the chunk; a segment has at most a tile of points.
-        let sources = unsafe { tiles.compute(offsets, length) };
-        for (f, (kernel, source)) in kernels.iter().zip(&sources).enumerate() {
-            let width = points * run.plan.folds[f].dtype.size();
-            // SAFETY: the source holds the values of the tile.
-            let values = unsafe { std::slice::from_raw_parts(*source, length * width) };
-            results.clear();
-            values.chunks_exact(width).for_each(|block| results.extend_from_slice(kernel.halve(&mut workspace, block)));
-            // SAFETY: one result for each kept point of the tile.
-            unsafe { tiles.write_results(f, offsets, results.as_ptr(), std::slice::from_ref(&row), &[length]) };
+    let segment = nest::segment(run.plan.tile, points);
+    walk_tiles(&loops.kept, row, segment, &mut run.offsets(), &mut |offsets, length| {
+        // SAFETY: the walk stays in the chunk; a segment has at most a tile of points, and one result for each kept one. The workspace
+        // is in use only here.
+        unsafe {
+            tiles.compute(offsets, length);
+            for (f, fold) in run.plan.folds.iter().enumerate() {
+                results.clear();
+                for block in tiles.values(f, points * length).chunks_exact(points * fold.dtype.size()) {
+                    results.extend_from_slice(fold.kernel.halve(run.workspace(), block));
+                }
+                tiles.write_results(f, offsets, &results, &[Dim { extent: length, ..row }]);
+            }
         }
     });
 }
@@ -159,84 +179,69 @@ unsafe fn row_by_row(run: &Run<'_>, mut loops: Loops, kernels: &[FoldKernel]) {
 ///
 /// # Safety
 /// As for [`run`].
-unsafe fn by_blocks(run: &Run<'_>, folding: &Folding, loops: Loops, kernels: &[FoldKernel]) {
-    let mut dims: Dims = loops.block_box().into();
+unsafe fn by_blocks(run: &Run<'_>, loops: Loops<'_>) {
+    let mut dims: Dims<'_> = loops.folded.get(loops.block..).unwrap_or(&[]).into();
     if dims.is_empty() {
         dims.push(run.point_loop());
     }
-    let segmented = dims[0].clone();
     // SAFETY: the caller's promise.
     let mut tiles = unsafe { run.tiles(&dims, 0) };
     let whole = loops.whole();
-    let mut blocks = BlockFold::new(run.plan, kernels);
-    let (leaf, inside) = match loops.folded.split_first() {
-        Some((cut, between)) if loops.block > 0 => (Some(cut), &between[..loops.block - 1]),
-        _ => (None, &[][..]),
-    };
-    let mut root = Vec::new();
+    let mut fold = BlockFold::new(run.plan, loops.block == 0);
+    let mut root = Root::new();
     walk(&loops.kept, &mut run.offsets(), &mut |offsets| {
-        let mut fold_leaf = |offsets: &mut Offsets| {
-            walk(inside, offsets, &mut |offsets| {
-                nest::walk_segments(&segmented, folding.segment, offsets, &mut |offsets, length| {
-                    // SAFETY: the walk stays in the chunk; a block has at most a tile of points.
-                    let sources = unsafe { tiles.compute(offsets, length) };
-                    blocks.push(&sources, length * whole);
-                    if leaf.is_none() {
-                        blocks.end_leaf();
-                    }
-                });
+        loops.walk_leaves(offsets, &mut fold, &mut |offsets, fold| {
+            walk_segments(dims[0], loops.segment, offsets, &mut |offsets, length| {
+                // SAFETY: the walk stays in the chunk; a block has at most a tile of points.
+                unsafe {
+                    tiles.compute(offsets, length);
+                    fold.push_block(run, &tiles, length * whole);
+                }
             });
-            blocks.end_leaf();
-        };
-        match leaf {
-            Some(cut) => walk(std::slice::from_ref(cut), offsets, &mut fold_leaf),
-            None => fold_leaf(offsets),
-        }
-        for f in 0..kernels.len() {
-            if blocks.finish(f, &mut root) {
+        });
+        for (f, tree) in fold.trees.iter_mut().enumerate() {
+            if tree.finish(&mut root) {
                 // SAFETY: one result for this kept point.
-                unsafe { tiles.write_results(f, offsets, root.as_ptr(), &[], &[]) };
+                unsafe { tiles.write_results(f, offsets, &root, &[]) };
             }
         }
     });
 }
 
 /// The trees of all folds of a plan, for one kept point: blocks are joined in leaves, leaves in the tree above.
-struct BlockFold<'a> {
-    kernels: &'a [FoldKernel],
-    sizes: SmallVec<[usize; 2]>,
-    workspace: Workspace,
-    leaf: Vec<Tree>,
-    tree: Vec<Tree>,
-    root: Vec<u8>,
+struct BlockFold {
+    block_is_leaf: bool,
+    leaves: SmallVec<[Tree; 1]>,
+    trees: SmallVec<[Tree; 1]>,
 }
 
-impl BlockFold<'_> {
-    fn new<'a>(plan: &Plan, kernels: &'a [FoldKernel]) -> BlockFold<'a> {
-        let sizes: SmallVec<[usize; 2]> = plan.folds.iter().map(|f| f.dtype.size()).collect();
-        let trees = || kernels.iter().zip(&sizes).map(|(kernel, size)| Tree::new(*kernel, *size)).collect();
-        BlockFold { kernels, leaf: trees(), tree: trees(), sizes, workspace: Workspace::new(), root: Vec::new() }
+impl BlockFold {
+    fn new(plan: &Plan, block_is_leaf: bool) -> BlockFold {
+        let trees = || plan.folds.iter().map(|fold| Tree::new(fold.kernel, fold.dtype.size())).collect();
+        BlockFold { block_is_leaf, leaves: if block_is_leaf { SmallVec::new() } else { trees() }, trees: trees() }
     }
 
-    /// The next block of each fold.
-    fn push(&mut self, sources: &[*const u8], points: usize) {
-        for (f, source) in sources.iter().enumerate() {
-            // SAFETY: the source holds the values of a tile of so many points.
-            let values = unsafe { std::slice::from_raw_parts(*source, points * self.sizes[f]) };
-            self.leaf[f].push(self.kernels[f].halve(&mut self.workspace, values));
+    /// The next block: the tile that was computed last.
+    ///
+    /// # Safety
+    /// That tile had `points` points, and nobody else uses the run's workspace.
+    unsafe fn push_block(&mut self, run: &Run<'_>, tiles: &Tiles<'_>, points: usize) {
+        let trees = if self.block_is_leaf { &mut self.trees } else { &mut self.leaves };
+        for (f, tree) in trees.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            let result = unsafe { run.plan.folds[f].kernel.halve(run.workspace(), tiles.values(f, points)) };
+            tree.push(result);
         }
     }
+}
 
+impl LeafFold for BlockFold {
     fn end_leaf(&mut self) {
-        for (leaf, tree) in self.leaf.iter_mut().zip(&mut self.tree) {
-            if leaf.finish(&mut self.root) {
-                tree.push(&self.root);
+        let mut root = Root::new();
+        for (leaf, tree) in self.leaves.iter_mut().zip(&mut self.trees) {
+            if leaf.finish(&mut root) {
+                tree.push(&root);
             }
         }
-    }
-
-    /// The result of fold `f`; `false` if nothing was folded.
-    fn finish(&mut self, f: usize, root: &mut Vec<u8>) -> bool {
-        self.tree[f].finish(root)
     }
 }

@@ -6,6 +6,7 @@ use crate::dtype::{DType, Element};
 use crate::isa::{Isa, Level};
 use crate::ops::{BinaryFn, FoldVisitor, ReduceOp};
 use crate::reduce::BLOCK;
+use smallvec::SmallVec;
 
 /// Folds a block of 1 to 1024 elements by halving; the result is the first element of the workspace, which holds [`HALF`] elements.
 type Halve = unsafe fn(workspace: &mut [u8], x: &[u8]);
@@ -14,6 +15,9 @@ type Rows = unsafe fn(acc: &mut [u8], x: &[u8]);
 
 /// Half a block.
 const HALF: usize = BLOCK / 2;
+
+/// Bytes of half a block of the widest elements.
+pub(super) const WORKSPACE: usize = HALF * 16;
 
 /// The kernels of one fold for one ISA level.
 #[derive(Clone, Copy, Debug)]
@@ -28,27 +32,18 @@ impl FoldKernel {
         op.visit(dtype, Find(isa)).expect("a validated program folds only where there is a loop")
     }
 
-    /// Folds the elements of one block. The result is the first element of `workspace`.
-    pub(super) fn halve<'w>(&self, workspace: &'w mut Workspace, x: &[u8]) -> &'w [u8] {
-        let bytes = bytemuck::cast_slice_mut(&mut workspace.0[..]);
+    /// Folds the elements of one block. The result is the first element of `workspace`, which has [`WORKSPACE`] bytes.
+    pub(super) fn halve<'w>(&self, workspace: &'w mut [u8], x: &[u8]) -> &'w [u8] {
+        debug_assert_eq!(workspace.len(), WORKSPACE);
         // SAFETY: the kernel was made for an ISA level that this CPU has.
-        unsafe { (self.halve)(bytes, x) };
-        &bytes[..self.size]
+        unsafe { (self.halve)(workspace, x) };
+        &workspace[..self.size]
     }
 
     /// Folds whole rows into an accumulator.
     pub(super) fn rows(&self, acc: &mut [u8], x: &[u8]) {
         // SAFETY: the kernel was made for an ISA level that this CPU has.
         unsafe { (self.rows)(acc, x) };
-    }
-}
-
-/// Room to fold half a block of the widest elements.
-pub(super) struct Workspace(Vec<u128>);
-
-impl Workspace {
-    pub(super) fn new() -> Workspace {
-        Workspace(vec![0; HALF])
     }
 }
 
@@ -154,6 +149,9 @@ fn narrow_rows<T: Element, F: BinaryFn<T, Out = T>, const W: usize>(acc: &mut [P
     *acc = sums.map(Packed::new);
 }
 
+/// A result: a row of elements.
+pub(super) type Root = SmallVec<[u8; 16]>;
+
 /// Joins results that come in order, one leaf of the canonical tree after the other.
 ///
 /// A result is a row of elements, each folded by itself. The stack holds the nodes that still wait for their right sibling; a node of
@@ -162,13 +160,13 @@ pub(super) struct Tree {
     kernel: FoldKernel,
     /// Bytes of a result.
     width: usize,
-    nodes: Vec<u8>,
-    heights: Vec<u32>,
+    nodes: SmallVec<[u8; 128]>,
+    heights: SmallVec<[u32; 16]>,
 }
 
 impl Tree {
     pub(super) fn new(kernel: FoldKernel, width: usize) -> Tree {
-        Tree { kernel, width, nodes: Vec::new(), heights: Vec::new() }
+        Tree { kernel, width, nodes: SmallVec::new(), heights: SmallVec::new() }
     }
 
     /// The next leaf.
@@ -185,7 +183,7 @@ impl Tree {
     }
 
     /// The root, copied to `root`; `false` if there was no leaf. The tree is empty again.
-    pub(super) fn finish(&mut self, root: &mut Vec<u8>) -> bool {
+    pub(super) fn finish(&mut self, root: &mut Root) -> bool {
         root.clear();
         while self.nodes.len() > self.width {
             self.join();
@@ -216,10 +214,10 @@ mod tests {
         let leaves = [1.0, 1e16, -1e16, 1.0, 0.5];
         let mut tree = Tree::new(kernel, 8);
         leaves.iter().for_each(|leaf: &f64| tree.push(&leaf.to_ne_bytes()));
-        let mut root = Vec::new();
+        let mut root = Root::new();
         assert!(tree.finish(&mut root));
         let expected = ((leaves[0] + leaves[1]) + (leaves[2] + leaves[3])) + leaves[4];
-        assert_eq!(root, expected.to_ne_bytes());
+        assert_eq!(root.as_slice(), expected.to_ne_bytes());
         assert!(!tree.finish(&mut root), "the tree is empty again");
     }
 }

@@ -28,10 +28,12 @@ mod tiles;
 use crate::isa::Isa;
 use crate::operand::RawOperand;
 use crate::program::{Binding, Instr, Joined, OperandId, Program, ProgramError};
-use nest::{Dim, Dims, Offsets};
+use fold_kernel::WORKSPACE;
+use nest::{Dim, Dims, Offsets, Steps};
 use plan::Plan;
-use smallvec::{SmallVec, smallvec};
+use smallvec::smallvec;
 use split::Split;
+use strided::{Row, copy_box};
 use tiles::Tiles;
 
 /// A program made ready to run.
@@ -128,7 +130,8 @@ impl Compiled {
         unsafe {
             arena::with_arena(self.plan.arena, |arena| {
                 let operands = temporaries.operands(operands);
-                Run { plan: &self.plan, isa: self.isa, domain, lo, extent, operands, copied, arena }.run();
+                let steps = Steps::new(&self.plan, operands, self.rank);
+                Run { plan: &self.plan, domain, lo, extent, operands, copied, arena, steps }.run();
             });
             for later in &self.later {
                 later.run(domain, lo, extent, temporaries.operands(operands));
@@ -201,14 +204,15 @@ fn ordered(program: &Program) -> Vec<(OperandId, OperandId)> {
 /// One run of a plan.
 struct Run<'a> {
     plan: &'a Plan,
-    isa: Isa,
     domain: &'a [i64],
     lo: &'a [i64],
     extent: &'a [usize],
     operands: &'a [RawOperand],
+    /// See [`Aliases::LoadedBeforeStored`].
     copied: u64,
     /// Scratch memory, the run's alone, of the plan's size.
     arena: *mut u8,
+    steps: Steps,
 }
 
 impl Run<'_> {
@@ -240,7 +244,7 @@ impl Run<'_> {
         let (outer, tile) = dims.split_at(cut.dim);
         // SAFETY: the caller's contract.
         let mut tiles = unsafe { self.tiles(tile, 0) };
-        nest::walk_tiles(outer, &tile[0], cut.segment, &mut self.offsets(), &mut |offsets, length| {
+        nest::walk_tiles(outer, tile[0], cut.segment, &mut self.offsets(), &mut |offsets, length| {
             // SAFETY: the walk stays in the chunk; a segment has at most a tile of points.
             unsafe { tiles.compute(offsets, length) };
         });
@@ -252,47 +256,57 @@ impl Run<'_> {
     /// As for [`Compiled::run`].
     unsafe fn write_identities(&self) {
         for fold in &self.plan.folds {
-            let kept = |d: &usize| self.plan.folded_dims >> d & 1 == 0;
-            let extents: SmallVec<[usize; 4]> = (0..self.extent.len()).filter(kept).map(|d| self.extent[d]).collect();
+            let kept = || (0..self.extent.len()).filter(|d| self.plan.folded_dims >> d & 1 == 0);
             let operand = &self.operands[fold.operand as usize];
-            let strides: SmallVec<[isize; 4]> =
-                (0..self.extent.len()).filter(kept).map(|d| operand.strides[d]).collect();
-            if let Some(identity) = fold.op.identity(fold.dtype)
-                && !extents.contains(&0)
-            {
-                let zeros: SmallVec<[isize; 4]> = smallvec![0; extents.len()];
-                let from = identity.as_bytes();
+            let Some(identity) = fold.op.identity(fold.dtype) else { continue };
+            if kept().all(|d| self.extent[d] > 0) {
+                let bytes = identity.as_bytes();
+                let rows = kept().map(|d| Row { extent: self.extent[d], to: operand.strides[d], from: 0 });
                 // SAFETY: the operand has an element for each kept point, the caller's to write.
-                unsafe { strided::copy_box(operand.ptr, &strides, from.as_ptr(), &zeros, &extents, from.len()) };
+                unsafe { copy_box(operand.ptr, bytes.as_ptr(), bytes.len(), rows) };
             }
         }
     }
 
     /// The dimensions in `chosen` that are longer than one point in the chunk.
-    fn loops(&self, chosen: impl Iterator<Item = usize>) -> Dims {
+    fn loops(&self, chosen: impl Iterator<Item = usize>) -> Dims<'_> {
         chosen.filter(|d| self.extent[*d] != 1).map(|d| self.whole_loop(d)).collect()
     }
 
     /// The loop of one dimension, however long.
-    fn whole_loop(&self, d: usize) -> Dim {
-        Dim { extent: self.extent[d], steps: nest::steps(self.plan, self.operands, d) }
+    fn whole_loop(&self, d: usize) -> Dim<'_> {
+        Dim { extent: self.extent[d], steps: self.steps.along(d) }
     }
 
     /// A loop over one point.
-    fn point_loop(&self) -> Dim {
-        Dim { extent: 1, steps: self.offsets() }
+    fn point_loop(&self) -> Dim<'_> {
+        Dim { extent: 1, steps: self.steps.along(self.extent.len()) }
     }
 
     /// The first point of the chunk.
     fn offsets(&self) -> Offsets {
-        let plan = self.plan;
-        smallvec![0; plan.loads.len() + plan.indices.len() + plan.stores.len() + plan.folds.len()]
+        smallvec![0; self.steps.streams()]
     }
 
+    /// Tiles of a box.
+    ///
     /// # Safety
     /// As for [`Compiled::run`].
-    unsafe fn tiles(&self, dims: &[Dim], varying: usize) -> Tiles<'_> {
+    unsafe fn tiles<'b>(&'b self, dims: &[Dim<'b>], varying: usize) -> Tiles<'b> {
         // SAFETY: the caller's promise; `copied` names every load whose operand a store writes.
         unsafe { Tiles::new(self.plan, self.arena, self.operands, self.lo, self.copied, dims, varying) }
+    }
+
+    /// The beginning of the arena of a plan that folds.
+    ///
+    /// # Safety
+    /// The plan folds, and no other result of this method is alive.
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the arena is the run's alone, and the caller sees to it that nothing else refers to this part"
+    )]
+    unsafe fn workspace(&self) -> &mut [u8] {
+        // SAFETY: a plan that folds has these bytes at the start of its arena, before any slot.
+        unsafe { std::slice::from_raw_parts_mut(self.arena, WORKSPACE) }
     }
 }

@@ -10,37 +10,61 @@ use smallvec::SmallVec;
 pub(super) type Offsets = SmallVec<[isize; 12]>;
 
 /// One loop.
-#[derive(Clone, Debug)]
-pub(super) struct Dim {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dim<'a> {
     pub(super) extent: usize,
     /// What each stream steps by.
-    pub(super) steps: Offsets,
+    pub(super) steps: &'a [isize],
 }
 
 /// A sequence of loops, outermost first.
-pub(super) type Dims = SmallVec<[Dim; 4]>;
+pub(super) type Dims<'a> = SmallVec<[Dim<'a>; 4]>;
 
-/// What each stream steps by along domain dimension `d`.
-pub(super) fn steps(plan: &Plan, operands: &[RawOperand], d: usize) -> Offsets {
-    let stride = |operand: u16| operands[operand as usize].strides[d];
-    let loads = plan.loads.iter().map(|load| stride(load.operand));
-    let indices = plan.indices.iter().map(|(_, dim)| isize::from(*dim as usize == d));
-    let stores = plan.stores.iter().map(|store| stride(store.operand));
-    let folds = plan.folds.iter().map(|fold| stride(fold.operand));
-    loads.chain(indices).chain(stores).chain(folds).collect()
+/// What each stream steps by along each domain dimension: a row of streams for each dimension, and at the end a row of zeros.
+pub(super) struct Steps {
+    table: SmallVec<[isize; 40]>,
+    streams: usize,
+}
+
+impl Steps {
+    pub(super) fn new(plan: &Plan, operands: &[RawOperand], rank: usize) -> Steps {
+        let streams = plan.loads.len() + plan.indices.len() + plan.stores.len() + plan.folds.len();
+        let mut table = SmallVec::new();
+        for d in 0..rank {
+            let stride = |operand: u16| operands[operand as usize].strides[d];
+            plan.loads.iter().for_each(|load| table.push(stride(load.operand)));
+            plan.indices.iter().for_each(|(_, dim)| table.push(isize::from(*dim as usize == d)));
+            plan.stores.iter().for_each(|store| table.push(stride(store.operand)));
+            plan.folds.iter().for_each(|fold| table.push(stride(fold.operand)));
+        }
+        table.resize(table.len() + streams, 0);
+        Steps { table, streams }
+    }
+
+    /// The steps along a domain dimension; past the last one, no steps.
+    pub(super) fn along(&self, d: usize) -> &[isize] {
+        &self.table[d * self.streams..(d + 1) * self.streams]
+    }
+
+    pub(super) fn streams(&self) -> usize {
+        self.streams
+    }
 }
 
 /// Puts the loops with the longest strides outermost, where order does not matter, and joins neighbours that all streams cross without a seam.
-pub(super) fn simplify(mut dims: Dims) -> Dims {
-    let reach = |dim: &Dim| dim.steps.iter().map(|s| s.unsigned_abs()).fold(0usize, usize::saturating_add);
+pub(super) fn simplify(mut dims: Dims<'_>) -> Dims<'_> {
+    if dims.len() < 2 {
+        return dims;
+    }
+    let reach = |dim: &Dim<'_>| dim.steps.iter().map(|s| s.unsigned_abs()).fold(0usize, usize::saturating_add);
     if dims.windows(2).any(|pair| reach(&pair[0]) < reach(&pair[1])) {
         dims.sort_by_key(|dim| std::cmp::Reverse(reach(dim)));
     }
     dims.dedup_by(|inner, outer| {
-        let seamless = outer.steps.iter().zip(&inner.steps).all(|(o, i)| *o == *i * inner.extent as isize);
+        let seamless = outer.steps.iter().zip(inner.steps).all(|(o, i)| *o == *i * inner.extent as isize);
         if seamless {
             outer.extent *= inner.extent;
-            std::mem::swap(&mut outer.steps, &mut inner.steps);
+            outer.steps = inner.steps;
         }
         seamless
     });
@@ -57,7 +81,7 @@ pub(super) struct Cut {
 }
 
 /// Cuts a nest such that tiles have about `tile` points: short inner loops are whole in a tile.
-pub(super) fn cut(dims: &[Dim], tile: usize) -> Cut {
+pub(super) fn cut(dims: &[Dim<'_>], tile: usize) -> Cut {
     let mut inner = 1;
     let mut dim = dims.len() - 1;
     while dim > 0 && inner * dims[dim].extent <= tile / 2 {
@@ -79,18 +103,18 @@ fn gcd(x: usize, y: usize) -> usize {
 }
 
 /// Calls `body` for each position of the loops, with the offsets there.
-pub(super) fn walk(dims: &[Dim], offsets: &mut Offsets, body: &mut impl FnMut(&mut Offsets)) {
+pub(super) fn walk(dims: &[Dim<'_>], offsets: &mut Offsets, body: &mut impl FnMut(&mut Offsets)) {
     let Some((outer, inner)) = dims.split_first() else { return body(offsets) };
     for _ in 0..outer.extent {
         walk(inner, offsets, body);
-        shift(offsets, &outer.steps, 1);
+        shift(offsets, outer.steps, 1);
     }
-    shift(offsets, &outer.steps, -(outer.extent as isize));
+    shift(offsets, outer.steps, -(outer.extent as isize));
 }
 
 /// Calls `body` for each segment of one loop, with the offsets at its start and its length.
 pub(super) fn walk_segments(
-    row: &Dim,
+    row: Dim<'_>,
     segment: usize,
     offsets: &mut Offsets,
     body: &mut impl FnMut(&mut Offsets, usize),
@@ -99,16 +123,16 @@ pub(super) fn walk_segments(
     while start < row.extent {
         let length = segment.min(row.extent - start);
         body(offsets, length);
-        shift(offsets, &row.steps, length as isize);
+        shift(offsets, row.steps, length as isize);
         start += length;
     }
-    shift(offsets, &row.steps, -(row.extent as isize));
+    shift(offsets, row.steps, -(row.extent as isize));
 }
 
 /// Calls `body` for each segment of `row` at each position of the outer loops.
 pub(super) fn walk_tiles(
-    outer: &[Dim],
-    row: &Dim,
+    outer: &[Dim<'_>],
+    row: Dim<'_>,
     segment: usize,
     offsets: &mut Offsets,
     body: &mut impl FnMut(&mut Offsets, usize),
@@ -117,7 +141,7 @@ pub(super) fn walk_tiles(
 }
 
 /// Moves every stream by `n` steps.
-pub(super) fn shift(offsets: &mut Offsets, steps: &Offsets, n: isize) {
+pub(super) fn shift(offsets: &mut Offsets, steps: &[isize], n: isize) {
     for (offset, step) in offsets.iter_mut().zip(steps) {
         *offset += step * n;
     }
@@ -127,10 +151,10 @@ pub(super) fn shift(offsets: &mut Offsets, steps: &Offsets, n: isize) {
 mod tests {
     use super::*;
 
-    fn dims(list: &[(usize, &[isize])]) -> Dims {
-        list.iter().map(|(extent, steps)| Dim { extent: *extent, steps: (*steps).into() }).collect()
+    fn dims<'a>(list: &[(usize, &'a [isize])]) -> Dims<'a> {
+        list.iter().map(|(extent, steps)| Dim { extent: *extent, steps }).collect()
     }
-    fn shape(dims: &Dims) -> Vec<(usize, Vec<isize>)> {
+    fn shape(dims: &Dims<'_>) -> Vec<(usize, Vec<isize>)> {
         dims.iter().map(|d| (d.extent, d.steps.to_vec())).collect()
     }
 

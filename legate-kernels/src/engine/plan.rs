@@ -5,6 +5,7 @@
 //! other values share scratch tiles by linear scan. A kernel never writes a slot that it reads: kernels promise the compiler that their
 //! operands do not overlap.
 
+use super::fold_kernel::{FoldKernel, WORKSPACE};
 use super::kernel::{self, Found, Kernel};
 use crate::dtype::{DType, Scalar};
 use crate::isa::Isa;
@@ -58,6 +59,7 @@ pub(super) struct Store {
 pub(super) struct Fold {
     pub(super) op: ReduceOp,
     pub(super) dtype: DType,
+    pub(super) kernel: FoldKernel,
     pub(super) slot: SlotId,
     pub(super) operand: OperandId,
     /// Where the values of a block are collected. It is `slot` itself if the value is computed for this fold.
@@ -108,8 +110,9 @@ impl Plan {
             destinations: destinations(program),
         };
         if program.instrs.iter().any(|i| matches!(i, Instr::Reduce { .. })) {
-            // A tile holds a whole block of a fold.
+            // A tile holds a whole block of a fold. The workspace of folds comes first in the arena.
             lowering.plan.tile = crate::reduce::BLOCK;
+            lowering.plan.arena = WORKSPACE + 64;
         }
         for (step, instr) in program.instrs.iter().enumerate() {
             lowering.lower(step, instr, isa);
@@ -190,7 +193,8 @@ impl Lowering {
                 let slot = self.slot_of[value as usize];
                 let buffer =
                     if self.destinations[value as usize] == Some(step) { slot } else { self.new_slot(dtype.size()) };
-                self.plan.folds.push(Fold { op, dtype, slot, operand, buffer });
+                let kernel = FoldKernel::new(op, dtype, isa);
+                self.plan.folds.push(Fold { op, dtype, kernel, slot, operand, buffer });
             }
         }
     }

@@ -75,7 +75,7 @@ fn folded_dims(instr: &Instr) -> Option<u64> {
 }
 
 fn c_order(extent: &[usize], size: usize) -> Strides {
-    super::strided::contiguous(extent, size).into_iter().collect()
+    (1..=extent.len()).map(|d| (extent[d..].iter().product::<usize>() * size) as isize).collect()
 }
 
 /// The temporaries of one run.

@@ -2,48 +2,27 @@
 
 use smallvec::SmallVec;
 
-/// Bytes to the next element along each dimension of a box.
-pub(super) type BoxStrides = SmallVec<[isize; 6]>;
-
-/// The strides of a box of elements of `size` bytes that lie one after the other, last dimension fastest.
-pub(super) fn contiguous(extents: &[usize], size: usize) -> BoxStrides {
-    let mut strides: BoxStrides = SmallVec::from_elem(0, extents.len());
-    let mut stride = size as isize;
-    for (s, extent) in strides.iter_mut().zip(extents).rev() {
-        *s = stride;
-        stride *= *extent as isize;
-    }
-    strides
-}
-
-/// One dimension of a copy.
+/// One dimension of a copy: how many elements, and the bytes from one to the next on both sides.
 #[derive(Clone, Copy)]
-struct Dim {
-    extent: usize,
-    to: isize,
-    from: isize,
+pub(super) struct Row {
+    pub(super) extent: usize,
+    pub(super) to: isize,
+    pub(super) from: isize,
 }
 
 /// Copies a box of elements of `size` bytes from strided memory to strided memory.
 ///
 /// # Safety
 /// All elements named on either side are inside live allocations, those read are initialised, and the two sides do not overlap.
-pub(super) unsafe fn copy_box(
-    to: *mut u8,
-    to_strides: &[isize],
-    from: *const u8,
-    from_strides: &[isize],
-    extents: &[usize],
-    size: usize,
-) {
-    let mut dims: SmallVec<[Dim; 6]> = SmallVec::new();
-    for ((extent, to), from) in extents.iter().zip(to_strides).zip(from_strides) {
+pub(super) unsafe fn copy_box(to: *mut u8, from: *const u8, size: usize, rows: impl Iterator<Item = Row>) {
+    let mut dims: SmallVec<[Row; 6]> = SmallVec::new();
+    for row in rows.filter(|row| row.extent != 1) {
+        let n = row.extent as isize;
         match dims.last_mut() {
-            _ if *extent == 1 => {}
-            Some(outer) if outer.to == *to * *extent as isize && outer.from == *from * *extent as isize => {
-                *outer = Dim { extent: outer.extent * extent, to: *to, from: *from };
+            Some(outer) if outer.to == row.to * n && outer.from == row.from * n => {
+                *outer = Row { extent: outer.extent * row.extent, ..row };
             }
-            _ => dims.push(Dim { extent: *extent, to: *to, from: *from }),
+            _ => dims.push(row),
         }
     }
     // Short rows cost more than their elements: run along the longest dimension instead.
@@ -59,10 +38,10 @@ pub(super) unsafe fn copy_box(
 
 /// # Safety
 /// As for [`copy_box`].
-unsafe fn copy_dims(to: *mut u8, from: *const u8, dims: &[Dim], size: usize) {
+unsafe fn copy_dims(to: *mut u8, from: *const u8, dims: &[Row], size: usize) {
     match dims {
         // SAFETY: one element, named by the caller.
-        [] => unsafe { copy_row(to, from, Dim { extent: 1, to: 0, from: 0 }, size) },
+        [] => unsafe { copy_row(to, from, Row { extent: 1, to: 0, from: 0 }, size) },
         // SAFETY: one row of the caller's elements.
         [row] => unsafe { copy_row(to, from, *row, size) },
         [outer, inner @ ..] => {
@@ -78,7 +57,7 @@ unsafe fn copy_dims(to: *mut u8, from: *const u8, dims: &[Dim], size: usize) {
 
 /// # Safety
 /// As for [`copy_box`], for one row.
-unsafe fn copy_row(to: *mut u8, from: *const u8, row: Dim, size: usize) {
+unsafe fn copy_row(to: *mut u8, from: *const u8, row: Row, size: usize) {
     // SAFETY: the caller's promise, passed on; each element type has `size` bytes.
     unsafe {
         match size {
@@ -94,7 +73,7 @@ unsafe fn copy_row(to: *mut u8, from: *const u8, row: Dim, size: usize) {
 /// # Safety
 /// As for [`copy_row`], for elements of the size of `T`.
 #[inline(always)]
-unsafe fn copy_elements<T: Copy>(to: *mut u8, from: *const u8, row: Dim) {
+unsafe fn copy_elements<T: Copy>(to: *mut u8, from: *const u8, row: Row) {
     let size = size_of::<T>() as isize;
     if row.to == size && row.from == size {
         // SAFETY: the caller vouches for every element of the row on both sides.
@@ -123,35 +102,27 @@ unsafe fn copy_elements<T: Copy>(to: *mut u8, from: *const u8, row: Dim) {
     }
 }
 
-/// Writes the values `start + Σ strides[d] · p[d]` of a box one after the other.
+/// Writes the values `start + Σ step[d] · p[d]` of a box one after the other; `dims` are the extents and steps.
 ///
 /// # Safety
 /// `to` is valid for as many `i64` as the box has points.
-pub(super) unsafe fn fill_index(to: *mut i64, start: i64, strides: &[isize], extents: &[usize]) {
-    let mut next = to;
-    let mut position: SmallVec<[usize; 6]> = SmallVec::from_elem(0, extents.len());
-    let row = extents.last().copied().unwrap_or(1);
-    let step = strides.last().copied().unwrap_or(0) as i64;
-    let rows: usize = extents[..extents.len().saturating_sub(1)].iter().product();
-    for _ in 0..rows {
-        let first: i64 = start + position.iter().zip(strides).map(|(p, s)| *p as i64 * *s as i64).sum::<i64>();
-        for i in 0..row as i64 {
-            // SAFETY: `rows * row` values are written, as many as the box has points.
-            unsafe { next.write_unaligned(first + i * step) };
-            next = next.wrapping_add(1);
+pub(super) unsafe fn fill_index(to: *mut i64, start: i64, dims: &[(usize, i64)]) {
+    match dims {
+        // SAFETY: one point.
+        [] => unsafe { to.write(start) },
+        [(extent, step)] => {
+            for i in 0..*extent {
+                // SAFETY: `i` counts the points of the row.
+                unsafe { to.add(i).write(start + i as i64 * step) };
+            }
         }
-        advance(&mut position, extents);
-    }
-}
-
-/// The next row of a box: counts up all positions but the last.
-fn advance(position: &mut [usize], extents: &[usize]) {
-    for d in (0..position.len().saturating_sub(1)).rev() {
-        position[d] += 1;
-        if position[d] < extents[d] {
-            return;
+        [(extent, step), inner @ ..] => {
+            let points: usize = inner.iter().map(|(n, _)| n).product();
+            for i in 0..*extent {
+                // SAFETY: each position of the outer dimension has its own part of the caller's points.
+                unsafe { fill_index(to.add(i * points), start + i as i64 * step, inner) };
+            }
         }
-        position[d] = 0;
     }
 }
 
@@ -159,12 +130,16 @@ fn advance(position: &mut [usize], extents: &[usize]) {
 mod tests {
     use super::*;
 
+    fn rows(list: &[(usize, isize, isize)]) -> impl Iterator<Item = Row> {
+        list.iter().map(|(extent, to, from)| Row { extent: *extent, to: *to, from: *from })
+    }
+
     #[test]
     fn a_transposed_box() {
         let from: Vec<u16> = (0..12).collect(); // 3 rows of 4
         let mut to = [0u16; 12];
         // SAFETY: both sides are boxes of 4 x 3 elements inside their arrays.
-        unsafe { copy_box(to.as_mut_ptr().cast(), &contiguous(&[4, 3], 2), from.as_ptr().cast(), &[2, 8], &[4, 3], 2) };
+        unsafe { copy_box(to.as_mut_ptr().cast(), from.as_ptr().cast(), 2, rows(&[(4, 6, 2), (3, 2, 8)])) };
         assert_eq!(to, [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]);
     }
 
@@ -173,9 +148,7 @@ mod tests {
         let from = [1u64, 2, 3];
         let mut to = [0u64; 6];
         // SAFETY: the box reads three elements backwards from the last, twice.
-        unsafe {
-            copy_box(to.as_mut_ptr().cast(), &contiguous(&[2, 3], 8), from.as_ptr().add(2).cast(), &[0, -8], &[2, 3], 8)
-        };
+        unsafe { copy_box(to.as_mut_ptr().cast(), from.as_ptr().add(2).cast(), 8, rows(&[(2, 24, 0), (3, 8, -8)])) };
         assert_eq!(to, [3, 2, 1, 3, 2, 1]);
     }
 
@@ -183,7 +156,7 @@ mod tests {
     fn coordinates_of_a_box() {
         let mut to = [0i64; 6];
         // SAFETY: six values are written.
-        unsafe { fill_index(to.as_mut_ptr(), 5, &[10, 1], &[2, 3]) };
+        unsafe { fill_index(to.as_mut_ptr(), 5, &[(2, 10), (3, 1)]) };
         assert_eq!(to, [5, 6, 7, 15, 16, 17]);
     }
 }

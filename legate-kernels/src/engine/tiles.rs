@@ -5,9 +5,9 @@
 //! tile that is not made of whole strips goes through scratch memory altogether, where there is room to compute too much.
 
 use super::kernel::{Kernel, STRIP};
-use super::nest::{Dim, Offsets, shift};
-use super::plan::{Plan, Slot};
-use super::strided::{BoxStrides, contiguous, copy_box, fill_index};
+use super::nest::{Dim, Dims, Offsets, shift};
+use super::plan::{Plan, SlotId};
+use super::strided::{Row, copy_box, fill_index};
 use crate::operand::RawOperand;
 use smallvec::SmallVec;
 
@@ -15,8 +15,6 @@ use smallvec::SmallVec;
 struct Stream {
     /// Address of the chunk's first point; for coordinates, the chunk's first coordinate in disguise.
     base: *mut u8,
-    /// Along each dimension of the box.
-    strides: BoxStrides,
     flat: bool,
     /// The offset and the number of points of the last gather, if it may be used again.
     gathered: Option<(isize, usize)>,
@@ -29,15 +27,20 @@ pub(super) struct Tiles<'a> {
     streams: SmallVec<[Stream; 8]>,
     /// Bit `i` set: load `i` reads what a store writes, so it is copied before any kernel runs.
     copied: u64,
-    /// Extents of the box.
-    extents: SmallVec<[usize; 6]>,
-    /// The dimension of the box along which tiles differ in length.
+    /// The box. The extent of the varying dimension is that of the current tile.
+    dims: Dims<'a>,
     varying: usize,
+    /// Points of the box for each point of the varying dimension.
+    per_unit: usize,
     /// Where the values of each slot are in the current tile.
     slots: SmallVec<[*mut u8; 24]>,
+    /// Where the values of each fold are after a tile has been computed.
+    fold_sources: SmallVec<[*const u8; 2]>,
 }
 
 impl<'a> Tiles<'a> {
+    /// Tiles of a box of at most `longest` points along the varying dimension.
+    ///
     /// # Safety
     /// `arena` has the plan's size and is initialised and the caller's alone for the lifetime of the result; the operands and the chunk
     /// keep the contract of [`super::Compiled::run`]; `copied` names all loads whose operand a store writes.
@@ -47,110 +50,121 @@ impl<'a> Tiles<'a> {
         operands: &[RawOperand],
         lo: &[i64],
         copied: u64,
-        dims: &[Dim],
+        dims: &[Dim<'a>],
         varying: usize,
     ) -> Tiles<'a> {
-        let memory = |operand: u16| operands[operand as usize].ptr;
-        let bases = plan.loads.iter().map(|load| memory(load.operand));
-        let bases = bases
-            .chain(plan.indices.iter().map(|(_, dim)| std::ptr::without_provenance_mut(lo[*dim as usize] as usize)));
-        let bases = bases.chain(plan.stores.iter().map(|store| memory(store.operand)));
-        let bases = bases.chain(plan.folds.iter().map(|fold| memory(fold.operand)));
-        let streams = bases.enumerate().map(|(i, base)| Stream {
-            base,
-            strides: dims.iter().map(|dim| dim.steps[i]).collect(),
-            flat: false,
-            gathered: None,
-        });
-        let slots = plan.slots.iter().map(|slot| arena.wrapping_add(slot.scratch)).collect();
-        let extents = dims.iter().map(|dim| dim.extent).collect();
-        let mut tiles = Tiles { plan, arena, streams: streams.collect(), copied, extents, varying, slots };
+        let mut streams: SmallVec<[Stream; 8]> = SmallVec::new();
+        let mut push = |base: *mut u8| streams.push(Stream { base, flat: false, gathered: None });
+        plan.loads.iter().for_each(|load| push(operands[load.operand as usize].ptr));
+        plan.indices.iter().for_each(|(_, d)| push(std::ptr::without_provenance_mut(lo[*d as usize] as usize)));
+        plan.stores.iter().for_each(|store| push(operands[store.operand as usize].ptr));
+        plan.folds.iter().for_each(|fold| push(operands[fold.operand as usize].ptr));
+        let mut tiles = Tiles {
+            plan,
+            arena,
+            streams,
+            copied,
+            dims: SmallVec::from_slice(dims),
+            varying,
+            per_unit: dims.iter().enumerate().filter(|(d, _)| *d != varying).map(|(_, dim)| dim.extent).product(),
+            slots: plan.slots.iter().map(|slot| arena.wrapping_add(slot.scratch)).collect(),
+            fold_sources: plan.folds.iter().map(|_| std::ptr::null()).collect(),
+        };
         tiles.find_flat_streams();
         // SAFETY: the arena has the plan's size.
         unsafe { tiles.fill_constants() };
         tiles
     }
 
+    fn first_store(&self) -> usize {
+        self.plan.loads.len() + self.plan.indices.len()
+    }
+
     fn find_flat_streams(&mut self) {
         let plan = self.plan;
-        let loads = plan.loads.iter().map(|load| load.slot).enumerate();
-        let first_store = plan.loads.len() + plan.indices.len();
-        let stores = plan.stores.iter().map(|store| store.slot).enumerate().map(|(i, slot)| (first_store + i, slot));
-        for (i, slot) in loads.chain(stores) {
-            let mut expected = plan.slots[slot as usize].size as isize;
-            self.streams[i].flat = self.varying == 0
-                && self.streams[i].strides.iter().zip(&self.extents).rev().all(|(stride, extent)| {
-                    let follows = *extent == 1 || *stride == expected;
-                    expected *= *extent as isize;
-                    follows
-                });
-        }
+        let first_store = self.first_store();
+        plan.loads.iter().enumerate().for_each(|(i, load)| self.find_flat(i, load.slot));
+        plan.stores.iter().enumerate().for_each(|(i, store)| self.find_flat(first_store + i, store.slot));
+    }
+
+    fn find_flat(&mut self, stream: usize, slot: SlotId) {
+        let mut expected = self.plan.slots[slot as usize].size as isize;
+        self.streams[stream].flat = self.varying == 0
+            && self.dims.iter().rev().all(|dim| {
+                let follows = dim.extent == 1 || dim.steps[stream] == expected;
+                expected *= dim.extent as isize;
+                follows
+            });
     }
 
     /// # Safety
     /// The arena has the plan's size.
     unsafe fn fill_constants(&mut self) {
-        let points: usize = self.extents.iter().product::<usize>().next_multiple_of(STRIP).min(self.plan.tile);
+        let longest = self.per_unit * self.dims[self.varying].extent;
+        let extent = longest.next_multiple_of(STRIP).min(self.plan.tile);
         for (slot, value) in &self.plan.constants {
             let bytes = value.as_bytes();
+            let row = Row { extent, to: bytes.len() as isize, from: 0 };
             // SAFETY: a slot's scratch tile holds `plan.tile` elements of its size.
-            unsafe {
-                copy_box(
-                    self.slots[*slot as usize],
-                    &[bytes.len() as isize],
-                    bytes.as_ptr(),
-                    &[0],
-                    &[points],
-                    bytes.len(),
-                )
-            };
+            unsafe { copy_box(self.slots[*slot as usize], bytes.as_ptr(), bytes.len(), std::iter::once(row)) };
         }
     }
 
     /// The scratch tile of a slot.
-    pub(super) fn scratch(&self, slot: u16) -> *mut u8 {
+    fn scratch(&self, slot: SlotId) -> *mut u8 {
         self.arena.wrapping_add(self.plan.slots[slot as usize].scratch)
     }
 
-    /// Points of the box for each point of the dimension along which tiles differ.
-    pub(super) fn points_per_unit(&self) -> usize {
-        self.extents.iter().enumerate().filter(|(d, _)| *d != self.varying).map(|(_, n)| n).product()
-    }
-
-    /// Whether a tile of one load and nothing to compute, as in the sum of an array, can be left where it is.
-    fn has_no_kernels(&self) -> bool {
-        self.plan.steps.is_empty() && self.plan.stores.is_empty()
-    }
-
     /// Computes a tile of `length` points along the varying dimension, the streams being at `offsets`. Values to be folded are
-    /// left in the buffers of the folds; the result says where the values of each fold lie.
+    /// left where [`Tiles::values`] finds them.
     ///
     /// # Safety
     /// The points are in the chunk; the tile has at most `plan.tile` points.
-    pub(super) unsafe fn compute(&mut self, offsets: &mut Offsets, length: usize) -> SmallVec<[*const u8; 2]> {
-        let points = length * self.points_per_unit();
+    pub(super) unsafe fn compute(&mut self, offsets: &mut Offsets, length: usize) {
+        let points = length * self.per_unit;
         debug_assert!(points <= self.plan.tile);
-        let seamless = points.is_multiple_of(STRIP) || self.has_no_kernels();
-        if seamless || self.extents.len() > 1 || points < STRIP {
+        // Where there is nothing to compute, as in the sum of an array, nothing is computed too much.
+        let has_kernels = !(self.plan.steps.is_empty() && self.plan.stores.is_empty());
+        let seamless = points.is_multiple_of(STRIP) || !has_kernels;
+        if seamless || self.dims.len() > 1 || points < STRIP {
             // SAFETY: the caller's promise.
             unsafe { self.compute_part(offsets, length, points, 0, seamless) };
-            return self.plan.folds.iter().map(|fold| self.slots[fold.slot as usize].cast_const()).collect();
+            for (source, fold) in self.fold_sources.iter_mut().zip(&self.plan.folds) {
+                *source = self.slots[fold.slot as usize];
+            }
+            return;
         }
         let whole = points / STRIP * STRIP;
-        let step: Offsets = self.streams.iter().map(|stream| stream.strides[0]).collect();
+        let steps = self.dims[0].steps;
         // SAFETY: both parts are parts of the caller's tile.
-        unsafe { self.compute_part(offsets, whole, whole, 0, true) };
-        self.collect(whole, 0);
-        shift(offsets, &step, whole as isize);
-        // SAFETY: as above.
-        unsafe { self.compute_part(offsets, points - whole, points - whole, whole, false) };
-        self.collect(points - whole, whole);
-        shift(offsets, &step, -(whole as isize));
-        self.plan.folds.iter().map(|fold| self.scratch(fold.buffer).cast_const()).collect()
+        unsafe {
+            self.compute_part(offsets, whole, whole, 0, true);
+            self.collect(whole, 0);
+            shift(offsets, steps, whole as isize);
+            self.compute_part(offsets, points - whole, points - whole, whole, false);
+            self.collect(points - whole, whole);
+        }
+        shift(offsets, steps, -(whole as isize));
+        for (f, fold) in self.plan.folds.iter().enumerate() {
+            self.fold_sources[f] = self.scratch(fold.buffer);
+        }
+    }
+
+    /// The values of fold `f` in the tile that was computed last.
+    ///
+    /// # Safety
+    /// That tile had `points` points.
+    pub(super) unsafe fn values(&self, f: usize, points: usize) -> &[u8] {
+        let len = points * self.plan.folds[f].dtype.size();
+        // SAFETY: `compute` left a tile's values there, in scratch memory or in an operand that nobody writes.
+        unsafe { std::slice::from_raw_parts(self.fold_sources[f], len) }
     }
 
     /// Copies the values of a part to the buffers of the folds for which they were not computed.
-    fn collect(&mut self, points: usize, at: usize) {
+    ///
+    /// # Safety
+    /// The part was just computed; it ends inside a tile.
+    unsafe fn collect(&mut self, points: usize, at: usize) {
         for fold in self.plan.folds.iter().filter(|fold| fold.buffer != fold.slot) {
             let size = fold.dtype.size();
             let to = self.scratch(fold.buffer).wrapping_add(at * size);
@@ -164,7 +178,7 @@ impl<'a> Tiles<'a> {
     /// # Safety
     /// As for [`Tiles::compute`].
     unsafe fn compute_part(&mut self, offsets: &Offsets, length: usize, points: usize, at: usize, seamless: bool) {
-        self.extents[self.varying] = length;
+        self.dims[self.varying].extent = length;
         // SAFETY: the caller's promise, for each stage.
         unsafe {
             self.place_inputs(offsets, points, seamless);
@@ -188,22 +202,21 @@ impl<'a> Tiles<'a> {
                 continue;
             }
             self.slots[load.slot as usize] = scratch;
-            let known =
-                stream.gathered.is_some_and(|(offset, n)| offset == offsets[i] && n >= points && self.varying == 0);
-            if is_copied || !known {
+            let is_known = stream.gathered.is_some_and(|(offset, n)| offset == offsets[i] && n >= points);
+            if is_copied || !is_known || self.varying != 0 {
+                stream.gathered = Some((offsets[i], points));
                 let size = plan.slots[load.slot as usize].size;
                 // SAFETY: the elements of the tile's points are the caller's to read; the scratch tile has room for a tile.
-                unsafe {
-                    copy_box(scratch, &contiguous(&self.extents, size), from, &stream.strides, &self.extents, size)
-                };
-                stream.gathered = Some((offsets[i], points));
+                unsafe { copy_box(scratch, from, size, gather(&self.dims, i, points, size)) };
             }
         }
-        for (i, (slot, _)) in plan.indices.iter().enumerate() {
-            let i = plan.loads.len() + i;
+        for (k, (slot, _)) in plan.indices.iter().enumerate() {
+            let i = plan.loads.len() + k;
             let start = self.streams[i].base.addr() as i64 + offsets[i] as i64;
-            // SAFETY: the scratch tile has room for a tile of `i64`.
-            unsafe { fill_index(self.scratch(*slot).cast(), start, &self.streams[i].strides, &self.extents) };
+            let dims: SmallVec<[(usize, i64); 4]> =
+                self.dims.iter().map(|dim| (dim.extent, dim.steps[i] as i64)).collect();
+            // SAFETY: the scratch tile has room for a tile of `i64`, and begins at a cache line.
+            unsafe { fill_index(self.scratch(*slot).cast(), start, &dims) };
         }
     }
 
@@ -211,13 +224,12 @@ impl<'a> Tiles<'a> {
     /// As for [`Tiles::compute`].
     unsafe fn place_outputs(&mut self, offsets: &Offsets, at: usize, seamless: bool) {
         let plan = self.plan;
-        let first_store = plan.loads.len() + plan.indices.len();
+        let first_store = self.first_store();
         for (i, store) in plan.stores.iter().enumerate().filter(|(_, store)| store.in_place) {
             let stream = &self.streams[first_store + i];
             let direct = stream.flat && seamless;
-            let to =
-                if direct { stream.base.wrapping_offset(offsets[first_store + i]) } else { self.scratch(store.slot) };
-            self.slots[store.slot as usize] = to;
+            let memory = stream.base.wrapping_offset(offsets[first_store + i]);
+            self.slots[store.slot as usize] = if direct { memory } else { self.scratch(store.slot) };
         }
         for fold in plan.folds.iter().filter(|fold| fold.buffer == fold.slot) {
             self.slots[fold.slot as usize] = self.scratch(fold.buffer).wrapping_add(at * fold.dtype.size());
@@ -230,19 +242,14 @@ impl<'a> Tiles<'a> {
         let padded = points.next_multiple_of(STRIP);
         for step in &self.plan.steps {
             let n = if step.strips { padded } else { points };
-            let slot = |id: u16| -> (*mut u8, usize) {
-                let Slot { size, .. } = self.plan.slots[id as usize];
-                (self.slots[id as usize], n * size)
-            };
-            let read = |id: u16| {
-                let (ptr, len) = slot(id);
+            let bytes = |id: SlotId| n * self.plan.slots[id as usize].size;
+            let read = |id: SlotId| {
                 // SAFETY: the slot stands for a scratch tile, which has room for padding, or for operand memory of a tile of whole strips;
                 // both are initialised, and the only slot that is written during the kernel is another one.
-                unsafe { std::slice::from_raw_parts(ptr.cast_const(), len) }
+                unsafe { std::slice::from_raw_parts(self.slots[id as usize].cast_const(), bytes(id)) }
             };
-            let (dst, len) = slot(step.dst);
             // SAFETY: as for `read`; the destination is no argument of the step, and operand memory that is written is nowhere else read in place.
-            let dst = unsafe { std::slice::from_raw_parts_mut(dst, len) };
+            let dst = unsafe { std::slice::from_raw_parts_mut(self.slots[step.dst as usize], bytes(step.dst)) };
             let [a, b, c] = step.args;
             // SAFETY: the plan was made for an ISA level that this CPU has.
             unsafe {
@@ -259,37 +266,48 @@ impl<'a> Tiles<'a> {
     /// As for [`Tiles::compute`], after the kernels have run.
     unsafe fn write_outputs(&mut self, offsets: &Offsets, seamless: bool) {
         let plan = self.plan;
-        let first_store = plan.loads.len() + plan.indices.len();
-        for (i, store) in plan.stores.iter().enumerate() {
-            let stream = &self.streams[first_store + i];
-            if store.in_place && stream.flat && seamless {
+        let first_store = self.first_store();
+        for (k, store) in plan.stores.iter().enumerate() {
+            let i = first_store + k;
+            if store.in_place && self.streams[i].flat && seamless {
                 continue;
             }
             let size = plan.slots[store.slot as usize].size;
-            let to = stream.base.wrapping_offset(offsets[first_store + i]);
-            let from = self.slots[store.slot as usize];
+            let to = self.streams[i].base.wrapping_offset(offsets[i]);
+            let rows = scatter(&self.dims, i, size);
             // SAFETY: the elements of the tile's points are the caller's to write; the slot holds the tile's values.
-            unsafe { copy_box(to, &stream.strides, from, &contiguous(&self.extents, size), &self.extents, size) };
+            unsafe { copy_box(to, self.slots[store.slot as usize], size, rows) };
         }
     }
 
-    /// Writes `results`, one value after the other, to the operand of fold `fold` for a box of kept points.
+    /// Writes results, one value after the other, to the operand of fold `f` for a box of kept points.
     ///
     /// # Safety
     /// The operand has an element for each point of the box, the caller's to write, and `results` has as many values.
-    pub(super) unsafe fn write_results(
-        &self,
-        fold: usize,
-        offsets: &Offsets,
-        results: *const u8,
-        kept: &[Dim],
-        extents: &[usize],
-    ) {
-        let i = self.streams.len() - self.plan.folds.len() + fold;
-        let size = self.plan.folds[fold].dtype.size();
+    pub(super) unsafe fn write_results(&self, f: usize, offsets: &Offsets, results: &[u8], kept: &[Dim<'_>]) {
+        let i = self.streams.len() - self.plan.folds.len() + f;
+        let size = self.plan.folds[f].dtype.size();
+        debug_assert_eq!(results.len(), size * kept.iter().map(|dim| dim.extent).product::<usize>());
         let to = self.streams[i].base.wrapping_offset(offsets[i]);
-        let strides: BoxStrides = kept.iter().map(|dim| dim.steps[i]).collect();
         // SAFETY: the caller's promise.
-        unsafe { copy_box(to, &strides, results, &contiguous(extents, size), extents, size) };
+        unsafe { copy_box(to, results.as_ptr(), size, scatter(kept, i, size)) };
     }
+}
+
+/// A box of a stream as it is gathered to a tile of `points` elements of `size` bytes.
+fn gather<'b>(dims: &'b [Dim<'_>], stream: usize, points: usize, size: usize) -> impl Iterator<Item = Row> + use<'b> {
+    let mut to = (points * size) as isize;
+    dims.iter().map(move |dim| {
+        to /= dim.extent as isize;
+        Row { extent: dim.extent, to, from: dim.steps[stream] }
+    })
+}
+
+/// A box of a stream as it is scattered from a tile of elements of `size` bytes.
+fn scatter<'b>(dims: &'b [Dim<'_>], stream: usize, size: usize) -> impl Iterator<Item = Row> + use<'b> {
+    let mut from = (size * dims.iter().map(|dim| dim.extent).product::<usize>()) as isize;
+    dims.iter().map(move |dim| {
+        from /= dim.extent as isize;
+        Row { extent: dim.extent, to: dim.steps[stream], from }
+    })
 }

@@ -2,10 +2,10 @@
 //!
 //! Products and sums are rounded apart (no fused multiply-add), so the bits are the same at every SIMD level; the loops wait for memory anyway.
 
-use crate::dispatch::Level;
 use super::panel::Panel;
 use super::tree::TreeSum;
 use super::{Arithmetic, RawMatrix};
+use crate::dispatch::Level;
 
 /// Columns of [`gemv_rows`] that are summed in lanes.
 const BLOCK: usize = 1024;

@@ -4,9 +4,9 @@
 //! The sum over `k` is the library's: blocks of `k` in order, each summed from zero with fused multiply-adds where the
 //! level has them. So the bits are the same whichever of the two computes a real tile.
 
-use crate::dispatch::Level;
 use super::panel::Panel;
 use super::{Arithmetic, RawMatrix};
+use crate::dispatch::Level;
 
 /// Columns of the result whose sums are kept in the first-level cache, and the part of `b` beside them in the second.
 const WIDTH: usize = 128;

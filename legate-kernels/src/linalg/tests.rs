@@ -1,7 +1,7 @@
 //! The claims of the module's page: right values, and bits that depend on nothing but extents and values.
 
-use crate::dispatch::Level;
 use super::*;
+use crate::dispatch::Level;
 use crate::dtype::{B8, C64, C128};
 use crate::random::Pcg64;
 
