@@ -245,3 +245,18 @@ fn spans_name_stages_and_tasks_with_their_lines() {
     let trace: serde_json::Value = serde_json::from_str(&legate_core::profile::trace_json(&spans)).unwrap();
     assert_eq!(trace["traceEvents"].as_array().unwrap().len(), spans.len() + 2);
 }
+
+#[test]
+fn a_program_that_never_waits_does_not_run_ahead_into_fresh_memory() {
+    let world = Setup { fuse: false, ..Setup::default() }.start();
+    let a = world.iota(&[1 << 18]);
+    for round in 0..200 {
+        let b = world.add(&a, &a, round);
+        let _c = world.add(&b, &a, round);
+    }
+    world.runtime.fence(&|| false).unwrap();
+    let stats = world.runtime.stats();
+    // Three arrays of 2 MiB are alive at a time, and a window that keeps its handles to the end.
+    assert!(stats.peak_bytes < 100 << 20, "{stats:?}");
+    assert!(stats.fresh_blocks < 60, "{stats:?}");
+}

@@ -51,7 +51,7 @@ impl Work for CopyWork {
         Ok(())
     }
     fn about(&self) -> About {
-        self.name.about(self.bytes())
+        self.name.about(self.bytes() / self.chunks)
     }
     fn cost_ns(&self) -> f64 {
         copy_cost_ns(self.bytes())

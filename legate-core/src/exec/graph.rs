@@ -1,10 +1,11 @@
 //! The execution graph of one shard as it is built, in program order: nodes say what they use, edges follow.
 
 use super::action::{Action, Name};
+use super::block::LARGE;
 use super::buffer::{HostBuffer, OutOfMemory};
 use super::copy::{Copy, Side};
 use super::executor::Executor;
-use super::instance::{InstanceId, PhysicalInstance};
+use super::instance::{InstanceId, Memory, PhysicalInstance};
 use super::node::{Edge, Node};
 use super::pool::BufferPool;
 use super::work::Work;
@@ -17,7 +18,7 @@ use crate::transport::{Payload, Transport};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// See the module's documentation.
 pub(crate) struct Graph {
@@ -30,6 +31,8 @@ pub(crate) struct Graph {
     alive: BTreeMap<u64, Arc<Node>>,
     next_node: u64,
     next_instance: u64,
+    /// Large memory, and its bytes, that goes back when the nodes in flight have ended.
+    doomed: Vec<(u64, Weak<Memory>)>,
     /// Messages so far, per peer.
     sent: BTreeMap<ShardId, u64>,
     received: BTreeMap<ShardId, u64>,
@@ -75,6 +78,7 @@ impl Graph {
             alive: BTreeMap::new(),
             next_node: 0,
             next_instance: 0,
+            doomed: Vec::new(),
             sent: BTreeMap::new(),
             received: BTreeMap::new(),
             edges: Vec::new(),
@@ -101,11 +105,19 @@ impl Graph {
     pub(crate) fn allocate(&mut self, rect: &Rect, element: usize) -> Result<PhysicalInstance, OutOfMemory> {
         let id = self.instance_id();
         let bytes = rect.volume().saturating_mul(element as u64);
-        // Not to run ahead into memory that was never touched while what is in flight will give some back.
-        while self.pool.would_exceed_half(bytes) && !self.executor.is_idle() {
+        while self.should_wait_for(bytes) && !self.executor.is_idle() {
             self.executor.wait_for_some();
         }
         self.with_patience(|pool| PhysicalInstance::allocate(id, rect, element, pool))
+    }
+
+    /// Whether to wait for nodes to end rather than to run ahead of them into fresh memory: if a buffer of this size is about to come back, or
+    /// if half of the memory is in use. Memory never touched before costs more than most tasks.
+    fn should_wait_for(&mut self, bytes: u64) -> bool {
+        let doomed = &mut self.doomed;
+        doomed.retain(|(_, memory)| memory.strong_count() > 0);
+        let comes_back = || doomed.iter().any(|(size, _)| *size == bytes);
+        (comes_back() && !self.pool.has_idle(bytes)) || self.pool.would_exceed_half(bytes)
     }
 
     /// Calls `allocate` until it succeeds or until nothing is left in flight that could give memory back.
@@ -220,9 +232,19 @@ impl Graph {
         node
     }
 
-    /// Forgets an instance: nobody will use it again. Its memory goes when its nodes are gone.
+    /// Forgets an instance: nobody will use it again under this name.
     pub(crate) fn forget(&mut self, instance: &PhysicalInstance) {
         self.tracker.remove(&instance.id);
+    }
+
+    /// Forgets an instance whose memory nobody will use again: it goes when its nodes are gone.
+    pub(crate) fn retire_instance(&mut self, instance: &PhysicalInstance) {
+        self.forget(instance);
+        if let Ok(memory) = instance.memory()
+            && instance.bytes() >= LARGE
+        {
+            self.doomed.push((instance.bytes() as u64, Arc::downgrade(memory)));
+        }
     }
 
     /// Forgets the nodes that are done. Failed ones are kept for as long as somebody could read what they should have written.

@@ -123,7 +123,8 @@ impl Work for PointTask {
 
     fn about(&self) -> About {
         let (name, provenance) = (self.task.label(&*self.args), self.provenance.clone());
-        About { category: "task", name, provenance, bytes: self.bytes }
+        // One span is one chunk.
+        About { category: "task", name, provenance, bytes: self.bytes / self.chunks() as u64 }
     }
 
     fn cost_ns(&self) -> f64 {

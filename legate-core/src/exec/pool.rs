@@ -98,6 +98,12 @@ impl BufferPool {
         self.state.lock().stats
     }
 
+    /// Whether a request of this many bytes would be served by a block that was used before.
+    pub(crate) fn has_idle(&self, bytes: u64) -> bool {
+        let class = class(bytes as usize);
+        class.is_some_and(|class| self.state.lock().idle.get(&class).is_some_and(|blocks| !blocks.is_empty()))
+    }
+
     /// Whether live buffers, and this many bytes more, would take over half of the limit.
     pub(crate) fn would_exceed_half(&self, bytes: u64) -> bool {
         self.state.lock().stats.live_bytes.saturating_add(bytes) > self.limit / 2

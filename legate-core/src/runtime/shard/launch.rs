@@ -112,7 +112,7 @@ impl Shard {
         let temporary = |k: &&usize| matches!(launching.plan.places[**k], Place::Temporary { .. });
         for k in launching.body.operands.iter().filter(temporary) {
             if let Some(instance) = &launching.instances[*k] {
-                self.graph.forget(instance);
+                self.graph.retire_instance(instance);
             }
         }
     }

@@ -69,7 +69,8 @@ impl Shard {
         self.graph.record(&mut uses, &old, &old.rect, Usage::ReadWrite);
         self.graph.record(&mut uses, &new, &new.rect, Usage::ReadWrite);
         self.graph.submit(uses, Box::new(Action::new(Name::new("copy", "rename", by), 0, || Ok(()))));
-        self.release(src);
+        self.forget_main(src);
+        self.graph.forget(&old);
         self.install(dst, new, by);
         true
     }

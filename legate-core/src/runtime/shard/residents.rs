@@ -100,15 +100,17 @@ impl Shard {
         let old = self.forget_main(field);
         let element = self.field(field).1;
         let instance = self.allocate(rect, element, by);
-        if let Some(old) = old.filter(|_| keep) {
-            self.copy_within(&old, &instance, by);
-            self.graph.forget(&old);
+        if let Some(old) = old {
+            if keep {
+                self.copy_within(&old, &instance, by);
+            }
+            self.graph.retire_instance(&old);
         }
         self.residents.insert(field, Resident { instance, made_at: by.clone() });
     }
 
-    /// Takes the main instance away. Who copies from it still must tell the graph to forget it.
-    fn forget_main(&mut self, field: FieldId) -> Option<PhysicalInstance> {
+    /// Takes the main instance away. The graph is still to be told.
+    pub(super) fn forget_main(&mut self, field: FieldId) -> Option<PhysicalInstance> {
         self.residents.remove(&field).map(|resident| resident.instance)
     }
 
@@ -121,7 +123,7 @@ impl Shard {
     /// Gives the main instance up.
     pub(super) fn release(&mut self, field: FieldId) {
         if let Some(old) = self.forget_main(field) {
-            self.graph.forget(&old);
+            self.graph.retire_instance(&old);
         }
     }
 
