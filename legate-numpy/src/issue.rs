@@ -240,6 +240,8 @@ impl Body<'_> {
     }
 
     fn run_on_host(self) -> Result<()> {
+        let (program, constants) = without_constants(self.program, self.arguments.len());
+        let still: SmallVec<[isize; 4]> = SmallVec::from_elem(0, self.domain.len());
         // No array that is read has the base of one that is written: locks are taken once each.
         let reads: SmallVec<[Arc<HostBuffer>; 4]> =
             self.arguments.iter().filter(|a| !a.role.writes()).map(|a| a.array.host()).collect();
@@ -258,7 +260,9 @@ impl Body<'_> {
                 HostOperand::read(bytes, view.offset as usize, &strides)
             });
         }
-        host::run(&self.program, &self.domain, &mut operands).expect("views lie in their bases");
+        operands.extend(constants.iter().map(|value| HostOperand::read(value.as_bytes(), 0, &still)));
+        let compiled = self.session.programs().compiled(&program, self.domain.len());
+        host::run_compiled(&compiled, &self.domain, &mut operands).expect("views lie in their bases");
         Ok(())
     }
 
@@ -274,7 +278,7 @@ impl Body<'_> {
         let runtime = self.session.runtime().expect("without a runtime everything is inline");
         self.prepare_fields();
         let (program, operands) = self.operands();
-        let args = Arc::new(ProgramArgs::new(program, self.domain.len()));
+        let args = Arc::new(ProgramArgs::new(program, self.domain.len(), self.session.programs()));
         let cuts = cuts(&self.domain, self.folded);
         let task = self.session.tasks().program;
         runtime.launch(LaunchRequest { task, args, shape: self.domain, operands, cuts, provenance })?;
@@ -311,6 +315,19 @@ impl Body<'_> {
         operands.extend(updated);
         (program, operands)
     }
+}
+
+/// The program with its constants as further operands: so that calls which differ in a number share one compiled program.
+fn without_constants(mut program: Program, operands: usize) -> (Program, SmallVec<[Scalar; 4]>) {
+    let mut constants = SmallVec::new();
+    for instr in &mut program.instrs {
+        if let Instr::Const(value) = *instr {
+            *instr = Instr::Load { operand: (operands + constants.len()) as OperandId, dtype: value.dtype() };
+            constants.push(value);
+        }
+    }
+    program.operands = (operands + constants.len()) as OperandId;
+    (program, constants)
 }
 
 fn redirect_stores(program: &mut Program, from: OperandId, to: OperandId) {
@@ -392,7 +409,7 @@ impl Session {
         let access = Access::identity(shape.len());
         let request = LaunchRequest {
             task: self.tasks().program,
-            args: Arc::new(ProgramArgs::new(program, shape.len())),
+            args: Arc::new(ProgramArgs::new(program, shape.len(), self.programs())),
             shape: shape.clone(),
             operands: SmallVec::from_iter([Operand { field: handle.id(), access, privilege: Privilege::WriteDiscard }]),
             cuts: cuts(shape, 0),

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::issue::cuts;
 use crate::mapper::NumpyMapper;
 use crate::random::RandomStates;
-use crate::tasks::{FailArgs, Tasks};
+use crate::tasks::{FailArgs, ProgramCache, Tasks};
 use legate_core::Provenance;
 use legate_core::exec::HostBuffer;
 use legate_core::mapping::Mapper;
@@ -47,6 +47,7 @@ const SMALL_BYTES: u64 = 64 << 10;
 pub struct Session {
     engine: Option<Engine>,
     mapper: NumpyMapper,
+    programs: Arc<ProgramCache>,
     provenance: RwLock<Option<ProvenanceSource>>,
     small_bytes: u64,
     pub(crate) random: Mutex<RandomStates>,
@@ -65,7 +66,8 @@ impl Session {
     /// If the configuration contradicts itself.
     pub fn new(config: SessionConfig) -> Result<Session> {
         let mut registry = Registry::new();
-        let tasks = Tasks::register(&mut registry);
+        let programs = Arc::default();
+        let tasks = Tasks::register(&mut registry, &programs);
         let mapper = NumpyMapper::new(config.mapper);
         let runtime = Runtime::new(RuntimeConfig {
             registry,
@@ -79,17 +81,17 @@ impl Session {
             fuse: config.fuse,
         });
         let runtime = Arc::new(runtime.map_err(|e| Error::Value(e.to_string()))?);
-        Ok(Session::with(mapper, Some(Engine { runtime, tasks })))
+        Ok(Session::with(mapper, programs, Some(Engine { runtime, tasks })))
     }
 
     /// A session without a runtime: everything is computed at once, on the calling thread. The slow twin of tests.
     pub fn eager() -> Session {
-        Session::with(NumpyMapper::new(Arc::new(legate_mapper::DefaultMapper::new())), None)
+        Session::with(NumpyMapper::new(Arc::new(legate_mapper::DefaultMapper::new())), Arc::default(), None)
     }
 
-    fn with(mapper: NumpyMapper, engine: Option<Engine>) -> Session {
+    fn with(mapper: NumpyMapper, programs: Arc<ProgramCache>, engine: Option<Engine>) -> Session {
         let small_bytes = mapper.tunable("numpy.small_bytes").map_or(SMALL_BYTES, |bytes| bytes.max(0) as u64);
-        Session { engine, mapper, provenance: RwLock::new(None), small_bytes, random: Mutex::default() }
+        Session { engine, mapper, programs, provenance: RwLock::new(None), small_bytes, random: Mutex::default() }
     }
 
     /// Sets who is asked for the user's line.
@@ -105,6 +107,11 @@ impl Session {
     /// What the registry calls this library's tasks.
     pub(crate) fn tasks(&self) -> &Tasks {
         &self.engine.as_ref().expect("only a session with a runtime launches").tasks
+    }
+
+    /// Programs made ready to run.
+    pub(crate) fn programs(&self) -> &Arc<ProgramCache> {
+        &self.programs
     }
 
     /// This library's policy.

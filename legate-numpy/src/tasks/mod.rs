@@ -1,12 +1,14 @@
 //! The tasks that this library registers, and their names in a session's registry.
 
 mod bridge;
+mod cache;
 mod fail;
 mod linalg;
 mod program;
 mod random;
 mod reduction;
 
+pub(crate) use cache::ProgramCache;
 pub(crate) use fail::FailArgs;
 pub(crate) use linalg::{ProductArgs, ProductKind};
 pub(crate) use program::ProgramArgs;
@@ -35,7 +37,7 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     /// Registers everything.
-    pub(crate) fn register(registry: &mut Registry) -> Tasks {
+    pub(crate) fn register(registry: &mut Registry, cache: &Arc<ProgramCache>) -> Tasks {
         let mut reductions = BTreeMap::new();
         for &op in ReduceOp::ALL {
             for dtype in DType::ALL {
@@ -44,7 +46,7 @@ impl Tasks {
                 }
             }
         }
-        let program = program::register(registry);
+        let program = program::register(registry, cache);
         let random = registry.register_task(Arc::new(random::RandomFill));
         let product = registry.register_task(Arc::new(linalg::Product));
         let fail = registry.register_task(Arc::new(fail::Fail));

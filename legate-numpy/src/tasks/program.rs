@@ -1,6 +1,7 @@
 //! The task that runs kernel programs, and the composer that fuses its launches.
 
 use super::bridge;
+use super::cache::ProgramCache;
 use legate_core::Error;
 use legate_core::id::TaskId;
 use legate_core::operation::{self, Composer, Cost, Part, Registry, Task, TaskArgs, TaskContext, TaskError};
@@ -17,17 +18,18 @@ const MOST_STEPS: usize = 400;
 pub(crate) struct ProgramArgs {
     program: Program,
     rank: usize,
-    compiled: OnceLock<Compiled>,
+    compiled: OnceLock<Arc<Compiled>>,
+    cache: Arc<ProgramCache>,
 }
 
 impl ProgramArgs {
     /// For domains of `rank` dimensions.
-    pub(crate) fn new(program: Program, rank: usize) -> ProgramArgs {
-        ProgramArgs { program, rank, compiled: OnceLock::new() }
+    pub(crate) fn new(program: Program, rank: usize, cache: &Arc<ProgramCache>) -> ProgramArgs {
+        ProgramArgs { program, rank, compiled: OnceLock::new(), cache: Arc::clone(cache) }
     }
 
     fn compiled(&self) -> &Compiled {
-        self.compiled.get_or_init(|| Compiled::new(&self.program, self.rank).expect("programs are built well-formed"))
+        self.compiled.get_or_init(|| self.cache.compiled(&self.program, self.rank))
     }
 }
 
@@ -42,10 +44,10 @@ impl TaskArgs for ProgramArgs {
 }
 
 /// Registers the task with its composer.
-pub(super) fn register(registry: &mut Registry) -> TaskId {
-    let task = Arc::new(ProgramTask { composer: OnceLock::new() });
+pub(super) fn register(registry: &mut Registry, cache: &Arc<ProgramCache>) -> TaskId {
+    let task = Arc::new(ProgramTask { composer: OnceLock::new(), cache: Arc::clone(cache) });
     let id = registry.register_task(task.clone());
-    let composer: Arc<dyn Composer> = Arc::new(Programs { task: id });
+    let composer: Arc<dyn Composer> = Arc::new(Programs { task: id, cache: Arc::clone(cache) });
     task.composer.set(composer).unwrap_or_else(|_| unreachable!("set once, here"));
     id
 }
@@ -53,6 +55,7 @@ pub(super) fn register(registry: &mut Registry) -> TaskId {
 struct ProgramTask {
     /// Knows the task's id, which the registry gives.
     composer: OnceLock<Arc<dyn Composer>>,
+    cache: Arc<ProgramCache>,
 }
 
 impl Task for ProgramTask {
@@ -68,7 +71,7 @@ impl Task for ProgramTask {
             return Err(refused(&"bytes after the program"));
         }
         program.validate(rank as usize).map_err(|e| refused(&e))?;
-        Ok(Arc::new(ProgramArgs::new(program, rank as usize)))
+        Ok(Arc::new(ProgramArgs::new(program, rank as usize, &self.cache)))
     }
 
     fn run(&self, ctx: &TaskContext<'_>) -> Result<(), TaskError> {
@@ -113,6 +116,7 @@ fn label(program: &Program) -> String {
 /// Joins kernel programs, whichever library they come from.
 struct Programs {
     task: TaskId,
+    cache: Arc<ProgramCache>,
 }
 
 impl Composer for Programs {
@@ -129,7 +133,7 @@ impl Composer for Programs {
                 .expect("core binds what is read to what has been written");
         }
         let rank = parts.first().map_or(0, |part| own(part.args).rank);
-        (self.task, Arc::new(ProgramArgs::new(joined.finish(), rank)))
+        (self.task, Arc::new(ProgramArgs::new(joined.finish(), rank, &self.cache)))
     }
 
     fn accepts(&self, parts: &[&dyn TaskArgs]) -> bool {
