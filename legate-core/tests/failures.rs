@@ -231,6 +231,8 @@ fn spans_name_stages_and_tasks_with_their_lines() {
     let world = Setup { ranks: 2, ..Setup::default() }.start();
     world.runtime.profiler().enable(true);
     let array = world.iota(&[60]);
+    // The fold would take it along.
+    world.runtime.flush();
     let sum = world.fold(&array, 41);
     world.values(&sum).unwrap();
     world.runtime.fence(&|| false).unwrap();

@@ -1,16 +1,17 @@
 //! Grouping: which launches of a window run as one.
 //!
-//! The window is walked in program order. A launch joins the latest group of its domain, cuts and composer in which, for each field that both touch and
-//! at least one writes, the accesses are equal (the value passes in a register) or the images are disjoint. On its way back
+//! The window is walked in program order. A launch joins the latest group of its domain and composer, with cuts that can be had together, in which, for each
+//! field that both touch and at least one writes, the accesses are equal (the value passes in a register) or the images are disjoint. On its way back
 //! it may pass over steps that it does not depend on. The result of a fold is never read in the group that folds.
 //!
 //! Everything decided here comes from the stream and the states: it is the same on every shard.
 
 use super::group::{Group, Member};
 use super::version::States;
-use crate::geometry::Rect;
+use crate::geometry::{Rect, gcd};
 use crate::id::FieldId;
-use crate::operation::{Composer, Launch, Operand, Operation, Privilege, Registry, TaskArgs};
+use crate::operation::{Composer, Cut, Launch, Operand, Operation, Privilege, Registry, TaskArgs};
+use crate::region::Distribution;
 use crate::store::Access;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ pub enum Step {
     /// The operation at this place of the window, which is not a launch (nor a `Create`).
     Single(usize),
 }
+
+type Cuts = SmallVec<[Cut; 4]>;
 
 /// How many steps a launch looks back.
 const LOOK_BACK: usize = 64;
@@ -104,6 +107,7 @@ enum Kind<'a> {
 
 struct Launches<'a> {
     first: &'a Launch,
+    cuts: Cuts,
     members: SmallVec<[Member; 2]>,
     args: SmallVec<[&'a dyn TaskArgs; 4]>,
     composer: Option<Arc<dyn Composer>>,
@@ -130,7 +134,8 @@ impl<'a> Draft<'a> {
     fn new(launch: &'a Launch, index: usize, composer: Option<Arc<dyn Composer>>, states: &States) -> Draft<'a> {
         let closed = composer.is_none() || partial_fold(launch, states) || launch.domain.is_empty();
         let (members, args) = (SmallVec::new(), SmallVec::new());
-        let launches = Launches { first: launch, members, args, composer, partial: None, closed };
+        let cuts = launch.cuts.clone();
+        let launches = Launches { first: launch, cuts, members, args, composer, partial: None, closed };
         let mut draft = Draft { kind: Kind::Launches(launches), uses: SmallVec::new() };
         draft.join(launch, index, states);
         draft
@@ -155,7 +160,7 @@ impl<'a> Draft<'a> {
         !group.closed
             && speaks
             && group.first.domain == launch.domain
-            && group.first.cuts == launch.cuts
+            && self.joined_cuts(launch, states).is_some()
             && launch.operands.iter().all(|new| self.uses.iter().all(|old| compatible(old, new, &launch.domain)))
             && !partial_fold(launch, states)
             && self.runs_where(launch, states)
@@ -164,6 +169,36 @@ impl<'a> Draft<'a> {
                 let parts: SmallVec<[&dyn TaskArgs; 8]> = args.chain([&*launch.args]).collect();
                 composer.accepts(&parts)
             }
+    }
+    /// Cuts that suit the group and a launch. `None` if there are none, or if the fields of either lie so that one of them would have to be brought
+    /// together first along a dimension that only the other keeps whole.
+    fn joined_cuts(&self, launch: &Launch, states: &States) -> Option<Cuts> {
+        let Kind::Launches(group) = &self.kind else { return None };
+        if group.cuts == launch.cuts {
+            return Some(launch.cuts.clone());
+        }
+        let joined = group.cuts.iter().zip(&launch.cuts).map(|(a, b)| join_cuts(*a, *b)).collect::<Option<Cuts>>()?;
+        let own = self.uses.iter().filter_map(|u| Some((u.field, u.access?)));
+        let new = launch.operands.iter().map(|o| (o.field, &o.access));
+        let lies_cut = |d: usize| own.clone().chain(new.clone()).any(|(f, a)| is_cut(f, a, d, &launch.domain, states));
+        if !self.fold_alike(launch, &joined) {
+            return None;
+        }
+        let made_whole =
+            |d: usize| joined[d] == Cut::Never && (group.cuts[d] != Cut::Never || launch.cuts[d] != Cut::Never);
+        let spoiled = states.shards() > 1 && (0..joined.len()).any(|d| made_whole(d) && lies_cut(d));
+        (!spoiled).then_some(joined)
+    }
+    /// Whether every fold of the group and of a launch goes along the one tree dimension of `cuts`, if that has any.
+    fn fold_alike(&self, launch: &Launch, cuts: &Cuts) -> bool {
+        let trees: SmallVec<[usize; 2]> = (0..cuts.len()).filter(|d| matches!(cuts[*d], Cut::Tree { .. })).collect();
+        let own = self.uses.iter().filter(|u| u.fold.is_some()).filter_map(|u| u.access);
+        let new = launch.operands.iter().filter(|o| matches!(o.privilege, Privilege::Reduce(_))).map(|o| &o.access);
+        match trees.as_slice() {
+            [] => true,
+            [tree] => !own.chain(new).any(|access| access.uses(*tree)),
+            _ => false,
+        }
     }
     /// Whether the partial writes of the group and of a launch are surely on the same shards.
     fn runs_where(&self, launch: &Launch, states: &States) -> bool {
@@ -204,7 +239,9 @@ impl<'a> Draft<'a> {
                 places[k] = self.enter(operand);
             }
         }
+        let cuts = self.joined_cuts(launch, states).expect("it was admitted");
         let Kind::Launches(group) = &mut self.kind else { unreachable!("only launches are joined") };
+        group.cuts = cuts;
         if group.partial.is_none() {
             group.partial = partial;
         }
@@ -251,7 +288,7 @@ impl<'a> Draft<'a> {
             operands: operands.collect(),
             members: launches.members,
             domain: launches.first.domain.clone(),
-            cuts: launches.first.cuts.clone(),
+            cuts: launches.cuts,
         })
     }
 }
@@ -268,6 +305,26 @@ fn compatible(old: &Use<'_>, new: &Operand, domain: &Rect) -> bool {
     // What is computed in memory may follow reads, but nothing may follow it: its value is in no register.
     let overtakes = new.privilege == Privilege::ReadWrite && old.writes;
     !old.in_memory && !fold && !overtakes
+}
+
+/// The cuts of a dimension that suit both.
+fn join_cuts(a: Cut, b: Cut) -> Option<Cut> {
+    match (a, b) {
+        (Cut::Free, other) | (other, Cut::Free) => Some(other),
+        _ if a == b => Some(a),
+        (Cut::Never, Cut::Granule(_)) | (Cut::Granule(_), Cut::Never) => Some(Cut::Never),
+        (Cut::Granule(a), Cut::Granule(b)) => Some(Cut::Granule(a / gcd(a as i64, b as i64) as u64 * b)),
+        // A fold knows its tree and nothing else.
+        _ => None,
+    }
+}
+
+/// Whether a field lies in pieces along a dimension of a domain that sees it through `access`.
+fn is_cut(field: FieldId, access: &Access, dim: usize, domain: &Rect, states: &States) -> bool {
+    match &states.get(field).distribution {
+        Some(Distribution::Tiled { partition, .. }) => partition.pull_back(access, domain).partition.cuts(dim),
+        _ => false,
+    }
 }
 
 fn is_partial(operand: &Operand, domain: &Rect, states: &States) -> bool {

@@ -26,6 +26,7 @@ mod moves;
 pub mod oracle;
 mod pieces;
 pub mod plan;
+pub mod stream;
 pub mod version;
 
 #[cfg(test)]

@@ -52,10 +52,11 @@ impl States {
         for (_, piece) in to.pieces(domain, me, self.shards()) {
             plan.main = plan.main.bounding(&access.image(&piece));
         }
-        if let (Distribution::Single(root), Distribution::Replicated) = (owners, to)
+        if *to == Distribution::Replicated
             && !domain.is_empty()
+            && let Some(root) = owners.sole_owner(&access.image(domain), self.shards())
         {
-            broadcast(&mut plan, access.image(domain), *root, me, self.shards());
+            broadcast(&mut plan, access.image(domain), root, me, self.shards());
             return plan;
         }
         let readers = SmallVec::from_elem(Reader { operand: 0, access, keep: true }, 1);

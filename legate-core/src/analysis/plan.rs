@@ -246,9 +246,10 @@ impl States {
         }
         reading.readers.retain(|reader| {
             // One shard has what all need: it does not tell each of them itself.
+            let image = reader.access.image(domain);
             let told =
-                matches!(owners, Distribution::Single(_)) && shards > 2 && all_need(reader.access, spread, domain);
-            if told && !state.all_hold(&reader.access.image(domain)) {
+                shards > 2 && all_need(reader.access, spread, domain) && owners.sole_owner(&image, shards).is_some();
+            if told && !state.all_hold(&image) {
                 plan.prepare.push(self.copy(field, reader.access, domain, &Distribution::Replicated, me));
                 copies.push(Held {
                     at: Distribution::Replicated,

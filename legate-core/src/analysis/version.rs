@@ -111,6 +111,10 @@ impl States {
     pub fn get(&self, field: FieldId) -> &FieldState {
         self.fields.get(&field).expect("operations name fields that were created before")
     }
+    /// The fields, by name.
+    pub fn fields(&self) -> impl Iterator<Item = FieldId> {
+        self.fields.keys().copied()
+    }
     pub(crate) fn get_mut(&mut self, field: FieldId) -> &mut FieldState {
         self.fields.get_mut(&field).expect("operations name fields that were created before")
     }

@@ -1,7 +1,10 @@
 //! The operation stream: everything a front end asks for, in program order, as plain data.
 
+pub mod hash;
 mod launch;
 mod task;
+pub mod text;
+pub mod wire;
 
 pub use launch::{Cut, Launch, Operand, Privilege};
 pub use task::{

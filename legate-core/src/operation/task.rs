@@ -158,6 +158,14 @@ impl Registry {
     pub fn task(&self, id: TaskId) -> &Arc<dyn Task> {
         &self.tasks[id.0 as usize]
     }
+    /// The task of a name; the first, if several have it.
+    pub fn find_task(&self, name: &str) -> Option<TaskId> {
+        self.tasks.iter().position(|task| task.name() == name).map(|at| TaskId(at as u32))
+    }
+    /// The reduction operator of a name; the first, if several have it.
+    pub fn find_reduction(&self, name: &str) -> Option<ReductionId> {
+        self.reductions.iter().position(|op| op.name() == name).map(|at| ReductionId(at as u32))
+    }
     /// Whether this is the id of a registered task.
     pub fn has_task(&self, id: TaskId) -> bool {
         (id.0 as usize) < self.tasks.len()

@@ -120,4 +120,16 @@ impl Distribution {
             Distribution::Tiled { partition, sharding } => Some(sharding.owner(color, partition.color_count(), shards)),
         }
     }
+    /// The one shard that owns all of a rectangle, if there is one and not every shard does.
+    pub fn sole_owner(&self, rect: &Rect, shards: u32) -> Option<ShardId> {
+        match self {
+            Distribution::Replicated => None,
+            Distribution::Single(owner) => Some(*owner),
+            Distribution::Tiled { partition, sharding } => {
+                let colors = partition.colors_meeting(rect);
+                let only = if colors.count() == 1 { colors.iter().next() } else { None };
+                only.map(|color| sharding.owner(color, partition.color_count(), shards))
+            }
+        }
+    }
 }

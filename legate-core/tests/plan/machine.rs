@@ -30,7 +30,7 @@ struct Shard {
     covers: BTreeMap<FieldId, Rect>,
 }
 
-pub struct Machine {
+pub(crate) struct Machine {
     shards: Vec<Shard>,
     mapper: RandomMapper,
     view: MachineView,
@@ -74,7 +74,7 @@ fn contains(rect: &Rect, point: &[i64]) -> bool {
 }
 
 impl Machine {
-    pub fn new(shards: u32, mapper: RandomMapper, fuse: bool) -> Machine {
+    pub(crate) fn new(shards: u32, mapper: RandomMapper, fuse: bool) -> Machine {
         let shard =
             |k| Shard { me: ShardId(k), states: States::new(shards), main: Values::new(), covers: BTreeMap::new() };
         Machine {
@@ -89,7 +89,7 @@ impl Machine {
     }
 
     /// Runs a window; handles are as `program` has them now.
-    pub fn run(&mut self, window: &[Operation], program: &mut Program) {
+    pub(crate) fn run(&mut self, window: &[Operation], program: &mut Program) {
         for operation in window {
             if let Operation::Create(create) = operation {
                 self.shards.iter_mut().for_each(|s| s.states.create(create));
@@ -149,7 +149,7 @@ impl Machine {
         }
     }
 
-    pub fn check_field(&mut self, field: FieldId, shape: &[i64], to: Recipient) {
+    pub(crate) fn check_field(&mut self, field: FieldId, shape: &[i64], to: Recipient) {
         let access = legate_core::store::Access::identity(shape.len());
         self.fetch(&Store { field, shape: shape.into(), access }, to);
     }
@@ -490,7 +490,8 @@ fn place_rect(place: &Place) -> Rect {
 fn assert_cut_as_allowed(group: &Group, piece: &Rect) {
     for (d, cut) in group.cuts.iter().enumerate() {
         let (lo, hi, end) = (piece.lo[d], piece.hi[d], group.domain.hi[d]);
-        let aligned = |granule: &u64| lo as u64 % granule == 0 && (hi as u64 % granule == 0 || hi == end);
+        let aligned =
+            |granule: &u64| (lo as u64).is_multiple_of(*granule) && ((hi as u64).is_multiple_of(*granule) || hi == end);
         let allowed = match cut {
             Cut::Free => true,
             Cut::Never => lo == 0 && hi == end,
@@ -523,8 +524,9 @@ fn fold_piece(group: &Group, place: usize, rect: &Rect, stream: &Values, folds: 
         };
         let tree = Tree::new((group.domain.extent(dim) as u64).div_ceil(granule));
         let items = rect.lo[dim] as u64 / granule..(rect.hi[dim] as u64).div_ceil(granule);
-        assert!(rect.lo[dim] as u64 % granule == 0, "pieces begin at items");
-        assert!(rect.hi[dim] as u64 % granule == 0 || rect.hi[dim] == group.domain.hi[dim], "pieces end at items");
+        assert!((rect.lo[dim] as u64).is_multiple_of(granule), "pieces begin at items");
+        let last = rect.hi[dim] == group.domain.hi[dim];
+        assert!((rect.hi[dim] as u64).is_multiple_of(granule) || last, "pieces end at items");
         let mut item = |k: u64| {
             let inside = |p: &&Point| p[dim] as u64 / granule == k;
             mix(mine.iter().filter(inside).map(value))

@@ -5,8 +5,8 @@ use legate_core::id::ShardId;
 use legate_core::mapping::{FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper};
 use legate_core::region::Sharding;
 
-pub struct RandomMapper {
-    pub seed: u64,
+pub(crate) struct RandomMapper {
+    pub(crate) seed: u64,
 }
 
 struct Dice(u64);

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 #[derive(Debug)]
-pub struct NoArgs;
+pub(crate) struct NoArgs;
 
 impl TaskArgs for NoArgs {
     fn as_any(&self) -> &dyn std::any::Any {
@@ -58,14 +58,14 @@ impl Task for Paper {
     }
 }
 
-pub fn registry() -> Registry {
+pub(crate) fn registry() -> Registry {
     let mut registry = Registry::new();
     registry.register_task(Arc::new(Paper { name: "pointwise", composer: Some(Arc::new(PaperComposer)) }));
     registry.register_task(Arc::new(Paper { name: "opaque", composer: None }));
     registry
 }
 
-pub struct Program {
+pub(crate) struct Program {
     fields: BTreeMap<FieldId, Vec<i64>>,
     dropped: Vec<FieldId>,
     next_field: u64,
@@ -74,18 +74,18 @@ pub struct Program {
 }
 
 impl Program {
-    pub fn new(seed: u64) -> Program {
+    pub(crate) fn new(seed: u64) -> Program {
         Program { fields: BTreeMap::new(), dropped: Vec::new(), next_field: 0, next_op: 0, random: seed }
     }
-    pub fn live(&self) -> Vec<(FieldId, Vec<i64>)> {
+    pub(crate) fn live(&self) -> Vec<(FieldId, Vec<i64>)> {
         self.fields.iter().map(|(f, s)| (*f, s.clone())).collect()
     }
-    pub fn is_live(&self, field: FieldId) -> bool {
+    pub(crate) fn is_live(&self, field: FieldId) -> bool {
         self.fields.contains_key(&field)
     }
 
     /// As many operations as there are numbers (and the `Create`s that they need). Some fields lose their handles before the window runs.
-    pub fn window(&mut self, numbers: &[u64]) -> Vec<Operation> {
+    pub(crate) fn window(&mut self, numbers: &[u64]) -> Vec<Operation> {
         let mut window = Vec::new();
         for number in numbers {
             self.random = *number;
@@ -100,11 +100,11 @@ impl Program {
         }
         window
     }
-    pub fn drop_some(&mut self, number: u64) {
+    pub(crate) fn drop_some(&mut self, number: u64) {
         self.random = number;
         while self.fields.len() > 8 {
             let k = self.up_to(self.fields.len() as u64) as usize;
-            let field = *self.fields.keys().nth(k).unwrap();
+            let field = *self.fields.keys().nth(k).expect("there are that many");
             self.fields.remove(&field);
         }
     }
@@ -334,17 +334,17 @@ fn span(c: &Coordinate, domain: &[i64]) -> (i64, i64) {
 }
 
 /// What a launch computes at a point from what it reads there: the value for its operand `k`.
-pub fn body(launch: &Launch, k: usize, point: &Point, reads: &[u64]) -> u64 {
+pub(crate) fn body(launch: &Launch, k: usize, point: &Point, reads: &[u64]) -> u64 {
     mix([launch.id.0, k as u64].into_iter().chain(point.iter().map(|x| *x as u64)).chain(reads.iter().copied()))
 }
 
 /// Value of an attached element.
-pub fn attached(op: OpId, element: usize) -> u64 {
+pub(crate) fn attached(op: OpId, element: usize) -> u64 {
     mix([op.0, 99, element as u64])
 }
 
 /// Points of a folded item that belong to one point of the result, in order.
-pub fn item_points(launch: &Launch, tree_dim: usize, granule: u64, item: u64, rect: &Rect) -> Vec<Point> {
+pub(crate) fn item_points(launch: &Launch, tree_dim: usize, granule: u64, item: u64, rect: &Rect) -> Vec<Point> {
     let mut part = rect.clone();
     part.lo[tree_dim] = part.lo[tree_dim].max((item * granule) as i64);
     part.hi[tree_dim] = part.hi[tree_dim].min(((item + 1) * granule) as i64);

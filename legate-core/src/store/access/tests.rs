@@ -99,7 +99,9 @@ proptest! {
     /// Any stack of basic indexing on a C-ordered array, kept as NumPy keeps it, is decoded again.
     #[test]
     fn numpy_views_are_decoded((access, domain) in access_and_domain(), slack in 0i64..3) {
-        prop_assume!(!domain.is_empty());
+        if domain.is_empty() {
+            return Ok(());
+        }
         let mut access = access;
         let image = access.image(&domain);
         for (c, lo) in access.coords.iter_mut().zip(&image.lo) {
