@@ -7,6 +7,7 @@ use super::source::{Source, Tree};
 const ALLOWED: &[(&str, &str)] = &[
     ("legate-core/src/exec/", "memory of instances, and tasks that write disjoint parts of it at the same time"),
     ("legate-kernels/src/", "element loops over raw strided memory, vector instructions chosen at run time"),
+    ("legate-kernels/examples/", "measurements of kernels hand them raw operands"),
     ("legate-kernels/tests/", "tests of kernels hand them raw operands"),
     ("legate-core/tests/common/", "task bodies of tests write the elements they are given"),
     ("legate-mapper/src/machine/hwloc_library.rs", "hwloc, loaded at run time, is a C library"),
