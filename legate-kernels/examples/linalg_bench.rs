@@ -88,6 +88,12 @@ fn matrix_product<T: Arithmetic>(n: usize, operations: f64) {
 
 fn main() {
     read_bandwidth();
+    println!("in the second-level cache:");
+    vector_products::<f64>(64, 512);
+    vector_products::<f64>(1000, 32);
+    vector_products::<f64>(4000, 5);
+    vector_products::<f32>(128, 512);
+    println!("in memory:");
     vector_products::<f64>(2_000_000, 32);
     vector_products::<f64>(8_000_000, 5);
     vector_products::<f64>(4000, 4000);

@@ -17,7 +17,8 @@
 
 mod arithmetic;
 mod gemm;
-mod gemv;
+mod gemv_cols;
+mod gemv_rows;
 mod panel;
 mod plain;
 mod slices;
@@ -27,7 +28,8 @@ mod tree;
 
 pub use arithmetic::Arithmetic;
 pub use gemm::{GEMM_DEPTH, GEMM_TILE, gemm};
-pub use gemv::{GEMV_LEAF, gemv_cols, gemv_rows};
+pub use gemv_cols::{GEMV_LEAF, gemv_cols};
+pub use gemv_rows::gemv_rows;
 pub use slices::{MatrixMut, MatrixRef};
 
 use std::marker::PhantomData;

@@ -19,9 +19,17 @@ impl<T: Element> Panel<T> {
     /// These elements are valid for reading, aligned, and nobody writes them while the result lives.
     #[inline(always)]
     pub(super) unsafe fn rows<const ROWS: usize>(&mut self, matrix: RawMatrix<T>, len: usize) -> [&[T]; ROWS] {
-        // SAFETY: the caller's word.
-        let matrix = unsafe { self.contiguous(matrix, ROWS, len) };
-        // SAFETY: the elements of a row are adjacent; they are valid by the caller's word, or lie in the scratch, which the result borrows.
+        // SAFETY: the caller's word; what is packed lies in the scratch, which the result borrows.
+        unsafe { Panel::in_place(self.contiguous(matrix, ROWS, len), len) }
+    }
+
+    /// [`Panel::rows`] of a matrix whose rows are contiguous.
+    ///
+    /// # Safety
+    /// As [`Panel::rows`], and that.
+    #[inline(always)]
+    pub(super) unsafe fn in_place<'a, const ROWS: usize>(matrix: RawMatrix<T>, len: usize) -> [&'a [T]; ROWS] {
+        // SAFETY: the elements of a row are adjacent, and valid by the caller's word.
         std::array::from_fn(|r| unsafe { std::slice::from_raw_parts(matrix.at(r, 0).cast_const(), len) })
     }
 

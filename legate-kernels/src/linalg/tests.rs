@@ -331,8 +331,8 @@ fn simd_levels_agree() {
             let (to_rows, to_cols) = (rows.as_mut_ptr().cast(), cols.as_mut_ptr().cast());
             // SAFETY: `a` has m rows of k, `x` at least as many elements as either, the results m and k.
             unsafe {
-                gemv::gemv_rows_at(level, m, k, matrix, raw(&x, [8, 0]), RawMatrix::vector(to_rows, 8));
-                gemv::gemv_cols_at(level, m, k, matrix, raw(&x, [8, 0]), RawMatrix::vector(to_cols, 8));
+                gemv_rows::gemv_rows_at(level, m, k, matrix, raw(&x, [8, 0]), RawMatrix::vector(to_rows, 8));
+                gemv_cols::gemv_cols_at(level, m, k, matrix, raw(&x, [8, 0]), RawMatrix::vector(to_cols, 8));
             }
             rows.append(&mut cols);
             rows
