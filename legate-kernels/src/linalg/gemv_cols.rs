@@ -5,7 +5,8 @@
 use super::panel::Panel;
 use super::tree::TreeSum;
 use super::{Arithmetic, RawMatrix};
-use crate::dispatch::Level;
+use crate::dispatch::run_on;
+use crate::isa::Isa;
 
 /// Rows of the leaves of [`gemv_cols`]' tree.
 pub const GEMV_LEAF: usize = 64;
@@ -29,7 +30,7 @@ pub unsafe fn gemv_cols<T: Arithmetic>(
     y: RawMatrix<T>,
 ) {
     // SAFETY: the caller's word.
-    unsafe { gemv_cols_at(Level::best(), depth, columns, a, x, y) }
+    unsafe { gemv_cols_at(Isa::best(), depth, columns, a, x, y) }
 }
 
 /// [`gemv_cols`] at a given level.
@@ -37,7 +38,7 @@ pub unsafe fn gemv_cols<T: Arithmetic>(
 /// # Safety
 /// As [`gemv_cols`].
 pub(super) unsafe fn gemv_cols_at<T: Arithmetic>(
-    level: Level,
+    isa: Isa,
     depth: usize,
     columns: usize,
     a: RawMatrix<T>,
@@ -47,7 +48,7 @@ pub(super) unsafe fn gemv_cols_at<T: Arithmetic>(
     let (mut panel, mut vector) = (Panel::new(), Panel::new());
     // SAFETY: the caller's word.
     let x = unsafe { vector.vector(x, depth) };
-    level.run({
+    run_on(isa, {
         #[inline(always)]
         || {
             for j in (0..columns).step_by(PANEL) {

@@ -5,7 +5,8 @@
 use super::panel::Panel;
 use super::tree::TreeSum;
 use super::{Arithmetic, RawMatrix};
-use crate::dispatch::Level;
+use crate::dispatch::run_on;
+use crate::isa::Isa;
 
 /// Columns that are summed in lanes.
 const BLOCK: usize = 1024;
@@ -25,7 +26,7 @@ const SHORT_ROWS: usize = 64;
 /// aligned; nobody else touches `y` meanwhile, nor writes `a` or `x`; `y` does not overlap them.
 pub unsafe fn gemv_rows<T: Arithmetic>(rows: usize, depth: usize, a: RawMatrix<T>, x: RawMatrix<T>, y: RawMatrix<T>) {
     // SAFETY: the caller's word.
-    unsafe { gemv_rows_at(Level::best(), rows, depth, a, x, y) }
+    unsafe { gemv_rows_at(Isa::best(), rows, depth, a, x, y) }
 }
 
 /// [`gemv_rows`] at a given level.
@@ -33,7 +34,7 @@ pub unsafe fn gemv_rows<T: Arithmetic>(rows: usize, depth: usize, a: RawMatrix<T
 /// # Safety
 /// As [`gemv_rows`].
 pub(super) unsafe fn gemv_rows_at<T: Arithmetic>(
-    level: Level,
+    isa: Isa,
     rows: usize,
     depth: usize,
     a: RawMatrix<T>,
@@ -43,7 +44,7 @@ pub(super) unsafe fn gemv_rows_at<T: Arithmetic>(
     let mut vector = Panel::new();
     // SAFETY: the caller's word.
     let x = unsafe { vector.vector(x, depth) };
-    level.run({
+    run_on(isa, {
         // SAFETY: the caller's word.
         #[inline(always)]
         || unsafe {

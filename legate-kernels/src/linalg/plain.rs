@@ -6,7 +6,8 @@
 
 use super::panel::Panel;
 use super::{Arithmetic, RawMatrix};
-use crate::dispatch::Level;
+use crate::dispatch::{fuses, run_on};
+use crate::isa::Isa;
 
 /// Columns of the result whose sums are kept in the first-level cache, and the part of `b` beside them in the second.
 const WIDTH: usize = 128;
@@ -25,12 +26,12 @@ pub(super) unsafe fn product_block<T: Arithmetic>(
     c: RawMatrix<T>,
     add: bool,
 ) {
-    let level = Level::best();
-    level.run({
+    let isa = Isa::best();
+    run_on(isa, {
         // SAFETY: the caller's word.
         #[inline(always)]
         || unsafe {
-            if level.fuses() {
+            if fuses(isa) {
                 columns_by_panels::<T, true>(extents, a, b, c, add);
             } else {
                 columns_by_panels::<T, false>(extents, a, b, c, add);

@@ -1,8 +1,9 @@
 //! The claims of the module's page: right values, and bits that depend on nothing but extents and values.
 
 use super::*;
-use crate::dispatch::Level;
+use crate::dispatch::fuses;
 use crate::dtype::{B8, C64, C128};
+use crate::isa::Isa;
 use crate::random::Pcg64;
 
 /// Test values: what they are drawn from, and how far apart two results may be.
@@ -264,7 +265,7 @@ fn bits_of_a_product_do_not_depend_on_how_it_is_cut() {
 /// What "no dependence on machine and caches" rests on: the library sums a block of `k` in one chain of fused multiply-adds.
 #[test]
 fn a_real_product_is_a_chain_of_fused_multiply_adds() {
-    if !Level::best().fuses() {
+    if !fuses(Isa::best()) {
         return;
     }
     let extents @ [m, n, k] = [70, 50, 1300];
@@ -323,16 +324,15 @@ fn simd_levels_agree() {
     let (m, k) = (37, 2100);
     let (a, x) = (samples::<f64>(15, m * k), samples::<f64>(16, m.max(k)));
     let raw = |v: &[f64], strides| RawMatrix::<f64>::new(v.as_ptr().cast_mut().cast(), strides);
-    let results: Vec<_> = Level::available()
-        .into_iter()
-        .map(|level| {
+    let results: Vec<_> = Isa::available()
+        .map(|isa| {
             let (mut rows, mut cols) = (vec![0.0; m], vec![0.0; k]);
             let matrix = raw(&a, [8 * k as isize, 8]);
             let (to_rows, to_cols) = (rows.as_mut_ptr().cast(), cols.as_mut_ptr().cast());
             // SAFETY: `a` has m rows of k, `x` at least as many elements as either, the results m and k.
             unsafe {
-                gemv_rows::gemv_rows_at(level, m, k, matrix, raw(&x, [8, 0]), RawMatrix::vector(to_rows, 8));
-                gemv_cols::gemv_cols_at(level, m, k, matrix, raw(&x, [8, 0]), RawMatrix::vector(to_cols, 8));
+                gemv_rows::gemv_rows_at(isa, m, k, matrix, raw(&x, [8, 0]), RawMatrix::vector(to_rows, 8));
+                gemv_cols::gemv_cols_at(isa, m, k, matrix, raw(&x, [8, 0]), RawMatrix::vector(to_cols, 8));
             }
             rows.append(&mut cols);
             rows

@@ -7,7 +7,8 @@
 //! `w[k + N]` is a linear function (over bits) of `w[k]`, `w[k + 1]` and `w[k + M]`. A draw is a word, *tempered*. The
 //! words are made block by block, [`N`] at a time, so a position is (block, offset).
 
-use crate::dispatch::Level;
+use crate::dispatch::run_on;
+use crate::isa::Isa;
 use std::sync::Arc;
 
 /// Words of the state.
@@ -162,7 +163,7 @@ impl Mt19937 {
 
     /// Walks to word `target`, not before the current block.
     pub(super) fn skip_to(&mut self, target: u64) {
-        Level::best().run({
+        run_on(Isa::best(), {
             // Like NumPy, stay at the end of a block until a word of the next one is wanted.
             #[inline(always)]
             || {
@@ -202,7 +203,7 @@ impl Mt19937 {
 
     /// The next `out.len()` doubles in [0, 1): `numpy.random.random_sample(n)`.
     pub fn fill_f64(&mut self, out: &mut [f64]) {
-        Level::best().run({
+        run_on(Isa::best(), {
             #[inline(always)]
             || self.fill_blocks(out)
         });

@@ -13,7 +13,8 @@
 //! Cost (example `random_bench`): see [`advance_block`].
 
 use super::mt19937::{Block, M, MATRIX, N, next_block};
-use crate::dispatch::Level;
+use crate::dispatch::run_on;
+use crate::isa::Isa;
 use std::sync::OnceLock;
 
 /// Degree of the characteristic polynomial: bits of the state.
@@ -76,7 +77,7 @@ impl Polynomial {
         power.flip((n >> bits_left) as usize);
         let mut square = Box::new([0; 2 * LIMBS]);
         let mut reducer = Reducer::new();
-        Level::best().run({
+        run_on(Isa::best(), {
             #[inline(always)]
             || {
                 while bits_left > 0 {
@@ -213,7 +214,7 @@ pub(super) fn jump_polynomial(blocks: u64) -> Polynomial {
 pub(super) fn advance_block(block: &Block, jump: &Polynomial) -> Block {
     let exponents: Vec<usize> = jump.exponents().collect();
     let mut sums = [0; N];
-    Level::best().run({
+    run_on(Isa::best(), {
         #[inline(always)]
         || {
             let words = sequence(block);

@@ -7,7 +7,8 @@
 //! PPND16 (relative accuracy about 1e-16). The sign is a draw's top bit and the tail probability its other 63, so the
 //! tails reach 9.1 standard deviations. Only +, −, ×, ÷ and √ are used, so the bits are the same on every machine.
 
-use crate::dispatch::Level;
+use crate::dispatch::run_on;
+use crate::isa::Isa;
 
 /// Half the width of the central region in probability.
 const CENTRAL: f64 = 0.425;
@@ -121,7 +122,7 @@ fn distance_from_median(bits: u64) -> f64 {
 
 /// `out[i]` = the standard normal value of the uniform draw `draws[i]`.
 pub(super) fn normal_from_bits(draws: &[u64], out: &mut [f64]) {
-    Level::best().run({
+    run_on(Isa::best(), {
         #[inline(always)]
         || from_bits(draws, out)
     });
