@@ -1,8 +1,7 @@
-//! Measures below the programs: the memory's bandwidth, which `cargo xtask bench` compares them with, and the kernels alone.
+//! Measures around the programs: the memory's bandwidth, which `cargo xtask bench` compares them with, and what an operation costs.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a command-line program")]
 
-mod kernels;
 mod measure;
 mod overhead;
 mod stream;
@@ -11,7 +10,6 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 legate-bench stream [--threads N]     memory bandwidth, as JSON
-legate-bench kernels                  fused element-wise programs on one thread
 legate-bench overhead                 what an operation costs apart from its work
 ";
 
@@ -24,7 +22,6 @@ fn main() -> ExitCode {
         ["stream", "--threads", threads] if threads.parse::<usize>().is_ok_and(|threads| threads > 0) => {
             println!("{:#}", stream::stream(threads.parse().unwrap_or(all_cores)));
         }
-        ["kernels"] => kernels::kernels(),
         ["overhead"] => overhead::overhead(),
         _ => {
             eprint!("{HELP}");

@@ -106,7 +106,7 @@ fn mask(line: &str) -> String {
     if line.starts_with("checksum ") {
         return line.to_owned();
     }
-    let is_measured = |word: &str| word.contains('.') && word.parse::<f64>().is_ok();
+    let is_measured = |word: &str| word.contains(['.', 'e']) && word.parse::<f64>().is_ok();
     let words = line.split(' ').map(|word| {
         let bare = word.trim_matches(|c: char| "(),:;".contains(c));
         if is_measured(bare) { word.replace(bare, "#") } else { word.to_owned() }
