@@ -79,7 +79,24 @@ fn unary_body<T: Element, F: UnaryFn<T>>(dst: &mut [u8], a: &[u8]) {
     let n = dst.len().min(a.len());
     let n = if F::VECTORISES { whole_strips(n) } else { n };
     for i in 0..n {
-        dst[i] = Packed::new(F::apply(a[i].get()));
+        dst[i] = Packed::new(F::common(a[i].get()));
+    }
+    if F::HAS_RARE {
+        rare::<T, F>(&mut dst[..n], &a[..n]);
+    }
+}
+
+/// Computes the rare elements again.
+#[inline(always)]
+fn rare<T: Element, F: UnaryFn<T>>(dst: &mut [Packed<F::Out>], a: &[Packed<T>]) {
+    let mut count = 0u64;
+    for x in a {
+        count += u64::from(F::is_rare(x.get()));
+    }
+    if count > 0 {
+        for (d, x) in dst.iter_mut().zip(a).filter(|(_, x)| F::is_rare(x.get())) {
+            *d = Packed::new(F::apply(x.get()));
+        }
     }
 }
 

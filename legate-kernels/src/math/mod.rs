@@ -1,6 +1,8 @@
 //! Mathematical functions of real and complex numbers.
 
 pub(crate) mod complex;
+mod erf_table;
+mod vector;
 
 use crate::dtype::{B8, C64, C128, Element};
 use num_traits::Num;
@@ -45,9 +47,12 @@ pub(crate) trait Real: Element + Num + Neg<Output = Self> + PartialOrd {
     fn log1p(self) -> Self;
     fn cbrt(self) -> Self;
     fn sqrt(self) -> Self;
-    fn sin(self) -> Self;
-    fn cos(self) -> Self;
-    fn tan(self) -> Self;
+    /// The sine, unless the argument [`Real::is_beyond_circular`].
+    fn sin_common(self) -> Self;
+    /// The cosine, unless the argument [`Real::is_beyond_circular`].
+    fn cos_common(self) -> Self;
+    /// The tangent, unless the argument [`Real::is_beyond_circular`].
+    fn tan_common(self) -> Self;
     fn asin(self) -> Self;
     fn acos(self) -> Self;
     fn atan(self) -> Self;
@@ -70,10 +75,28 @@ pub(crate) trait Real: Element + Num + Neg<Output = Self> + PartialOrd {
     fn is_finite(self) -> bool;
     fn next_up(self) -> Self;
     fn next_down(self) -> Self;
+    /// Whether a circular function of it is a call of the system's.
+    fn is_beyond_circular(self) -> bool;
+    /// The system's function, for such arguments.
+    fn sin_beyond(self) -> Self;
+    /// The system's function, for such arguments.
+    fn cos_beyond(self) -> Self;
+    /// The system's function, for such arguments.
+    fn tan_beyond(self) -> Self;
+    fn sin(self) -> Self {
+        if self.is_beyond_circular() { self.sin_beyond() } else { self.sin_common() }
+    }
+    fn cos(self) -> Self {
+        if self.is_beyond_circular() { self.cos_beyond() } else { self.cos_common() }
+    }
+    fn tan(self) -> Self {
+        if self.is_beyond_circular() { self.tan_beyond() } else { self.tan_common() }
+    }
 }
 
 macro_rules! real {
-    ($R:ident, exp_max $exp_max:literal, std { $($std:ident($($arg:ident)?) as $name:ident),* $(,)? }, libm { $($method:ident = $libm:ident),* $(,)? }) => {
+    ($R:ident, exp_max $exp_max:literal, std { $($std:ident($($arg:ident)?) as $name:ident),* $(,)? },
+     libm { $($method:ident = $libm:ident),* $(,)? }, vector { $($vector:ident),* $(,)? }) => {
         impl Real for $R {
             const ZERO: $R = 0.0;
             const ONE: $R = 1.0;
@@ -100,6 +123,22 @@ macro_rules! real {
                 #[inline(always)]
                 fn $method(self) -> $R { libm::$libm(self) }
             )*
+            $(
+                // In double precision also for `f32`: no more digits to worry about, and faster than a call.
+                #[inline(always)]
+                fn $vector(self) -> $R { vector::$vector(f64::from(self)) as $R }
+            )*
+            #[inline(always)]
+            fn is_beyond_circular(self) -> bool { vector::is_beyond_circular(f64::from(self)) }
+            #[inline(always)]
+            fn sin_common(self) -> $R { vector::sin(f64::from(self)) as $R }
+            #[inline(always)]
+            fn cos_common(self) -> $R { vector::cos(f64::from(self)) as $R }
+            #[inline(always)]
+            fn tan_common(self) -> $R { vector::tan(f64::from(self)) as $R }
+            fn sin_beyond(self) -> $R { <$R>::sin(self) }
+            fn cos_beyond(self) -> $R { <$R>::cos(self) }
+            fn tan_beyond(self) -> $R { <$R>::tan(self) }
             #[inline(always)]
             fn mul_add(self, y: $R, z: $R) -> $R { <$R>::mul_add(self, y, z) }
             #[inline(always)]
@@ -115,17 +154,16 @@ macro_rules! real {
 macro_rules! reals {
     ($($R:ident exp_max $exp_max:literal libm { $($libm:tt)* })*) => {$(
         real!($R, exp_max $exp_max, std {
-            exp() as exp, exp2() as exp2, exp_m1() as expm1, ln() as log, log2() as log2, log10() as log10, ln_1p() as log1p, cbrt() as cbrt,
-            sqrt() as sqrt, sin() as sin, cos() as cos, tan() as tan, asin() as asin, acos() as acos, atan() as atan, atan2(x) as atan2,
-            sinh() as sinh, cosh() as cosh, tanh() as tanh, powf(y) as pow, hypot(y) as hypot, copysign(y) as copysign, abs() as abs,
+            cbrt() as cbrt, sqrt() as sqrt, asin() as asin, acos() as acos, atan() as atan, atan2(x) as atan2,
+            powf(y) as pow, hypot(y) as hypot, copysign(y) as copysign, abs() as abs,
             floor() as floor, next_up() as next_up, next_down() as next_down,
-        }, libm { $($libm)* });
+        }, libm { $($libm)* }, vector { exp, exp2, expm1, log, log2, log10, log1p, sinh, cosh, tanh, erf });
     )*};
 }
-// The standard library's inverse hyperbolic functions lose digits, and it has no error function.
+// The standard library's inverse hyperbolic functions lose digits.
 reals! {
-    f32 exp_max 88.0 libm { asinh = asinhf, acosh = acoshf, atanh = atanhf, erf = erff }
-    f64 exp_max 709.0 libm { asinh = asinh, acosh = acosh, atanh = atanh, erf = erf }
+    f32 exp_max 88.0 libm { asinh = asinhf, acosh = acoshf, atanh = atanhf }
+    f64 exp_max 709.0 libm { asinh = asinh, acosh = acosh, atanh = atanh }
 }
 
 /// -1, 0 or 1, or NaN; the sign of zero is lost, as in NumPy.

@@ -12,6 +12,13 @@ pub(crate) trait UnaryFn<T: Element>: 'static {
     type Out: Element;
     /// Whether the compiler can vectorise the body.
     const VECTORISES: bool;
+    /// The value for arguments that are not rare.
+    fn common(x: T) -> Self::Out;
+    /// Whether there are rare arguments.
+    const HAS_RARE: bool;
+    /// Whether the argument needs a body of its own, one that does not vectorise. The engine computes a tile as if none did, and does these again.
+    fn is_rare(x: T) -> bool;
+    /// The value.
     fn apply(x: T) -> Self::Out;
 }
 
@@ -44,7 +51,9 @@ impl UnaryVisitor for Vectorises {
 macro_rules! unary_ops {
     ($(
         $(#[$doc:meta])*
-        $Op:ident $name:literal ulp $ulp:literal { $($family:ident $arrow:tt $out:ident |$x:pat_param| $body:expr),* $(,)? }
+        $Op:ident $name:literal ulp $ulp:literal {
+            $($family:ident $arrow:tt $out:ident |$x:pat_param| $body:expr $(; rare $rare:expr => $slow:expr)?),* $(,)?
+        }
     )*) => {
         /// An operation of one argument, named after NumPy's function.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -81,7 +90,7 @@ macro_rules! unary_ops {
         /// One type for each row, carrying its bodies.
         mod rows { $(pub(super) struct $Op;)* }
 
-        $($(for_family!($family, body!($Op, $out, $arrow, $x, $body));)*)*
+        $($(for_family!($family, body!($Op, $out, $arrow, $x, $body $(, $rare, $slow)?));)*)*
     };
 }
 
@@ -94,15 +103,32 @@ macro_rules! visit_one {
 }
 
 macro_rules! body {
-    ($T:ty, $Op:ident, $out:ident, $arrow:tt, $x:pat_param, $body:expr) => {
+    ($T:ty, $Op:ident, $out:ident, $arrow:tt, $x:pat_param, $body:expr $(, $rare:expr, $slow:expr)?) => {
         impl UnaryFn<$T> for rows::$Op {
             type Out = out_type!($out, $T);
             const VECTORISES: bool = vectorises!($arrow);
             #[inline(always)]
-            fn apply($x: $T) -> Self::Out {
+            fn common($x: $T) -> Self::Out {
                 #[allow(dead_code, reason = "the name of the input type, for the bodies that need it")]
                 type T = $T;
                 $body
+            }
+            const HAS_RARE: bool = false $(|| { stringify!($rare); true })?;
+            #[inline(always)]
+            #[allow(unused_variables, reason = "few rows have rare arguments")]
+            fn is_rare($x: $T) -> bool {
+                false $(|| $rare)?
+            }
+            #[inline(always)]
+            #[allow(unused_variables, reason = "few rows have rare arguments")]
+            fn apply(argument: $T) -> Self::Out {
+                $({
+                    let $x = argument;
+                    if $rare {
+                        return $slow;
+                    }
+                })?
+                Self::common(argument)
             }
         }
     };
@@ -190,37 +216,37 @@ unary_ops! {
     }
     /// `e**x`.
     Exp "exp" ulp 1 {
-        float => same |x| Real::exp(x),
+        float -> same |x| Real::exp(x),
         complex => same |x| math::complex::exp(x),
     }
     /// `2**x`.
     Exp2 "exp2" ulp 1 {
-        float => same |x| Real::exp2(x),
+        float -> same |x| Real::exp2(x),
         complex => same |x| math::complex::exp2(x),
     }
     /// `e**x - 1`, accurate near 0.
-    Expm1 "expm1" ulp 1 {
-        float => same |x| Real::expm1(x),
+    Expm1 "expm1" ulp 1.5 {
+        float -> same |x| Real::expm1(x),
         complex => same |x| math::complex::expm1(x),
     }
     /// The natural logarithm.
     Log "log" ulp 1 {
-        float => same |x| Real::log(x),
+        float -> same |x| Real::log(x),
         complex => same |x| math::complex::log(x),
     }
     /// The logarithm to base 2.
     Log2 "log2" ulp 1 {
-        float => same |x| Real::log2(x),
+        float -> same |x| Real::log2(x),
         complex => same |x| math::complex::log(x).scale(Real::LOG2_E),
     }
     /// The logarithm to base 10.
     Log10 "log10" ulp 1 {
-        float => same |x| Real::log10(x),
+        float -> same |x| Real::log10(x),
         complex => same |x| math::complex::log(x).scale(Real::LOG10_E),
     }
     /// `log(1 + x)`, accurate near 0.
     Log1p "log1p" ulp 1 {
-        float => same |x| Real::log1p(x),
+        float -> same |x| Real::log1p(x),
         complex => same |x| math::complex::log1p(x),
     }
     /// The square root.
@@ -246,17 +272,17 @@ unary_ops! {
     }
     /// The sine.
     Sin "sin" ulp 1 {
-        float => same |x| Real::sin(x),
+        float -> same |x| x.sin_common(); rare x.is_beyond_circular() => x.sin_beyond(),
         complex => same |x| math::complex::sin(x),
     }
     /// The cosine.
     Cos "cos" ulp 1 {
-        float => same |x| Real::cos(x),
+        float -> same |x| x.cos_common(); rare x.is_beyond_circular() => x.cos_beyond(),
         complex => same |x| math::complex::cos(x),
     }
     /// The tangent.
-    Tan "tan" ulp 1 {
-        float => same |x| Real::tan(x),
+    Tan "tan" ulp 2 {
+        float -> same |x| x.tan_common(); rare x.is_beyond_circular() => x.tan_beyond(),
         complex => same |x| math::complex::tan(x),
     }
     /// The inverse sine.
@@ -276,17 +302,17 @@ unary_ops! {
     }
     /// The hyperbolic sine.
     Sinh "sinh" ulp 2 {
-        float => same |x| Real::sinh(x),
+        float -> same |x| Real::sinh(x),
         complex => same |x| math::complex::sinh(x),
     }
     /// The hyperbolic cosine.
     Cosh "cosh" ulp 2 {
-        float => same |x| Real::cosh(x),
+        float -> same |x| Real::cosh(x),
         complex => same |x| math::complex::cosh(x),
     }
     /// The hyperbolic tangent.
     Tanh "tanh" ulp 2 {
-        float => same |x| Real::tanh(x),
+        float -> same |x| Real::tanh(x),
         complex => same |x| math::complex::tanh(x),
     }
     /// The inverse hyperbolic sine.
@@ -388,6 +414,6 @@ unary_ops! {
     }
     /// The error function. Not a NumPy ufunc; normal distributions are made of it.
     Erf "erf" ulp 2 {
-        float => same |x| Real::erf(x),
+        float -> same |x| Real::erf(x),
     }
 }
