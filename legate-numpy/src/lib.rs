@@ -22,6 +22,7 @@ pub mod norm;
 mod order;
 mod product;
 pub mod promote;
+mod quick;
 pub mod random;
 pub mod reduction;
 mod resolve;

@@ -4,6 +4,7 @@ use crate::array::{Backing, NdArray, Part};
 use crate::error::{Error, Result};
 use crate::issue::cuts;
 use crate::mapper::NumpyMapper;
+use crate::quick::QuickKernels;
 use crate::random::RandomStates;
 use crate::tasks::{FailArgs, ProgramCache, Tasks};
 use legate_core::Provenance;
@@ -48,6 +49,7 @@ pub struct Session {
     engine: Option<Engine>,
     mapper: NumpyMapper,
     programs: Arc<ProgramCache>,
+    quick: QuickKernels,
     provenance: RwLock<Option<ProvenanceSource>>,
     small_bytes: u64,
     pub(crate) random: Mutex<RandomStates>,
@@ -91,7 +93,15 @@ impl Session {
 
     fn with(mapper: NumpyMapper, programs: Arc<ProgramCache>, engine: Option<Engine>) -> Session {
         let small_bytes = mapper.tunable("numpy.small_bytes").map_or(SMALL_BYTES, |bytes| bytes.max(0) as u64);
-        Session { engine, mapper, programs, provenance: RwLock::new(None), small_bytes, random: Mutex::default() }
+        Session {
+            engine,
+            mapper,
+            programs,
+            quick: QuickKernels::default(),
+            provenance: RwLock::new(None),
+            small_bytes,
+            random: Mutex::default(),
+        }
     }
 
     /// Sets who is asked for the user's line.
@@ -112,6 +122,11 @@ impl Session {
     /// Programs made ready to run.
     pub(crate) fn programs(&self) -> &Arc<ProgramCache> {
         &self.programs
+    }
+
+    /// Kernels of the short way.
+    pub(crate) fn quick_kernels(&self) -> &QuickKernels {
+        &self.quick
     }
 
     /// This library's policy.

@@ -95,7 +95,7 @@ impl Operand {
 }
 
 /// The row of the kernels' tables behind a ufunc.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kernel {
     Unary(UnaryOp),
     Binary(BinaryOp),
@@ -201,12 +201,34 @@ impl Session {
         assert_eq!(inputs.len(), ufunc.inputs(), "{} has {} inputs", ufunc.name(), ufunc.inputs());
         let (chosen, dtype) = resolved(ufunc, inputs, options)?;
         check_casts(ufunc, chosen, dtype, inputs, options)?;
+        if let Some(result) = self.shortcut(ufunc, chosen, dtype, inputs, options) {
+            return Ok(result);
+        }
         let shape = call_shape(inputs, options)?;
         if let Some(value) = out_of_range_comparison(chosen, inputs) {
             return self.constant_result(value, &shape, options);
         }
         self.check_exponents(chosen, inputs)?;
         self.compute(chosen, dtype, inputs, &shape, options)
+    }
+
+    /// The short way, for what needs no checks beyond those of types.
+    fn shortcut(
+        &self,
+        ufunc: Ufunc,
+        chosen: Chosen,
+        dtype: DType,
+        inputs: &[Operand],
+        options: &CallOptions<'_>,
+    ) -> Option<NdArray> {
+        let input = match chosen {
+            Chosen::Binary(BinaryOp::Power, _) | Chosen::Binary(_, BinaryLoop::MixedSigns(_)) => return None,
+            Chosen::Unary(_, input) | Chosen::Binary(_, BinaryLoop::Same(input)) => input,
+        };
+        if options.where_.is_some() {
+            return None;
+        }
+        self.call_quickly(ufunc.kernel(), input, dtype, inputs, options.out)
     }
 
     fn compute(
