@@ -19,6 +19,8 @@ const POLYNOMIALS: usize = 64;
 
 /// A place in a sequence.
 struct Checkpoint {
+    /// Of the key: keys that travelled are equal without being one allocation, and comparing them is slow.
+    fingerprint: u128,
     key: Arc<[u32]>,
     index: u64,
     block: Box<Block>,
@@ -41,14 +43,13 @@ pub(super) fn generator_at(key: &Arc<[u32]>, pos: u64) -> Mt19937 {
 
 /// Remembers where `rng` is, for later fills that go on from there.
 pub(super) fn remember(key: &Arc<[u32]>, rng: &Mt19937) {
-    let index = rng.block_index();
+    let (index, fingerprint) = (rng.block_index(), fingerprint(key));
     let mut cache = lock(&CHECKPOINT_CACHE);
-    // The newest are in front: a loop finds its last end at once.
-    if cache.iter().any(|c| c.index == index && same_key(&c.key, key)) {
+    if cache.iter().any(|c| c.index == index && c.fingerprint == fingerprint) {
         return;
     }
     cache.truncate(CHECKPOINTS - 1);
-    cache.push_front(Checkpoint { key: Arc::clone(key), index, block: Box::new(*rng.state().0) });
+    cache.push_front(Checkpoint { fingerprint, key: Arc::clone(key), index, block: Box::new(*rng.state().0) });
 }
 
 /// Moves `rng` forward to word `pos`.
@@ -71,14 +72,17 @@ fn block_index(pos: u64) -> u64 {
     pos.saturating_sub(1) / N as u64
 }
 
-fn same_key(a: &Arc<[u32]>, b: &Arc<[u32]>) -> bool {
-    Arc::ptr_eq(a, b) || a == b
+/// Four words of a key, far apart.
+fn fingerprint(key: &[u32]) -> u128 {
+    [0, 1, N / 2, N - 1].into_iter().fold(0, |print, i| print << 32 | u128::from(key[i]))
 }
 
 fn nearest_behind(key: &Arc<[u32]>, index: u64) -> Mt19937 {
+    let fingerprint = fingerprint(key);
     let cache = lock(&CHECKPOINT_CACHE);
-    let behind = cache.iter().filter(|c| c.index <= index && same_key(&c.key, key));
-    match behind.max_by_key(|c| c.index) {
+    let behind = cache.iter().filter(|c| c.index <= index && c.fingerprint == fingerprint);
+    // Keys that differ and agree in four words are found out here, and cost only time.
+    match behind.max_by_key(|c| c.index).filter(|c| c.key == *key) {
         Some(checkpoint) => Mt19937::at_block(checkpoint.block.clone(), checkpoint.index),
         None => Mt19937::at_block(Box::new(block_of(key)), 0),
     }

@@ -9,7 +9,7 @@ const SCRATCH: usize = 512;
 /// the point `p` gets value `Σ p[d] · Π shape[d+1..]` of `stream`.
 ///
 /// The element of point `p` lies at `ptr + Σ strides[d] · (p[d] − lo[d])`, in bytes. Trailing dimensions that the box spans are one
-/// run; long runs of contiguous elements are filled on all threads of the current rayon pool.
+/// run. Large boxes are filled on all threads of the current rayon pool.
 ///
 /// # Safety
 /// For every point of the box that address is valid for writing an `f64`, aligned to 8, and nobody else touches it meanwhile.
@@ -33,8 +33,43 @@ pub unsafe fn fill_rect_f64(stream: &Stream, shape: &[i64], lo: &[i64], hi: &[i6
         stream.par_fill_f64(rows.first, out);
     } else {
         // SAFETY: `rows` enumerates the points of the box, whose addresses are valid by the caller's word.
-        unsafe { fill_rows(stream, &rows, ptr) };
+        unsafe { fill_groups(stream, &rows, ptr) };
     }
+}
+
+/// A pointer that may go to another thread.
+#[derive(Clone, Copy)]
+struct Shared(*mut u8);
+// SAFETY: what is written through copies on several threads is disjoint: see `fill_groups`.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    fn get(self) -> *mut u8 {
+        self.0
+    }
+}
+
+/// Fills groups of rows, cut along the outermost dimension, on all threads if they are large.
+///
+/// # Safety
+/// As [`fill_rect_f64`], for the points that `rows` enumerates from `ptr`.
+unsafe fn fill_groups(stream: &Stream, rows: &Rows, ptr: *mut u8) {
+    use rayon::prelude::*;
+    let Some(&(extent, _, bytes)) = rows.outer.first() else {
+        // SAFETY: the caller's word.
+        return unsafe { fill_rows(stream, rows, ptr) };
+    };
+    let per_step = rows.length * rows.outer[1..].iter().map(|(extent, ..)| extent).product::<usize>();
+    let steps = stream.parallel_run(extent * per_step).div_ceil(per_step);
+    let base = Shared(ptr);
+    (0..extent.div_ceil(steps)).into_par_iter().for_each(|group| {
+        let (from, to) = (group * steps, extent.min((group + 1) * steps));
+        let ptr = base.get().wrapping_offset(from as isize * bytes);
+        // SAFETY: the rows of this group alone, some of the caller's.
+        unsafe { fill_rows(stream, &rows.part(from, to), ptr) };
+    });
 }
 
 /// The box as equal rows: consecutive values of the stream at equidistant addresses.
@@ -72,12 +107,20 @@ impl Rows {
         rows
     }
 
+    /// Steps `from .. to` of the outermost dimension.
+    fn part(&self, from: usize, to: usize) -> Rows {
+        let mut outer = self.outer.clone();
+        let first = self.first + from as u64 * outer[0].1;
+        outer[0].0 = to - from;
+        Rows { first, length: self.length, stride: self.stride, outer }
+    }
+
     fn contiguous(&self) -> bool {
         self.outer.is_empty() && self.stride == size_of::<f64>() as isize
     }
 }
 
-/// Fills row after row, on this thread: the stream passes over the values between them.
+/// Fills row after row, on this thread. The stream passes over the values between them.
 ///
 /// # Safety
 /// As [`fill_rect_f64`], for the points that `rows` enumerates from `ptr`.
@@ -175,6 +218,14 @@ mod tests {
                 check(&stream, &[6, 5, 4, 3], &[1, 0, 0, 0], &[5, 5, 4, 3], column_major);
                 check(&stream, &[6, 5, 4, 3], &[1, 2, 0, 0], &[5, 4, 4, 3], column_major);
             }
+        }
+    }
+
+    #[test]
+    fn large_boxes_are_filled_by_all_threads() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        for stream in [Stream::mt19937(4), Stream::Pcg64(Pcg64::from_entropy(&[4]))] {
+            pool.install(|| check(&stream, &[700, 600], &[3, 1], &[699, 598], false));
         }
     }
 
