@@ -134,21 +134,25 @@ struct Bandwidth {
 
 impl Bandwidth {
     fn measure(workspace: &Workspace, threads: Option<u32>) -> Result<Bandwidth> {
+        // Of the whole workspace, so that its libraries are built with the features that the extension module's have.
         let mut cargo = Command::new("cargo");
         cargo.current_dir(workspace.root()).args([
-            "run",
+            "build",
             "--quiet",
             "--release",
             "--locked",
-            "--package",
+            "--workspace",
+            "--bin",
             "legate-bench",
-            "--",
-            "stream",
         ]);
+        process::run(&mut cargo)?;
+        let target = workspace.path(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
+        let mut stream = Command::new(target.join("release/legate-bench"));
+        stream.arg("stream");
         if let Some(threads) = threads {
-            cargo.args(["--threads", &threads.to_string()]);
+            stream.args(["--threads", &threads.to_string()]);
         }
-        let text = process::capture(&mut cargo)?;
+        let text = process::capture(&mut stream)?;
         let value: Value =
             serde_json::from_str(&text).with_context(|| format!("output of legate-bench stream: {text}"))?;
         let number = |name: &str| value[name].as_f64().with_context(|| format!("no {name} in {text}"));
