@@ -252,7 +252,7 @@ fn spans_name_stages_and_tasks_with_their_lines() {
 fn a_program_that_never_waits_does_not_run_ahead_into_fresh_memory() {
     let world = Setup { fuse: false, ..Setup::default() }.start();
     let a = world.iota(&[1 << 18]);
-    for round in 0..200 {
+    for round in 0..60 {
         let b = world.add(&a, &a, round);
         let _c = world.add(&b, &a, round);
     }

@@ -30,7 +30,7 @@ mod pool;
 mod work;
 
 pub use buffer::{HostBuffer, OutOfMemory};
-pub(crate) use executor::{Executor, POLL};
+pub(crate) use executor::{Executor, POLL, panic_message};
 pub(crate) use node::Node;
 pub use pool::{BufferPool, PoolStats};
 pub(crate) use work::Work;

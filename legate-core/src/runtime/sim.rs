@@ -2,8 +2,9 @@
 
 use super::shard::{Shard, Window};
 use crate::error::{Error, FailureKind, Provenance, Result, TaskFailure};
-use crate::exec::POLL;
+use crate::exec::{POLL, panic_message};
 use crate::id::ShardId;
+use crate::operation::hash::{StreamHash, first_difference};
 use crate::transport::{SimNetwork, Transport};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -41,6 +42,8 @@ pub(super) struct Fence {
 struct FenceState {
     missing: usize,
     failure: Option<TaskFailure>,
+    /// The rank that came first, and what it has replayed.
+    first: Option<(ShardId, StreamHash)>,
 }
 
 impl SimRanks {
@@ -68,8 +71,7 @@ impl SimRanks {
 
     /// Begins a fence behind everything given so far.
     pub(super) fn fence(&self) -> Arc<Fence> {
-        let state = Mutex::new(FenceState { missing: self.ranks.len(), failure: None });
-        let fence = Arc::new(Fence { state, changed: Condvar::new() });
+        let fence = Arc::new(Fence::new(self.ranks.len()));
         self.tell_all(|| Order::Fence(fence.clone()));
         fence
     }
@@ -95,23 +97,26 @@ impl Drop for SimRanks {
 /// A rank's life. A panic here is a bug of ours: whoever waits for the rank is told, so that nobody hangs.
 fn run(mut shard: Shard, me: ShardId, orders: &Receiver<Order>, network: &SimNetwork) {
     let mut broken: Option<TaskFailure> = None;
+    let mut hash = StreamHash::new();
     for order in orders {
         match order {
             Order::Process(window) if broken.is_none() => {
+                window.operations.iter().for_each(|operation| hash.push(operation));
                 let result = catch_unwind(AssertUnwindSafe(|| shard.process(&window)));
-                broken = result.err().map(|panic| failure(&*panic));
+                broken = result.err().map(|panic| lost(panic_message(&*panic)));
                 if let Some(failure) = &broken {
                     network.lose(me, failure);
                     fail(&window, failure);
                 }
             }
             Order::Process(window) => broken.iter().for_each(|failure| fail(&window, failure)),
-            Order::Fence(fence) => {
-                if broken.is_none() {
+            Order::Fence(fence) => match &broken {
+                None => {
                     shard.executor().wait_idle(&|| false);
+                    fence.arrive(me, &hash);
                 }
-                fence.arrive(broken.clone());
-            }
+                Some(failure) => fence.arrive_broken(failure),
+            },
         }
     }
     if broken.is_none() {
@@ -123,17 +128,26 @@ fn fail(window: &Window, failure: &TaskFailure) {
     window.slots.iter().for_each(|slot| slot.set(Err(failure.clone())));
 }
 
-fn failure(panic: &(dyn std::any::Any + Send)) -> TaskFailure {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    TaskFailure::new("rank", &Provenance::default(), FailureKind::Transport, text)
+fn lost(message: impl Into<String>) -> TaskFailure {
+    TaskFailure::new("rank", &Provenance::default(), FailureKind::Transport, message)
 }
 
 impl Fence {
-    fn arrive(&self, failure: Option<TaskFailure>) {
+    fn new(ranks: usize) -> Fence {
+        Fence { state: Mutex::new(FenceState { missing: ranks, failure: None, first: None }), changed: Condvar::new() }
+    }
+
+    /// A rank is here. All ranks must have replayed the same stream.
+    fn arrive(&self, rank: ShardId, hash: &StreamHash) {
         let mut state = self.state.lock();
-        state.missing -= 1;
-        state.failure = state.failure.take().or(failure);
+        let divergence = state.first.as_ref().and_then(|(first, other)| divergence((*first, other), (rank, hash)));
+        state.first.get_or_insert_with(|| (rank, hash.clone()));
+        state.end(divergence);
+        self.changed.notify_all();
+    }
+
+    fn arrive_broken(&self, failure: &TaskFailure) {
+        self.state.lock().end(Some(failure.clone()));
         self.changed.notify_all();
     }
 
@@ -147,5 +161,69 @@ impl Fence {
             }
         }
         state.failure.clone().map_or(Ok(()), |failure| Err(failure.into()))
+    }
+}
+
+impl FenceState {
+    fn end(&mut self, failure: Option<TaskFailure>) {
+        self.missing -= 1;
+        self.failure = self.failure.take().or(failure);
+    }
+}
+
+/// Where two ranks' streams part, told with both lines.
+fn divergence((first, ours): (ShardId, &StreamHash), (second, theirs): (ShardId, &StreamHash)) -> Option<TaskFailure> {
+    if ours.digest() == theirs.digest() {
+        return None;
+    }
+    Some(match first_difference(ours.recent(), theirs.recent()) {
+        Some((own, other)) => {
+            let what = format!("ranks {first} and {second} run different programs: operation {}", own.position);
+            let lines = format!("{what} was issued at {} and at {}", own.provenance, other.provenance);
+            TaskFailure::new("fence", &own.provenance, FailureKind::Transport, lines)
+        }
+        None => lost(format!("ranks {first} and {second} run different programs")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Rect;
+    use crate::id::{FieldId, OpId};
+    use crate::operation::{Attach, Create, Operation};
+
+    /// A rank's stream: attaches of one byte each, with their lines.
+    fn stream(operations: &[(u8, u32)]) -> StreamHash {
+        let mut hash = StreamHash::new();
+        for (field, (byte, line)) in operations.iter().enumerate() {
+            let (field, bounds) = (FieldId(field as u64), Rect::from_shape(&[1]));
+            hash.push(&Operation::Create(Create { field, bounds, size: 1, align: 1 }));
+            let bytes = Arc::new(crate::exec::HostBuffer::from_slice(&[*byte]));
+            let provenance = Provenance { file: "a.py".into(), line: *line };
+            hash.push(&Operation::Attach(Attach { id: OpId(field.0), field, bytes, provenance }));
+        }
+        hash
+    }
+
+    #[test]
+    fn ranks_that_part_are_told_the_first_difference_and_both_lines() {
+        let fence = Fence::new(3);
+        let (ours, theirs) = (stream(&[(1, 3), (2, 4), (3, 5)]), stream(&[(1, 3), (9, 6), (9, 7), (9, 8)]));
+        fence.arrive(ShardId(0), &ours);
+        fence.arrive(ShardId(1), &ours);
+        fence.arrive(ShardId(2), &theirs);
+        let Err(Error::Task(failure)) = fence.wait(&|| false) else { panic!("the streams differ") };
+        let expected = "ranks s0 and s2 run different programs: operation 3 was issued at a.py:4 and at a.py:6";
+        assert_eq!(failure.0.message, expected);
+    }
+
+    #[test]
+    fn ranks_that_agree_pass() {
+        let fence = Fence::new(2);
+        fence.arrive(ShardId(1), &stream(&[(1, 3), (2, 4)]));
+        assert!(matches!(fence.wait(&|| true), Err(Error::Interrupted)));
+        fence.arrive(ShardId(0), &stream(&[(1, 3), (2, 4)]));
+        assert!(fence.wait(&|| false).is_ok());
     }
 }
