@@ -21,7 +21,7 @@ const PANEL: usize = 1024;
 /// joined by it, give the bits of one call. Fastest if rows are contiguous; others are packed.
 ///
 /// # Safety
-/// As [`gemv_rows`], `a` being `depth × columns`, `x` `depth × 1`, `y` `columns × 1`.
+/// As [`gemv_rows`](super::gemv_rows()), `a` being `depth × columns`, `x` `depth × 1`, `y` `columns × 1`.
 pub unsafe fn gemv_cols<T: Arithmetic>(
     depth: usize,
     columns: usize,

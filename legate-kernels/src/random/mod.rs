@@ -6,7 +6,7 @@
 //!
 //! | stream | NumPy | jump to a position |
 //! |---|---|---|
-//! | [`Stream::Mt19937`] | `numpy.random.seed(s)`, then `rand`, `random_sample` | polynomial jump, checkpoints ([`mt_seek`](self)) |
+//! | [`Stream::Mt19937`] | `numpy.random.seed(s)`, then `rand`, `random_sample` | polynomial jump, checkpoints (`mt_seek.rs`) |
 //! | [`Stream::Pcg64`] | `numpy.random.default_rng(s).random` | closed form |
 //! | [`Stream::Normal`] | none: a stream of its own, by inversion, one PCG64 draw per value | closed form |
 //!
