@@ -95,6 +95,10 @@ impl Session {
             Some(out) => overwritten(inputs, out)?,
             None => None,
         };
+        // An input that is overwritten is read in the type that is written.
+        if overwritten.is_some() && input != result {
+            return None;
+        }
         let mut rows: SmallVec<[Row; 2]> = SmallVec::new();
         for (k, operand) in inputs.iter().enumerate() {
             if overwritten != Some(k as u8) {
