@@ -284,6 +284,11 @@ impl Array {
         self.nd().may_share_memory(other.get().nd())
     }
 
+    /// Bytes from the start of the memory that this is a view of: where a NumPy array that lay in memory would have its address.
+    fn _offset(&self) -> i64 {
+        self.nd().offset_bytes()
+    }
+
     fn _is_ready(&self) -> bool {
         self.nd().is_ready()
     }

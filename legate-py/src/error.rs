@@ -52,6 +52,25 @@ impl Failure {
         matches!(self, Failure::Native(e) if matches!(e.kind(), ExceptionKind::TypeError | ExceptionKind::UFuncTypeError))
     }
 
+    /// Whether the call itself was wrong, so that NumPy would refuse it too.
+    pub(crate) fn is_refusal(&self, py: Python<'_>) -> bool {
+        match self {
+            Failure::Unsupported => false,
+            Failure::Native(e) => matches!(
+                e.kind(),
+                ExceptionKind::ValueError
+                    | ExceptionKind::TypeError
+                    | ExceptionKind::IndexError
+                    | ExceptionKind::AxisError
+            ),
+            Failure::Python(e) => {
+                e.is_instance_of::<PyTypeError>(py)
+                    || e.is_instance_of::<PyValueError>(py)
+                    || e.is_instance_of::<PyOverflowError>(py)
+            }
+        }
+    }
+
     /// The exception to raise where nothing can fall back.
     pub(crate) fn raise(self, py: Python<'_>) -> PyErr {
         match self {

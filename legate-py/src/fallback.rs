@@ -64,7 +64,20 @@ pub(crate) fn set_item(array: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>, value: 
 }
 
 /// The exception that NumPy raises where `function` does not take arguments of these types; `ours` if it raises none.
-pub(crate) fn refusal<'py>(
+pub(crate) fn refused_types<'py>(
+    function: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+    ours: PyErr,
+) -> PyErr {
+    let py = function.py();
+    let raised = python(py, "refuse_types").and_then(|refuse| refuse.call1((function, args, keywords(py, kwargs))));
+    raised.err().unwrap_or(ours)
+}
+
+/// The exception that NumPy raises where its `function` refuses arguments of these shapes, dtypes and (other than arrays') values; `ours` if it
+/// raises none.
+pub(crate) fn refused<'py>(
     function: &Bound<'py, PyAny>,
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
@@ -72,5 +85,19 @@ pub(crate) fn refusal<'py>(
 ) -> PyErr {
     let py = function.py();
     let raised = python(py, "refuse").and_then(|refuse| refuse.call1((function, args, keywords(py, kwargs))));
+    raised.err().unwrap_or(ours)
+}
+
+/// As [`refused`], for the method `name` of NumPy's ndarray.
+pub(crate) fn refused_method<'py>(
+    array: &Bound<'py, PyAny>,
+    name: &str,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+    ours: PyErr,
+) -> PyErr {
+    let py = array.py();
+    let refuse = python(py, "refuse_method");
+    let raised = refuse.and_then(|refuse| refuse.call1((array, name, args, keywords(py, kwargs))));
     raised.err().unwrap_or(ours)
 }

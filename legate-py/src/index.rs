@@ -131,19 +131,17 @@ impl Array {
     }
 }
 
-/// `a[items] = value`. A list that does not fit is refused by NumPy, which looks into it otherwise than `asarray` does.
+/// `a[items] = value`. Lists and integers that do not fit are refused by NumPy, which looks at them otherwise than `asarray` does.
 fn set_basic(slf: &Bound<'_, Array>, items: &Items, value: &Bound<'_, PyAny>) -> Attempt<()> {
     let session = session(slf.py())?;
-    match convert::direct_operand(value)? {
-        Some(value) => Ok(session.set_index(slf.get().nd(), items, &value)?),
-        None => {
-            let value = convert::operand(value)?;
-            session.set_index(slf.get().nd(), items, &value).map_err(|error| match error {
-                Error::BroadcastInto { .. } => Failure::Unsupported,
-                error => error.into(),
-            })
-        }
-    }
+    let direct = convert::direct_operand(value)?;
+    let is_list = direct.is_none();
+    let value = direct.map_or_else(|| convert::operand(value), Ok)?;
+    session.set_index(slf.get().nd(), items, &value).map_err(|error| match error {
+        Error::BroadcastInto { .. } if is_list => Failure::Unsupported,
+        Error::IntegerOutOfBounds { .. } => Failure::Unsupported,
+        error => error.into(),
+    })
 }
 
 /// `a[mask] = value` with a mask of `a`'s shape and one value: that is a `where`, and native.

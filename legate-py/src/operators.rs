@@ -199,7 +199,7 @@ fn or_numpy<'py>(
         Failure::Unsupported => fallback::operator(function, ufunc, operands),
         failure if failure.is_refused_type() => {
             let function = py.import("operator")?.getattr(function)?;
-            Err(fallback::refusal(&function, operands, None, failure.raise(py)))
+            Err(fallback::refused_types(&function, operands, None, failure.raise(py)))
         }
         failure => Err(failure.raise(py)),
     }
@@ -225,7 +225,7 @@ fn in_place<'py>(slf: &Bound<'py, NdArrayObject>, other: &Object<'py>, op: Opera
         }
         failure if failure.is_refused_type() => {
             let function = py.import("operator")?.getattr(format!("i{}", op.names().1.trim_end_matches('_')))?;
-            Err(fallback::refusal(&function, &(slf, other).into_pyobject(py)?, None, failure.raise(py)))
+            Err(fallback::refused_types(&function, &(slf, other).into_pyobject(py)?, None, failure.raise(py)))
         }
         failure => Err(failure.raise(py)),
     })
@@ -240,6 +240,10 @@ pub(crate) fn matmul<'py>(left: &Object<'py>, right: &Object<'py>, model: &Bound
     };
     attempt().or_else(|failure| match failure {
         Failure::Unsupported => fallback::operator("matmul", "matmul", &(left, right).into_pyobject(py)?),
+        failure if failure.is_refusal(py) => {
+            let function = py.import("operator")?.getattr("matmul")?;
+            Err(fallback::refused(&function, &(left, right).into_pyobject(py)?, None, failure.raise(py)))
+        }
         failure => Err(failure.raise(py)),
     })
 }

@@ -6,14 +6,14 @@ use crate::error::Attempt;
 use crate::host;
 use crate::outcome;
 use crate::session::{interrupted, session};
-use legate_numpy::Kind;
+use legate_numpy::{DType, Kind};
 use numpy::{PyArrayDescr, PyArrayDescrMethods};
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PySlice, PyTuple, PyType};
 use std::ffi::c_int;
 
 /// A function of the Python part of the package.
@@ -61,15 +61,12 @@ impl Array {
     }
 
     fn __float__(slf: &Bound<'_, Self>) -> PyResult<f64> {
-        let py = slf.py();
-        if slf.get().nd().ndim() > 0 {
-            return slf.get()._snapshot(py)?.call_method0("__float__")?.extract();
+        let nd = slf.get().nd();
+        if nd.ndim() > 0 || nd.dtype() != DType::F64 {
+            return stand_in(slf)?.extract();
         }
-        let item = outcome::item(py, slf.get().nd()).map_err(|f| f.raise(py))?;
-        match item.get::<f64>() {
-            Some(value) => Ok(value),
-            None => host::scalar(py, &item)?.extract(), // the others convert as NumPy's scalars do
-        }
+        let item = outcome::item(slf.py(), nd).map_err(|f| f.raise(slf.py()))?;
+        Ok(item.get::<f64>().expect("the array's type was asked"))
     }
 
     fn __int__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
@@ -110,6 +107,11 @@ impl Array {
             return Err(PyTypeError::new_err(what));
         }
         Ok(Bound::new(slf.py(), Elements { array: slf.clone().unbind(), next: 0.into() })?.into_any())
+    }
+
+    fn __reversed__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let back = PySlice::new(slf.py(), isize::MAX, isize::MIN, -1);
+        Ok(slf.as_any().get_item(back)?.try_iter()?.into_any())
     }
 
     fn __contains__(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 type Object<'py> = Bound<'py, PyAny>;
 type Operands = SmallVec<[Operand; 2]>;
 
-/// A universal function.
+// A universal function. (A comment, not documentation: that would hide the `__doc__` that each ufunc has.)
 #[pyclass(frozen, module = "legate.numpy", name = "ufunc", weakref)]
 pub(crate) struct UfuncObject {
     /// NumPy's `__name__`.
@@ -123,6 +123,7 @@ fn outputs<'py>(out: &Object<'py>) -> Attempt<SmallVec<[Option<Bound<'py, Array>
 impl UfuncObject {
     /// The ufunc that stands for NumPy's `function`.
     #[new]
+    #[pyo3(text_signature = None)]
     fn new(function: &Bound<'_, PyAny>) -> PyResult<UfuncObject> {
         let name: String = function.getattr("__name__")?.extract()?;
         let native = NativeForm::lookup(&name).filter(|_| is_numpys_own(function, &name));
@@ -243,9 +244,12 @@ impl UfuncObject {
         let py = args.py();
         match failure {
             Failure::Unsupported => fallback::ufunc(self.numpy.bind(py), method, args, kwargs),
+            failure if matches!(self.native, Some(NativeForm::Matmul)) && failure.is_refusal(py) => {
+                Err(fallback::refused(self.numpy.bind(py), args, kwargs, failure.raise(py)))
+            }
             failure if failure.is_refused_type() => {
                 let function = self.numpy.bind(py).getattr(method)?;
-                Err(fallback::refusal(&function, args, kwargs, failure.raise(py)))
+                Err(fallback::refused_types(&function, args, kwargs, failure.raise(py)))
             }
             failure => Err(failure.raise(py)),
         }

@@ -22,15 +22,15 @@ def values(shape, dtype, seed=0):
     dtype = numpy.dtype(dtype)
     rng = numpy.random.default_rng([seed, dtype.num, *shape])
     if dtype.kind == "b":
-        return rng.integers(0, 2, shape).astype(dtype)
+        return numpy.asarray(rng.integers(0, 2, shape)).astype(dtype)
     if dtype.kind in "iu":
         limits = numpy.iinfo(dtype)
-        array = rng.integers(0 if dtype.kind == "u" else -9, 10, shape).astype(dtype)
+        array = numpy.asarray(rng.integers(0 if dtype.kind == "u" else -9, 10, shape)).astype(dtype)
         special = [limits.min, limits.max, 0, 1]
     else:
-        array = rng.normal(0, 3, shape).astype(dtype)
+        array = numpy.asarray(rng.normal(0, 3, shape)).astype(dtype)
         if dtype.kind == "c":
-            array = (array + 1j * rng.normal(0, 3, shape)).astype(dtype)
+            array = numpy.asarray(array + 1j * rng.normal(0, 3, shape)).astype(dtype)
         special = [0.0, -0.0, 1.0, math.inf, -math.inf, math.nan]
     flat = array.reshape(-1)
     for position, value in zip(rng.permutation(flat.size)[: len(special)], special):
@@ -64,7 +64,7 @@ def assert_same(actual, expected, ulp=0):
     if isinstance(expected, Exception):
         assert isinstance(actual, Exception), f"expected {expected!r}, got {plain(actual)!r}"
         assert isinstance(actual, type(expected)), f"expected {expected!r}, got {actual!r}"
-        assert str(actual) == str(expected)
+        assert str(actual) == str(expected), f"expected {expected!r}, got {actual!r}"
         return
     if isinstance(actual, Exception):
         raise AssertionError(f"expected {expected!r}") from actual
@@ -79,12 +79,12 @@ def assert_same(actual, expected, ulp=0):
     elif isinstance(expected, numpy.generic):
         assert isinstance(actual, (numpy.generic, _native.deferred_scalar)), f"expected a scalar, got {type(actual)}"
     else:
-        assert type(actual) is type(expected)
-        assert actual == expected
+        assert type(actual) is type(expected), f"expected {expected!r}, got {actual!r}"
+        assert actual == expected or actual != actual and expected != expected, f"expected {expected!r}, got {actual!r}"
         return
     actual = plain(actual)
-    assert actual.dtype == expected.dtype
-    assert actual.shape == expected.shape
+    assert actual.dtype == expected.dtype, f"expected {expected.dtype}, got {actual.dtype}"
+    assert actual.shape == expected.shape, f"expected {expected.shape}, got {actual.shape}"
     assert_close(numpy.asarray(actual), numpy.asarray(expected), ulp)
 
 

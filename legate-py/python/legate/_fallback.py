@@ -223,6 +223,8 @@ class _Gatherer:
     def writable(self, value):
         if isinstance(value, tuple):
             return tuple([self.writable(item) for item in value])
+        if isinstance(value, numpy.ndarray):
+            self.copies.append((value, value))
         if not isinstance(value, _native.Array):
             return gather(value)
         copy = numpy.array(value._snapshot())
@@ -231,7 +233,8 @@ class _Gatherer:
 
     def finish(self, result):
         for original, copy in self.copies:
-            original[...] = copy
+            if original is not copy:
+                original[...] = copy
         return self._restore(result)
 
     def _restore(self, result):
@@ -271,7 +274,7 @@ def call(name, function, args, kwargs):
 
 
 # Methods that change their array.
-MUTATING_METHODS = {"byteswap", "partition", "put", "setfield", "sort"}
+MUTATING_METHODS = {"byteswap", "fill", "partition", "put", "setfield", "sort"}
 # Methods whose result is bytes, a file, or Python objects: values have to come to the host whoever computes them.
 READING_METHODS = {"dump", "dumps", "tobytes", "tofile", "tolist"}
 
@@ -312,8 +315,8 @@ def call_operator(name, ufunc, operands):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def refuse(function, args, kwargs):
-    """Lets NumPy raise what it raises for these types: it sees arrays of the same dtypes and no elements."""
+def refuse_types(function, args, kwargs):
+    """Lets NumPy raise what it raises for arguments of these types: it sees arrays of the same dtypes and no elements."""
     function(*map(_without_elements, args), **{key: _without_elements(value) for key, value in kwargs.items()})
 
 
@@ -325,6 +328,34 @@ def _without_elements(value):
     return value
 
 
+def refuse(function, args, kwargs):
+    """Lets NumPy raise what it raises for these arguments: it sees arrays of the same shapes and dtypes, all zeros."""
+    writes = WRITES.get(getattr(function, "__name__", None), ())
+    args = [_as_output(arg) if i in writes else _as_zeros(arg) for i, arg in enumerate(args)]
+    kwargs = {key: _as_output(value) if key == "out" else _as_zeros(value) for key, value in kwargs.items()}
+    function(*args, **kwargs)
+
+
+def refuse_method(array, name, args, kwargs):
+    """As :func:`refuse`, for the method `name` of an array."""
+    subject = _as_output(array) if name in MUTATING_METHODS else _as_zeros(array)
+    refuse(getattr(subject, name), args, kwargs)
+
+
+def _as_zeros(value):
+    if isinstance(value, _native.Array):
+        return numpy.broadcast_to(numpy.zeros((), value.dtype), value.shape)  # takes no memory
+    if type(value) in (list, tuple):
+        return type(value)(map(_as_zeros, value))
+    return value
+
+
+def _as_output(value):
+    if isinstance(value, _native.Array):
+        return numpy.empty(value.shape, value.dtype)
+    return tuple(map(_as_output, value)) if type(value) is tuple else value
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Indexing with arrays
 # ---------------------------------------------------------------------------------------------------------------------
@@ -334,7 +365,7 @@ def get_item(array, key):
     """``array[key]`` for a key of arrays, lists or bools: a copy."""
     key = gather(key)
     if not _selects(key):
-        return _stand_in(array)[key]  # not a key at all: NumPy raises
+        return _as_zeros(array)[key]  # not a key at all: NumPy raises
     report("ndarray.__getitem__")
     return wrap(array._snapshot()[key])
 
@@ -355,8 +386,3 @@ def _selects(key):
     """Whether NumPy takes a key that is not basic for a selection of elements."""
     entries = key if type(key) is tuple else (key,)
     return any(isinstance(entry, (list, tuple, bool, numpy.bool_, numpy.ndarray)) for entry in entries)
-
-
-def _stand_in(array):
-    """An array of the same shape and dtype whose values nobody wants: errors are found without gathering."""
-    return numpy.broadcast_to(numpy.zeros((), array.dtype), array.shape)

@@ -106,7 +106,7 @@ def adopt(module, name):
     path = module.__name__.removeprefix("numpy").removeprefix(".")
     qualified = f"{path}.{name}" if path else name
     if isinstance(value, types.ModuleType):
-        return _adopt_module(value)
+        return _adopt_module(value, qualified)
     if isinstance(value, type):
         return CLASSES.get(qualified, value)
     if isinstance(value, numpy.ufunc):
@@ -124,36 +124,47 @@ def ufunc_of(function):
     return _native.ufunc(function)
 
 
-def _adopt_module(module):
-    if not module.__name__.startswith("numpy.") or module.__name__ in FOREIGN_MODULES:
+def _adopt_module(module, qualified):
+    """Our module for NumPy's, which is shown as `qualified`: what it is shown as need not be what it is called (`emath`)."""
+    name = module.__name__
+    if not name.startswith("numpy.") or name in FOREIGN_MODULES:
         return module
-    return importlib.import_module(f"legate.{module.__name__}")
+    if is_public(name):
+        return importlib.import_module(f"legate.{name}")
+    return FallbackModule(f"legate.numpy.{qualified}", module)
+
+
+def is_public(name):
+    """Whether no part of a dotted name is private."""
+    return not any(part.startswith("_") for part in name.split("."))
 
 
 class FallbackModule(types.ModuleType):
     """A submodule of NumPy's, each name of which is adopted when it is first asked for."""
 
+    def __init__(self, name, origin):
+        super().__init__(name, origin.__doc__)
+        self.__dict__["_origin"] = origin
+        if hasattr(origin, "__all__"):
+            self.__all__ = list(origin.__all__)
+
     def __getattr__(self, name):
         if name == "__path__":
             raise AttributeError(name)
-        origin = sys.modules[self.__name__.removeprefix("legate.")]
-        value = getattr(origin, name) if name.startswith("_") else adopt(origin, name)
+        value = getattr(self._origin, name) if name.startswith("_") else adopt(self._origin, name)
         setattr(self, name, value)
         return value
 
     def __dir__(self):
-        return sorted(set(super().__dir__()) | set(dir(sys.modules[self.__name__.removeprefix("legate.")])))
+        return sorted({*super().__dir__(), *dir(self._origin)})
 
 
 class _Loader(importlib.abc.Loader):
     def create_module(self, spec):
-        return FallbackModule(spec.name)
+        return FallbackModule(spec.name, importlib.import_module(spec.name.removeprefix("legate.")))
 
     def exec_module(self, module):
-        origin = importlib.import_module(module.__name__.removeprefix("legate."))
-        module.__doc__ = origin.__doc__
-        if hasattr(origin, "__all__"):
-            module.__all__ = list(origin.__all__)
+        """Nothing: names are adopted when they are asked for."""
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -163,7 +174,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         if not fullname.startswith("legate.numpy."):
             return None
         origin = fullname.removeprefix("legate.")
-        if any(part.startswith("_") for part in origin.split(".")):
+        if not is_public(origin):
             return None
         try:
             found = importlib.util.find_spec(origin)

@@ -59,7 +59,7 @@ def array_ufunc(array, function, method, inputs, kwargs):
     if any(isinstance(x, numpy.ndarray) for x in out):
         # The result has to lie in NumPy's memory: NumPy computes it there.
         return _restored(_fallback.gather(inputs), function, method, kwargs)
-    if kwargs.get("out") == (None,) * len(out):
+    if all(x is None for x in out):
         kwargs.pop("out", None)
     ufunc = _namespace.ufunc_of(function)
     return (ufunc if method == "__call__" else getattr(ufunc, method))(*inputs, **kwargs)

@@ -7,6 +7,7 @@ use crate::error::{Attempt, Failure};
 use crate::outcome;
 use legate_numpy::{Casting, DType, NdArray, Operand, Weak};
 use pyo3::prelude::*;
+use pyo3::types::PyFloat;
 
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
 
@@ -44,6 +45,7 @@ fn array<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let object = a.required(0)?;
     let ndmin = a.integer(5, 0)?;
     match object.cast::<Array>() {
+        Err(_) if a.get(2).is_some() && !copy => Err(Failure::Unsupported), // NumPy refuses where it cannot do without
         Ok(of) => {
             let nd = converted(a, of.get().nd(), dtype, copy)?;
             if nd.shares_base(of.get().nd()) && ndmin <= nd.ndim() as i64 {
@@ -199,7 +201,10 @@ fn linspace<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     if !a.flag(4)? {
         return Ok(samples);
     }
-    let step = crate::host::scalar(a.py(), &legate_numpy::Scalar::new(step))?;
+    let step = match step.is_nan() {
+        true => PyFloat::new(a.py(), step).into_any(), // there is none: NumPy has a Python float for that
+        false => crate::host::scalar(a.py(), &legate_numpy::Scalar::new(step))?,
+    };
     Ok((samples, step).into_pyobject(a.py())?.into_any())
 }
 
@@ -207,7 +212,9 @@ fn linspace<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
 fn real_number(object: &Bound<'_, PyAny>) -> Attempt<f64> {
     match convert::direct_operand(object)? {
         Some(Operand::Weak(Weak::Complex(..)) | Operand::Array(_)) | None => Err(Failure::Unsupported),
-        Some(Operand::Scalar(s)) if matches!(s.dtype(), DType::C64 | DType::C128) => Err(Failure::Unsupported),
+        Some(Operand::Scalar(s)) if matches!(s.dtype(), DType::F32 | DType::C64 | DType::C128) => {
+            Err(Failure::Unsupported)
+        }
         Some(_) => Ok(object.extract::<f64>()?),
     }
 }

@@ -96,12 +96,15 @@ impl Row {
         let py = array.py();
         self.attempt(py, Some(array.as_any()), args, kwargs).or_else(|failure| match failure {
             Failure::Unsupported => fallback::method(array.as_any(), self.name, args, kwargs),
+            failure if failure.is_refusal(py) => {
+                Err(fallback::refused_method(array.as_any(), self.name, args, kwargs, failure.raise(py)))
+            }
             failure => Err(failure.raise(py)),
         })
     }
 }
 
-/// A native function as Python sees it.
+// A native function as Python sees it. (A comment, not documentation: that would hide the `__doc__` that each function has.)
 #[pyclass(frozen, module = "legate._native", name = "function", weakref)]
 pub(crate) struct Function {
     row: &'static Row,
@@ -120,6 +123,9 @@ impl Function {
     ) -> PyResult<Bound<'py, PyAny>> {
         self.row.attempt(py, None, args, kwargs).or_else(|failure| match failure {
             Failure::Unsupported => fallback::function(self.row.name, self.numpy.bind(py), args, kwargs),
+            failure if failure.is_refusal(py) => {
+                Err(fallback::refused(self.numpy.bind(py), args, kwargs, failure.raise(py)))
+            }
             failure => Err(failure.raise(py)),
         })
     }

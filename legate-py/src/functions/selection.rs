@@ -4,7 +4,7 @@ use super::{Arguments, Row};
 use crate::convert;
 use crate::error::{Attempt, Failure};
 use crate::outcome;
-use legate_numpy::{CallOptions, Kind, Operand, Ufunc};
+use legate_numpy::{CallOptions, Casting, DType, Kind, Operand, Ufunc, Weak};
 use pyo3::prelude::*;
 
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
@@ -14,6 +14,7 @@ pub(super) static ROWS: &[&Row] = &[
     row!("clip", "a a_min a_max out * min max", clip_function),
     row!("round", "a decimals out", round),
     row!("around", "a decimals out", round),
+    row!("copyto", "dst src casting where", copyto),
 ];
 
 methods! {
@@ -43,10 +44,35 @@ fn clip_method<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
 /// `out` is argument 3 of both forms.
 fn clip<'py>(a: &Arguments<'_, 'py>, lo: Option<&Bound<'py, PyAny>>, hi: Option<&Bound<'py, PyAny>>) -> Result<'py> {
     let out = a.out(3)?;
-    let lo = lo.map(convert::operand).transpose()?;
-    let hi = hi.map(convert::operand).transpose()?;
+    let dtype = a.array(0)?.dtype();
+    let lo = lo
+        .map(convert::operand)
+        .transpose()?
+        .filter(|lo| !matches!(lo, Operand::Weak(Weak::Int(n)) if *n <= lowest(dtype)));
+    let hi = hi
+        .map(convert::operand)
+        .transpose()?
+        .filter(|hi| !matches!(hi, Operand::Weak(Weak::Int(n)) if *n >= highest(dtype)));
     let nd = a.session()?.clip(&a.operand(0)?, lo.as_ref(), hi.as_ref(), out.as_ref().map(|o| o.get().nd()))?;
     a.result_like(0, nd, out)
+}
+
+/// The smallest value of an integer type: a Python integer at or below it limits nothing.
+fn lowest(dtype: DType) -> i128 {
+    match dtype.kind() {
+        Kind::Signed => -(1 << (8 * dtype.size() - 1)),
+        Kind::Unsigned => 0,
+        _ => i128::MIN,
+    }
+}
+
+/// The largest value of an integer type.
+fn highest(dtype: DType) -> i128 {
+    match dtype.kind() {
+        Kind::Signed => (1 << (8 * dtype.size() - 1)) - 1,
+        Kind::Unsigned => (1 << (8 * dtype.size())) - 1,
+        _ => i128::MAX,
+    }
 }
 
 /// Rounding to integers is `rint`; integers are what they are.
@@ -62,6 +88,13 @@ fn round<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
         Kind::Signed | Kind::Unsigned => "positive",
     };
     elementwise(a, name, nd, out)
+}
+
+fn copyto<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let target = convert::as_array(a.required(0)?).ok_or(Failure::Unsupported)?;
+    let (source, casting, mask) = (a.operand(1)?, a.casting(2, Casting::SameKind)?, a.mask(3)?);
+    a.session()?.copyto(target.nd(), &source, casting, mask.as_ref())?;
+    Ok(a.py().None().into_bound(a.py()))
 }
 
 fn conjugate<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {

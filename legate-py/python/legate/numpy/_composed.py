@@ -10,7 +10,6 @@ from legate.numpy._base import asanyarray, asarray, fall_back, native, normalize
 __all__ = [
     "average",
     "column_stack",
-    "copyto",
     "count_nonzero",
     "diff",
     "dstack",
@@ -34,21 +33,7 @@ __all__ = [
 ]
 
 concatenate, where, arange = native["concatenate"], native["where"], native["arange"]
-isnan, positive = ufunc("isnan"), ufunc("positive")
-
-
-def copyto(dst, src, casting="same_kind", where=True):
-    """Writes `src` into `dst`, where `where` holds."""
-    if not isinstance(dst, _native.Array):
-        return fall_back("copyto", dst, src, casting=casting, where=where)
-    src = asanyarray(src) if not isinstance(src, (bool, int, float, complex)) else src
-    if dst.dtype.kind == "b" and isinstance(src, bool):
-        src = numpy.bool_(src)
-    if dst.dtype.kind == "b":  # `positive` has no loop for bools
-        ufunc("logical_or")(src, False, out=dst, where=where, casting=casting)
-    else:
-        positive(src, out=dst, where=where, casting=casting)
-    return None
+isnan = ufunc("isnan")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -126,27 +111,27 @@ def nanmean(a, axis=None, dtype=None, out=None, keepdims=False, **rest):
     return (total / present).astype(total.dtype, copy=False)
 
 
-def _nan_extremum(name, pick, a, axis, out, keepdims, rest):
+def _nan_extremum(name, a, axis, out, keepdims, rest):
     a = asanyarray(a)
-    if rest or a.dtype.kind not in "f" or a.size == 0:
-        return fall_back(name, a, axis=axis, out=out, keepdims=keepdims, **rest) if a.dtype.kind == "c" else pick(
-            ufunc("maximum" if name == "nanmax" else "minimum"), a, axis, out, keepdims, rest
-        )
-    return pick(ufunc("fmax" if name == "nanmax" else "fmin"), a, axis, out, keepdims, rest)
-
-
-def _reduce(function, a, axis, out, keepdims, rest):
-    return function.reduce(a, axis=axis, out=out, keepdims=keepdims, **rest)
+    method = name.removeprefix("nan")
+    if a.dtype.kind in "biu":
+        return getattr(a, method)(axis=axis, out=out, keepdims=keepdims, **rest)
+    if rest or out is not None or a.dtype.kind != "f" or a.size == 0:
+        return fall_back(name, a, axis=axis, out=out, keepdims=keepdims, **rest)
+    missing = isnan(a)
+    worst = -numpy.inf if name == "nanmax" else numpy.inf
+    found = getattr(where(missing, a.dtype.type(worst), a), method)(axis=axis, keepdims=keepdims)
+    return where(missing.all(axis=axis, keepdims=keepdims), a.dtype.type(numpy.nan), found)[()]
 
 
 def nanmax(a, axis=None, out=None, keepdims=False, **rest):
-    """The largest element along `axis` that is not NaN."""
-    return _nan_extremum("nanmax", _reduce, a, axis, out, keepdims, rest)
+    """The largest element along `axis` that is not NaN; NaN where there is none."""
+    return _nan_extremum("nanmax", a, axis, out, keepdims, rest)
 
 
 def nanmin(a, axis=None, out=None, keepdims=False, **rest):
-    """The smallest element along `axis` that is not NaN."""
-    return _nan_extremum("nanmin", _reduce, a, axis, out, keepdims, rest)
+    """The smallest element along `axis` that is not NaN; NaN where there is none."""
+    return _nan_extremum("nanmin", a, axis, out, keepdims, rest)
 
 
 def trapezoid(y, x=None, dx=1.0, axis=-1):
@@ -284,10 +269,10 @@ def triu(m, k=0):
 
 def fill_diagonal(a, val, wrap=False):
     """Writes `val` along the main diagonal of `a`."""
-    if not isinstance(a, _native.Array) or wrap or a.ndim != 2 or numpy.ndim(val):
+    if not isinstance(a, _native.Array) or wrap or a.ndim != 2 or numpy.ndim(val) or not a.flags.c_contiguous:
         return fall_back("fill_diagonal", a, val, wrap)
-    n = min(a.shape)
-    a[:n, :n]._diagonal_view()[...] = val
+    columns = a.shape[1]
+    a.reshape(-1)[: columns * columns : columns + 1] = val
     return None
 
 

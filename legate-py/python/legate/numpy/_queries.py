@@ -109,9 +109,15 @@ def shares_memory(a, b, /, max_work=-1):
 
 
 def _layout_of(a):
-    """An array of NumPy's that lies in the address space as `a` lies in its base, and must not be read."""
-    address, _ = a._address()
-    interface = {"shape": a.shape, "strides": a.strides, "typestr": a.dtype.str, "data": (address, True), "version": 3}
+    """An array of NumPy's that lies in the address space as `a` lies in its base; it must not be read."""
+    origin = 1 << 40  # any address: strides may point to both sides of it
+    interface = {
+        "shape": a.shape,
+        "strides": a.strides,
+        "typestr": a.dtype.str,
+        "data": (origin + a._offset(), True),
+        "version": 3,
+    }
     return numpy.asarray(type("Layout", (), {"__array_interface__": interface})())
 
 

@@ -4,6 +4,7 @@ import operator
 
 import numpy
 
+from legate import _fallback
 from legate.numpy._base import asanyarray, fall_back, native, normalize_axes, normalize_axis
 
 __all__ = [
@@ -67,7 +68,11 @@ def broadcast_to(array, shape, subok=False):
     array = asanyarray(array)
     if not hasattr(array, "_broadcast_to"):
         return fall_back("broadcast_to", array, shape, subok=subok)
-    return array._broadcast_to(tuple(shape) if numpy.iterable(shape) else (shape,))
+    try:
+        return array._broadcast_to(tuple(shape) if numpy.iterable(shape) else (shape,))
+    except (TypeError, ValueError):
+        _fallback.refuse(numpy.broadcast_to, (array, shape), {})  # has NumPy's words
+        raise
 
 
 def broadcast_arrays(*args, subok=False):

@@ -1,0 +1,184 @@
+"""What is not native: told, counted, refused or silent; values gathered, results wrapped."""
+
+import sys
+import warnings
+
+import numpy
+import pytest
+from support import assert_same, check, plain, run_python
+
+import legate
+import legate.numpy as np
+
+MESSAGE = (
+    "legate.numpy has not implemented 'einsum' and is falling back to canonical numpy. "
+    "You may notice significantly decreased performance for this function call."
+)
+
+
+def test_the_warning():
+    with legate.fallback("warn"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        np.einsum("i,i->", np.arange(3), np.arange(3))
+        line = sys._getframe().f_lineno - 1
+    (warning,) = caught
+    assert warning.category is RuntimeWarning
+    assert str(warning.message) == MESSAGE
+    assert warning.filename == __file__
+    assert warning.lineno == line
+
+
+def test_the_warning_through_numpy_is_at_the_users_line():
+    with legate.fallback("warn"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        numpy.einsum("i,i->", np.arange(3), np.arange(3))
+        numpy.cov(np.arange(3.0))
+    assert [w.filename for w in caught] == [__file__] * 2
+    assert caught[1].lineno == caught[0].lineno + 1
+
+
+def test_once_per_name_and_line():
+    finished = run_python(
+        """
+        import legate.numpy as np
+        x = np.arange(3)
+        for i in range(3):
+            np.einsum("i,i", x, x)
+            np.cumsum(x)
+        np.einsum("i,i", x, x)
+        """
+    )
+    assert finished.returncode == 0, finished.stderr
+    warned = [line for line in finished.stderr.splitlines() if "RuntimeWarning" in line]
+    assert len(warned) == 3
+    assert all(line.startswith("<string>:") for line in warned)
+    assert sum("'einsum'" in line for line in warned) == 2
+
+
+def test_policies():
+    x = np.arange(3)
+    with legate.fallback("error"), pytest.raises(legate.FallbackError, match="'cumsum'"):
+        np.cumsum(x)
+    with legate.fallback("error"), pytest.raises(NotImplementedError, match="'ndarray.cumsum'"):
+        x.cumsum()
+    with legate.fallback("silent"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_same(np.cumsum(x), numpy.array([0, 1, 3]))
+    with pytest.raises(ValueError):
+        legate.fallback("loud")
+    with legate.fallback("error"):
+        with legate.fallback("silent"):
+            np.cumsum(x)
+        with pytest.raises(legate.FallbackError):
+            np.cumsum(x)
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "text"),
+    [("warn", 0, "RuntimeWarning"), ("silent", 0, ""), ("error", 1, "FallbackError"), ("loud", 1, "ValueError"), ("", 0, "RuntimeWarning")],
+)
+def test_policy_of_the_environment(policy, code, text):
+    finished = run_python(
+        "import legate.numpy as np; np.cumsum(np.arange(3))",
+        env={"LEGATE_FALLBACK": policy},
+    )
+    assert finished.returncode == code
+    assert text in finished.stderr and (text or not finished.stderr)
+
+
+def test_coverage():
+    before = legate.coverage()
+    np.add(1, np.arange(3))
+    np.sum(np.arange(3))
+    np.arange(3).max()
+    np.cumsum(np.arange(3))
+    np.arange(3).cumsum()
+    after = legate.coverage()
+    grown = {n: c - before.native[n] for n, c in after.native.items() if c != before.native[n]}
+    assert grown["add"] == 1 and grown["sum"] == 1 and grown["ndarray.max"] == 1 and grown["arange"] == 5
+    assert after.fallen_back["cumsum"] == before.fallen_back.get("cumsum", 0) + 1
+    assert after.fallen_back["ndarray.cumsum"] == before.fallen_back.get("ndarray.cumsum", 0) + 1
+    assert {"matmul", "linalg.norm", "random.rand", "where", "concatenate", "isclose"} <= set(after.native)
+    assert "fallen back to NumPy" in repr(after) and "cumsum" in repr(after)
+
+
+def test_arguments_of_all_kinds_are_gathered():
+    x, n = np.arange(4.0), numpy.arange(4.0)
+    assert_same(np.interp([0.5, 1.5], x, x * 2), numpy.interp([0.5, 1.5], n, n * 2))
+    assert_same(np.block([[x, x], [x + 1, x]]), numpy.block([[n, n], [n + 1, n]]))
+    assert_same(np.select([x < 1, x > 2], [x, x * 10]), numpy.select([n < 1, n > 2], [n, n * 10]))
+    assert_same(np.piecewise(x, [x < 2, x >= 2], [-1, 1]), numpy.piecewise(n, [n < 2, n >= 2], [-1, 1]))
+    assert_same(np.histogram(x, bins=np.arange(3)), numpy.histogram(n, bins=numpy.arange(3)))
+    assert_same(np.unique(x, return_counts=True), numpy.unique(n, return_counts=True))
+    assert_same(np.gradient(x), numpy.gradient(n))
+    assert_same(np.r_[x, 5, x], numpy.r_[n, 5, n])
+    assert_same(np.c_[x, x], numpy.c_[n, n])
+    assert_same(np.mgrid[0:3, 0:2], numpy.mgrid[0:3, 0:2])
+    assert np.s_[1:3] == slice(1, 3)
+
+
+def test_named_tuples_keep_their_type():
+    result = np.linalg.eigh(np.eye(2))
+    assert type(result) is type(numpy.linalg.eigh(numpy.eye(2)))
+    assert isinstance(result.eigenvalues, np.ndarray)
+
+
+def test_out_is_written():
+    out = np.zeros(3)
+    assert np.cumsum(np.arange(3.0), out=out) is out
+    assert out.tolist() == [0, 1, 3]
+    assert np.arange(3.0).cumprod(out=out) is out
+    assert out.tolist() == [0, 0, 0]
+    with pytest.raises(ValueError):
+        np.cumsum(np.arange(3.0), out=np.zeros(2))
+
+
+def test_results_that_numpy_would_share_are_read_only():
+    x = np.arange(4.0)
+    bits = x.view(numpy.int64)
+    assert not bits.flags.writeable
+    with pytest.raises(ValueError, match="read-only"):
+        bits[0] = 1
+
+
+def test_a_function_that_wants_to_write_to_its_argument_is_refused():
+    x = np.arange(3.0)
+    with pytest.raises(ValueError, match="read-only"):
+        np.apply_along_axis(lambda row: row.__iadd__(1), 0, x)
+    assert x.tolist() == [0, 1, 2]
+
+
+def test_files(tmp_path):
+    x = np.arange(6.0).reshape(2, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.save(tmp_path / "x.npy", x)
+        np.savez(tmp_path / "x.npz", a=x, b=x + 1)
+        np.savetxt(tmp_path / "x.txt", x)
+        x.tofile(tmp_path / "x.bin")
+    assert_same(np.load(tmp_path / "x.npy"), plain(x))
+    assert (np.load(tmp_path / "x.npz")["b"] == plain(x) + 1).all()
+    assert_same(np.loadtxt(tmp_path / "x.txt"), plain(x))
+    assert_same(np.fromfile(tmp_path / "x.bin"), plain(x).ravel())
+
+
+def test_vectorize_and_frompyfunc():
+    check(lambda m, x: m.vectorize(lambda v: v + 0.5)(x), numpy.arange(3))
+    check(lambda m, x: m.frompyfunc(lambda v: v + 1, 1, 1)(x), numpy.arange(3))
+    check(lambda m, x: m.apply_along_axis(sum, 0, x), numpy.ones((2, 3)))
+
+
+def test_private_functions_of_the_package_do_not_fall_back():
+    """The compositions are native: none of them falls back on ordinary arguments."""
+    x = np.arange(1.0, 13).reshape(3, 4)
+    with legate.fallback("error"):
+        np.average(x, axis=0, weights=x)
+        np.isclose(x, x), np.allclose(x, x), np.array_equal(x, x)
+        np.diff(x), np.roll(x, 1), np.tile(x, 2), np.tril(x), np.triu(x), np.meshgrid(x[0], x[1])
+        np.nansum(x), np.nanmean(x), np.nanmax(x), np.count_nonzero(x), np.ptp(x), np.trapezoid(x)
+        np.split(x, 2, axis=1), np.flip(x), np.rot90(x), np.moveaxis(x, 0, 1), np.broadcast_to(x, (2, 3, 4))
+        np.vstack([x, x]), np.column_stack([x[0], x[1]]), np.dstack([x, x]), np.stack([x, x])
+        np.nan_to_num(x), np.isposinf(x), np.copyto(x, 1), np.fill_diagonal(x, 2)
+        np.linalg.norm(x), np.linalg.multi_dot([x, x.T]), np.random.rand(3), np.random.default_rng(1).random(3)
+        x.T.copy().flat[3], x.tolist(), x.item(0), x.tobytes(), repr(x), np.where(x > 1, x, 0)
+        x[x > 3] = 0

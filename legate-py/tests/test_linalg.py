@@ -1,0 +1,115 @@
+"""Products and norms."""
+
+import numpy
+import pytest
+from support import DTYPES, check
+
+import legate
+import legate.numpy as np
+
+SHAPES = [(), (3,), (4,), (2, 3), (3, 4), (4, 3), (1, 3), (3, 1), (0,), (0, 3), (2, 3, 4), (2, 4, 3)]
+
+
+def numbers(shape, dtype="f8"):
+    return (numpy.arange(1, 1 + numpy.prod(shape, dtype=int)).reshape(shape) % 7).astype(dtype)
+
+
+@pytest.mark.parametrize("name", ["dot", "matmul", "inner", "outer", "vdot", "tensordot"])
+@pytest.mark.parametrize("left", SHAPES)
+def test_products_of_every_pair_of_shapes(name, left):
+    for right in SHAPES:
+        check(lambda m, a, b: getattr(m, name)(a, b), numbers(left), numbers(right))
+
+
+@pytest.mark.parametrize("name", ["dot", "matmul", "inner", "outer", "vdot"])
+@pytest.mark.parametrize("left", DTYPES)
+def test_products_of_every_pair_of_dtypes(name, left):
+    for right in DTYPES:
+        check(lambda m, a, b: getattr(m, name)(a, b), numbers((4,), left), numbers((4,), right))
+        if name in ("dot", "matmul"):
+            check(lambda m, a, b: getattr(m, name)(a, b), numbers((2, 3), left), numbers((3, 2), right))
+
+
+@pytest.mark.parametrize("n", [64, 200])
+def test_larger_products(n):
+    rng = numpy.random.default_rng(0)
+    a, b = rng.integers(-3, 4, (n, n + 3)).astype(float), rng.integers(-3, 4, (n + 3, n - 5)).astype(float)
+    check(lambda m, a, b: a @ b, a, b)
+    check(lambda m, a, b: a.T[:, ::2] @ a[::2], a, b)
+    check(lambda m, a, b: a @ b[:, 0], a, b)
+    check(lambda m, a, b: a[1] @ b, a, b)
+    check(lambda m, a, b: m.dot(a, b[:, ::-1]), a, b)
+    check(lambda m, a, b: (a @ b).sum(), a, b)
+
+
+def test_out():
+    a, b = numbers((2, 3)), numbers((3, 2))
+
+    def call(m, a, b):
+        out = m.zeros((2, 2))
+        assert m.dot(a, b, out=out) is out
+        return out
+
+    check(call, a, b)
+    check(lambda m, a, b: m.dot(a, b, out=m.zeros((2, 3))), a, b)
+    check(lambda m, a, b: m.dot(a, b, out=m.zeros((2, 2), "f4")), a, b)
+    check(lambda m, a, b: m.matmul(a, b, out=m.zeros((2, 2))), a, b)
+    check(lambda m, a, b: m.matmul(a, b, out=m.zeros((3, 2))), a, b)
+    check(lambda m, a, b: m.outer(a, b, out=m.zeros((6, 6))), a, b)
+
+
+def test_of_lists():
+    check(lambda m: m.dot([1, 2], [3, 4]))
+    check(lambda m: m.dot(2, [3, 4]))
+    check(lambda m: m.dot(2, 3))
+    check(lambda m: m.matmul([[1, 2]], [3, 4]))
+    check(lambda m: m.inner([1, 2], 3))
+    check(lambda m: m.outer([1, 2], 3))
+
+
+def test_methods_and_contractions():
+    a = numbers((3, 4))
+    check(lambda m, a: a.dot(a.T), a)
+    check(lambda m, a: a.trace(), a)
+    check(lambda m, a: m.trace(a, 1), a)
+    check(lambda m, a: a.diagonal(1), a)
+    check(lambda m, a: m.tensordot(a, a, axes=([0], [0])), a)
+    check(lambda m, a: m.tensordot(a, a.T, axes=1), a)
+    check(lambda m, a: m.tensordot(a, a, axes=0), a)
+    check(lambda m, a: m.tensordot(a, a, axes=([0, 1], [0, 1])), a)
+    check(lambda m, a: m.linalg.multi_dot([a, a.T, a]), a)
+    check(lambda m, a: m.linalg.outer(a[0], a[1]), a)
+    check(lambda m, a: m.linalg.outer(a, a[1]), a)
+    check(lambda m, a: m.linalg.trace(a), a)
+    check(lambda m, a: m.linalg.diagonal(a), a)
+    check(lambda m, a: m.linalg.matmul(a, a.T), a)
+
+
+@pytest.mark.parametrize("order", [None, 1, 2, 3, 0, -1, 0.5, numpy.inf, -numpy.inf, "fro", "nuc", "wild"])
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 1), (1, 0), 5])
+def test_norm(order, axis):
+    a = numbers((3, 4)) - 2.5
+    for keepdims in (False, True):
+        check(lambda m, a: m.linalg.norm(a, order, axis, keepdims), a, ulp=16)
+    check(lambda m, a: m.linalg.norm(a[0], order, axis), a, ulp=16)
+    check(lambda m, a: m.linalg.norm(a + 1j, order, axis), a, ulp=16)
+
+
+def test_vector_norm():
+    a = numbers((3, 4)) - 2.5
+    check(lambda m, a: m.linalg.vector_norm(a), a, ulp=16)
+    check(lambda m, a: m.linalg.vector_norm(a, axis=0, ord=1), a, ulp=16)
+    check(lambda m, a: m.linalg.vector_norm(a, keepdims=True), a, ulp=16)
+
+
+def test_the_rest_falls_back():
+    a = numpy.array([[4.0, 1.0], [1.0, 3.0]])
+    for name in ("inv", "det", "cholesky", "eigvalsh", "svd", "qr", "eigh", "pinv", "matrix_rank", "slogdet"):
+        with pytest.warns(RuntimeWarning, match=f"'linalg.{name}'"), legate.fallback("warn"):
+            result = getattr(np.linalg, name)(np.array(a))
+        check(lambda m, a: getattr(m.linalg, name)(a), a)
+        assert not isinstance(result, numpy.ndarray)
+    check(lambda m, a: m.linalg.solve(a, [1.0, 2.0]), a)
+    assert np.linalg.LinAlgError is numpy.linalg.LinAlgError
+    with pytest.raises(np.linalg.LinAlgError):
+        np.linalg.inv(np.zeros((2, 2)))
