@@ -6,7 +6,7 @@
 
 use crate::array::{Backing, BaseField, NdArray, Part};
 use crate::decode::{decode, decode_linear};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::promote::Weak;
 use crate::session::Session;
 use crate::tasks::ProgramArgs;
@@ -488,6 +488,17 @@ impl NdArray {
 }
 
 impl crate::array::Base {
+    /// Whether there is memory for the bytes of a base that so far is one value repeated.
+    ///
+    /// # Errors
+    /// [`Error::Memory`].
+    pub(crate) fn check_memory(&self) -> Result<()> {
+        if self.cell.lock().host.is_some() {
+            return Ok(());
+        }
+        HostBuffer::try_zeroed(self.nbytes() as usize).map(drop).map_err(|e| Error::Memory(e.to_string()))
+    }
+
     /// The bytes of a base whose values are known.
     fn materialized<'b>(&self, backing: &'b mut Backing) -> &'b mut Arc<HostBuffer> {
         let fill = backing.fill;

@@ -175,6 +175,7 @@ impl Session {
             self.fetch_base(a, interrupted)?;
         }
         if a.is_ready() {
+            a.base.check_memory()?;
             return if a.is_whole_base() { Ok(a.host()) } else { Ok(self.copy_at_hand(a)?.host()) };
         }
         match a.part {

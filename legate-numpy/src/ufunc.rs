@@ -280,6 +280,9 @@ impl Session {
         if dtype.kind() != Kind::Signed {
             return Ok(());
         }
+        if let Operand::Weak(base) = &inputs[0] {
+            base.to_scalar(dtype)?; // a base that does not fit is refused first
+        }
         let negative = match &inputs[1] {
             Operand::Weak(w) => matches!(w, Weak::Int(v) if *v < 0),
             Operand::Scalar(s) => is_negative(*s),
@@ -411,8 +414,8 @@ fn check_casts(
             Chosen::Binary(..) => continue,
         };
         // Logical functions look at truth, whatever the type.
-        let free =
-            matches!(input, Operand::Weak(_)) || (dtype == DType::Bool && to == DType::Bool && casting != Casting::No);
+        let truth = ufunc.name().starts_with("logical_") && casting != Casting::No;
+        let free = matches!(input, Operand::Weak(_)) || (truth && dtype == DType::Bool && to == DType::Bool);
         let from = input.dtype()?;
         if !free && !can_cast(from, to, casting) {
             return refused(if inputs.len() == 1 { "input".into() } else { format!("input {i}") }, from, to);

@@ -324,6 +324,9 @@ pub(crate) fn acosh<R: Real>(z: Complex<R>) -> Complex<R> {
     if is_large(z) {
         return Complex::new(log_twice_abs(z), z.im.atan2(z.re));
     }
+    if z.re == R::ZERO && z.im.is_nan() {
+        return Complex::new(R::NAN, R::PI * R::HALF);
+    }
     let minus = sqrt(Complex::new(z.re - R::ONE, z.im));
     let plus = sqrt(Complex::new(z.re + R::ONE, z.im));
     let re = (minus.re * plus.re + minus.im * plus.im).asinh();
@@ -365,17 +368,33 @@ pub(crate) fn atan<R: Real>(z: Complex<R>) -> Complex<R> {
     rotated(z, atanh)
 }
 
+/// The product, infinite if a factor is and the other is not 0 (C99, G.5.1).
+fn times<R: Real>(x: Complex<R>, y: Complex<R>) -> Complex<R> {
+    let product = Complex::new(x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re);
+    let is_infinite = |z: Complex<R>| z.re.is_infinite() || z.im.is_infinite();
+    if !(product.re.is_nan() && product.im.is_nan() && (is_infinite(x) || is_infinite(y))) {
+        return product;
+    }
+    // An infinite number counts by its direction, a NaN beside it as 0.
+    let sign = |part: R, is_one: bool| if is_one { R::ONE.copysign(part) } else { R::ZERO.copysign(part) };
+    let direction = |z: Complex<R>| match is_infinite(z) {
+        true => Complex::new(sign(z.re, z.re.is_infinite()), sign(z.im, z.im.is_infinite())),
+        false => Complex::new(
+            if z.re.is_nan() { R::ZERO.copysign(z.re) } else { z.re },
+            if z.im.is_nan() { R::ZERO.copysign(z.im) } else { z.im },
+        ),
+    };
+    let (x, y) = (direction(x), direction(y));
+    Complex::new(R::INFINITY * (x.re * y.re - x.im * y.im), R::INFINITY * (x.re * y.im + x.im * y.re))
+}
+
 /// `z ** w`. Small integer exponents are products, as in NumPy.
 pub(crate) fn pow<R: Real>(z: Complex<R>, w: Complex<R>) -> Complex<R> {
     if w.re == R::ZERO && w.im == R::ZERO {
         return Complex::new(R::ONE, R::ZERO);
     }
     if z.re == R::ZERO && z.im == R::ZERO {
-        return if w.re > R::ZERO && w.im == R::ZERO {
-            Complex::new(R::ZERO, R::ZERO)
-        } else {
-            Complex::new(R::NAN, R::NAN)
-        };
+        return if w.re > R::ZERO { Complex::new(R::ZERO, R::ZERO) } else { Complex::new(R::NAN, R::NAN) };
     }
     if w.im == R::ZERO
         && let Some(n) = small_integer(w.re)
@@ -383,8 +402,7 @@ pub(crate) fn pow<R: Real>(z: Complex<R>, w: Complex<R>) -> Complex<R> {
         let power = integer_power(z, n.unsigned_abs());
         return if n < 0 { divide(Complex::new(R::ONE, R::ZERO), power) } else { power };
     }
-    let log = log(z);
-    exp(Complex::new(log.re * w.re - log.im * w.im, log.re * w.im + log.im * w.re))
+    exp(times(w, log(z)))
 }
 
 /// `x` as an integer of at most two digits.
@@ -393,17 +411,18 @@ fn small_integer<R: Real>(x: R) -> Option<i32> {
     (x == x.trunc() && x.abs() < 100.0).then_some(x as i32)
 }
 
+/// `z ** n` for positive `n`.
 fn integer_power<R: Real>(z: Complex<R>, n: u32) -> Complex<R> {
     let times = |x: Complex<R>, y: Complex<R>| Complex::new(x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re);
-    let (mut power, mut base, mut rest) = (Complex::new(R::ONE, R::ZERO), z, n);
-    while rest != 0 {
+    let (mut power, mut base, mut rest) = (None, z, n);
+    loop {
         if rest & 1 == 1 {
-            power = times(power, base);
+            power = Some(power.map_or(base, |power| times(power, base)));
         }
         rest >>= 1;
-        if rest != 0 {
-            base = times(base, base);
+        if rest == 0 {
+            return power.unwrap_or(Complex::new(R::ONE, R::ZERO));
         }
+        base = times(base, base);
     }
-    power
 }

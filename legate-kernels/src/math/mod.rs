@@ -1,6 +1,7 @@
 //! Mathematical functions of real and complex numbers.
 
 pub(crate) mod complex;
+#[allow(clippy::approx_constant, reason = "the numbers of a table")]
 mod erf_table;
 mod vector;
 
