@@ -18,10 +18,13 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
+/// What tells one-step programs apart.
+type Key = (Kernel, DType, Option<u8>);
+
 /// Compiled one-step programs by ufunc, type of the inputs, and which input is overwritten, if any.
 #[derive(Debug, Default)]
 pub(crate) struct QuickKernels {
-    known: Mutex<FxHashMap<(Kernel, DType, Option<u8>), Arc<Compiled>>>,
+    known: Mutex<FxHashMap<Key, Arc<Compiled>>>,
 }
 
 impl QuickKernels {

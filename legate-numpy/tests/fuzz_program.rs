@@ -6,6 +6,13 @@
 //!
 //! `LEGATE_FUZZ_CASES` sets the number of programs per configuration (default 40), `LEGATE_FUZZ_SEED` the seed (default: a fixed one; `random` draws one).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "a test says what it runs, and stops at what should not be"
+)]
+
 mod program;
 
 use legate_core::mapping::Mapper;

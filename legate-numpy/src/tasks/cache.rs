@@ -11,11 +11,13 @@ use std::sync::Arc;
 /// Compiled programs kept at most; then all are forgotten.
 const CAPACITY: usize = 4096;
 
+/// By hash, with their ranks; programs of one hash are told apart by content.
+type Known = FxHashMap<u64, SmallVec<[(usize, Arc<Compiled>); 1]>>;
+
 /// Compiled programs by program and rank. Shared by a session and its tasks.
 #[derive(Debug, Default)]
 pub(crate) struct ProgramCache {
-    /// By hash; programs of one hash are told apart by content.
-    known: Mutex<FxHashMap<u64, SmallVec<[(usize, Arc<Compiled>); 1]>>>,
+    known: Mutex<Known>,
 }
 
 impl ProgramCache {
@@ -24,7 +26,7 @@ impl ProgramCache {
         let mut hasher = FxHasher::default();
         (&program.instrs, rank).hash(&mut hasher);
         let hash = hasher.finish();
-        let found = |known: &FxHashMap<u64, SmallVec<[(usize, Arc<Compiled>); 1]>>| {
+        let found = |known: &Known| {
             let same = known.get(&hash)?.iter().find(|(r, compiled)| *r == rank && compiled.program() == program)?;
             Some(Arc::clone(&same.1))
         };
