@@ -1,4 +1,5 @@
 //! What one small operation costs. `cargo test --release -p legate-core --test overhead -- --ignored --nocapture`
+#![allow(clippy::disallowed_methods, reason = "it measures")]
 
 mod common;
 

@@ -1,9 +1,9 @@
 //! Where the current values of each field are: one [`FieldState`] per field, the same on every shard.
 
 use crate::geometry::Rect;
-use crate::id::{FieldId, ShardId};
+use crate::id::{FieldId, RegionId, ShardId};
 use crate::operation::Create;
-use crate::region::Distribution;
+use crate::region::{Distribution, Forest};
 use crate::store::Access;
 use std::collections::BTreeMap;
 
@@ -21,6 +21,8 @@ pub struct Held {
 /// What every shard knows of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldState {
+    /// Its region: fields of one shape share one.
+    pub region: RegionId,
     /// Its index space.
     pub bounds: Rect,
     /// Bytes of one element.
@@ -37,6 +39,7 @@ pub struct FieldState {
 #[derive(Clone, Debug)]
 pub struct States {
     shards: u32,
+    forest: Forest,
     fields: BTreeMap<FieldId, FieldState>,
 }
 
@@ -61,10 +64,10 @@ impl Held {
 }
 
 impl FieldState {
-    /// A field without values.
-    pub fn new(create: &Create) -> FieldState {
+    /// A field of a region, without values.
+    pub fn new(region: RegionId, create: &Create) -> FieldState {
         let Create { bounds, size, align, .. } = create;
-        FieldState { bounds: bounds.clone(), size: *size, align: *align, distribution: None, held: Vec::new() }
+        FieldState { region, bounds: bounds.clone(), size: *size, align: *align, distribution: None, held: Vec::new() }
     }
     /// Whether a shard that need not own these points holds copies of them all.
     pub(crate) fn holds(&self, rect: &Rect, shard: ShardId, shards: u32) -> bool {
@@ -89,15 +92,20 @@ impl States {
     /// No fields yet, on this many shards.
     pub fn new(shards: u32) -> States {
         assert!(shards > 0, "a run has at least one shard");
-        States { shards, fields: BTreeMap::new() }
+        States { shards, forest: Forest::new(), fields: BTreeMap::new() }
     }
     /// Shards of the run.
     pub fn shards(&self) -> u32 {
         self.shards
     }
+    /// The regions of all fields that ever were.
+    pub fn forest(&self) -> &Forest {
+        &self.forest
+    }
     /// A field comes into being.
     pub fn create(&mut self, create: &Create) {
-        let old = self.fields.insert(create.field, FieldState::new(create));
+        let region = self.forest.region(&create.bounds);
+        let old = self.fields.insert(create.field, FieldState::new(region, create));
         assert!(old.is_none(), "field names are not used twice");
     }
     /// Forgets a field that no later operation names. When this is called may differ between shards.

@@ -1,8 +1,10 @@
 //! Stores: arrays as the front end sees them, fields seen through views.
 
 mod access;
+mod transform;
 
 pub use access::{Access, Coordinate, Term};
+pub use transform::Transform;
 
 use crate::geometry::Point;
 use crate::id::FieldId;
