@@ -6,6 +6,7 @@ use crate::dtype::descriptor;
 use crate::error::{Attempt, Failure};
 use crate::host;
 use crate::outcome;
+use crate::scalars::{self, Reads};
 use legate_numpy::NdArray;
 use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
@@ -19,6 +20,8 @@ pub(crate) struct Array {
     state: State,
     /// The object whose memory this is a view of (NumPy's `base`).
     base: Option<Py<PyAny>>,
+    /// Made by the first element read that could not be answered at once.
+    reads: OnceLock<Box<Reads>>,
 }
 
 /// The array as it was made, and what assigning to `shape` or `flags` has made of it since. A chain that only grows, so that
@@ -38,7 +41,7 @@ pub(crate) struct DeferredScalar;
 
 impl Array {
     pub(crate) fn new(nd: NdArray, base: Option<Py<PyAny>>) -> Array {
-        Array { state: State { nd, next: OnceLock::new() }, base }
+        Array { state: State { nd, next: OnceLock::new() }, base, reads: OnceLock::new() }
     }
 
     /// The array.
@@ -50,8 +53,13 @@ impl Array {
         self.base.as_ref()
     }
 
+    pub(crate) fn reads(&self) -> &Reads {
+        self.reads.get_or_init(Box::default)
+    }
+
     /// Lets this object be another view from now on.
     pub(crate) fn replace(&self, nd: NdArray) {
+        scalars::note_write();
         let mut link = Box::new(State { nd, next: OnceLock::new() });
         // Another thread may add a link at the same time: go on to the new end.
         while let Err(back) = self.last().next.set(link) {
@@ -299,6 +307,12 @@ impl Array {
         outcome::view(slf, nd)
     }
 
+    /// The same bits as elements of another type of the same size: a view; `None` where that cannot be.
+    fn _bits_as<'py>(slf: &Bound<'py, Self>, dtype: &Bound<'_, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Ok(dtype) = crate::dtype::parse(dtype) else { return Ok(None) };
+        slf.get().nd().bits_as(dtype).map(|nd| outcome::view(slf, nd)).transpose()
+    }
+
     /// This array as an instance of `class`.
     fn _view_as<'py>(slf: &Bound<'py, Self>, class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
         view_as(slf.as_any(), class, None)
@@ -339,6 +353,7 @@ impl Array {
 
 /// `target[...] = value`.
 pub(crate) fn assign(py: Python<'_>, target: &NdArray, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    scalars::note_write();
     let attempt = || -> Attempt<()> {
         let value = convert::operand(value)?;
         Ok(crate::session::session(py)?.assign(target, &value)?)

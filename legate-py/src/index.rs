@@ -5,6 +5,7 @@ use crate::convert;
 use crate::error::{Attempt, Failure};
 use crate::fallback;
 use crate::outcome;
+use crate::scalars;
 use crate::session::session;
 use legate_numpy::{Casting, DType, Error, IndexItem, Operand};
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
@@ -102,7 +103,13 @@ impl Array {
                 return Ok(slf.clone().into_any());
             }
             // A scalar is a copy: it keeps its value when the array is written to.
-            if nd.is_ready() { outcome::value(py, nd) } else { outcome::value(py, session(py)?.copy(&nd)?) }
+            if nd.is_ready() {
+                return outcome::value(py, nd);
+            }
+            match scalars::read(py, slf.get(), &items)? {
+                Some(scalar) => Ok(crate::host::scalar(py, &scalar)?),
+                None => outcome::value(py, session(py)?.copy(&nd)?),
+            }
         };
         attempt().map_err(|f| f.raise(py))
     }
@@ -113,6 +120,7 @@ impl Array {
             let name = slf.get().nd().dtype().name();
             return Err(PyTypeError::new_err(format!("'numpy.{name}' object does not support item assignment")));
         }
+        scalars::note_write();
         let attempt = || -> Attempt<()> {
             match basic(key)? {
                 Some(items) => set_basic(slf, &items, value),

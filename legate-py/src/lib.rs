@@ -2,8 +2,8 @@
 //!
 //! In reading order: **[`session`]** the runtime of the process and waits that Ctrl-C ends; **[`provenance`]** the user's line;
 //! **[`error`]** failures as exceptions; **[`dtype`]**, **[`host`]**, **[`convert`]**, **[`outcome`]** values in and out;
-//! **[`array`]**, **[`operators`]**, **[`index`]**, **[`protocols`]** the array classes; **[`ufunc`]** and **[`functions`]** what is
-//! called on them; **[`fallback`]** the way to NumPy for the rest.
+//! **[`array`]**, **[`operators`]**, **[`index`]**, **[`scalars`]**, **[`protocols`]** the array classes; **[`ufunc`]**, **[`functions`]** and **[`random`]** what is
+//! called; **[`fallback`]** the way to NumPy for the rest.
 //!
 //! What is computed, and NumPy's rules for it, are legate-numpy's business; here Python objects become its arguments, its results become Python
 //! objects.
@@ -21,6 +21,7 @@ mod outcome;
 mod protocols;
 mod provenance;
 mod random;
+mod scalars;
 mod session;
 mod settings;
 mod ufunc;

@@ -6,6 +6,7 @@ use crate::convert;
 use crate::error::{Attempt, Failure};
 use crate::fallback;
 use crate::outcome;
+use crate::scalars;
 use crate::session::{issue, session};
 use legate_numpy::{CallOptions, Casting, Kind, NdArray, Operand, Ufunc, Weak};
 use pyo3::basic::CompareOp;
@@ -208,6 +209,7 @@ fn or_numpy<'py>(
 /// `slf op= other`: writes into the array that `slf` is.
 fn in_place<'py>(slf: &Bound<'py, NdArrayObject>, other: &Object<'py>, op: Operator) -> PyResult<()> {
     let py = slf.py();
+    scalars::note_write();
     let attempt = || -> Attempt<()> {
         let other = convert::operand(other)?;
         let (s, nd) = (session(py)?, slf.as_super().get().nd());
@@ -311,6 +313,7 @@ impl NdArrayObject {
     fn __imatmul__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
         let array = slf.as_super();
         let product = matmul(slf.as_any(), other, array)?;
+        scalars::note_write();
         let py = slf.py();
         let attempt = || -> Attempt<()> {
             let product = convert::array(&product)?;

@@ -8,6 +8,7 @@ use crate::functions::arguments::mask_of;
 use crate::functions::counter::Counter;
 use crate::functions::reductions::store;
 use crate::outcome;
+use crate::scalars;
 use crate::session::{issue, session};
 use legate_numpy::{
     CallOptions, Casting, DType, IndexItem, NdArray, Operand, ReduceOptions, Reduction, Session, Ufunc,
@@ -109,6 +110,7 @@ impl<'py> Keywords<'py> {
 
 /// `out=`: one array or a tuple with one for each output, `None` for a new one.
 fn outputs<'py>(out: &Object<'py>) -> Attempt<SmallVec<[Option<Bound<'py, Array>>; 1]>> {
+    scalars::note_write();
     let one = |out: &Object<'py>| match out.is_none() {
         true => Ok(None),
         false => out.cast::<Array>().map(|a| Some(a.clone())).map_err(|_| Failure::Unsupported),

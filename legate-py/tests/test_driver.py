@@ -165,7 +165,7 @@ def test_profile(program, tmp_path):
 def test_log_mapping(program):
     text = "import legate.numpy as np\nprint(float(np.ones(300000).sum()))"
     finished = run("--log-mapping", program, program=text, path=program)
-    assert finished.stdout == "300000.0\n" and "launch" in finished.stderr
+    assert finished.stdout == "300000.0\n" and "inline 300000 points" in finished.stderr
 
 
 # ---------------------------------------------------------------------------------------------------------------------

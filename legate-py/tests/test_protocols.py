@@ -124,6 +124,41 @@ def test_iteration():
     check(running, numpy.arange(6))
 
 
+@pytest.mark.parametrize("shape", [(5000,), (3, 5000), (60, 70)])
+def test_loops_over_elements(shape):
+    """Reads of single elements, of an array computed by the runtime, with and without writes in between."""
+
+    def read(m, x):
+        y = x * 2 + 1
+        total = 0.0
+        for i in range(40):
+            total += y[(0,) * (y.ndim - 1) + (i * 100 % y.shape[-1],)]
+            total += y[(-1,) * y.ndim]
+        return float(total)
+
+    def write(m, x):
+        y = (x * 2 + 1).reshape(-1)
+        for i in range(1, 30):
+            y[i] = y[i - 1] + y[-i]
+        return y
+
+    def write_elsewhere(m, x):
+        y = x * 2
+        z = y.reshape(-1)
+        seen = []
+        for i in range(30):
+            seen.append(float(y[(0,) * y.ndim]))
+            if i % 12 == 11:
+                z[0] += 1
+                m.add(y, 1, out=y)
+                y.T.fill(i)
+        return seen
+
+    x = numpy.arange(float(numpy.prod(shape))).reshape(shape)
+    for loop in (read, write, write_elsewhere):
+        check(loop, x)
+
+
 def test_elements_as_python_objects():
     for dtype in DTYPES:
         n = values((2, 3), dtype)

@@ -48,6 +48,7 @@ LOOKS = {
     "ascontiguousarray of columns": lambda m, x: m.ascontiguousarray(x[:, 1:]),
     "real": lambda m, x: x.real,
     "view": lambda m, x: x.view(),
+    "bits": lambda m, x: x.view("i8"),
     "unstack": lambda m, x: m.unstack(x, axis=1)[1],
     "diagonal written": lambda m, x: m.diagonal(x[:, :4]),
     "broadcast": lambda m, x: m.broadcast_to(x, (2, 4, 6)),

@@ -117,7 +117,7 @@ class FlatIterator:
         flat = self._view()
         value = numpy.asarray(_fallback.gather(value)).ravel() if numpy.ndim(value) > 1 else value
         flat[key] = value
-        if flat.base is not self.base and not numpy_shares(flat, self.base):
+        if not flat._may_overlap(self.base):  # a copy had to be made
             self.base[...] = flat.reshape(self.base.shape)
 
     def copy(self):
@@ -135,11 +135,6 @@ class FlatIterator:
     __eq__, __ne__ = _compare(operator.eq), _compare(operator.ne)
     __lt__, __le__, __gt__, __ge__ = map(_compare, (operator.lt, operator.le, operator.gt, operator.ge))
     __hash__ = None
-
-
-def numpy_shares(view, array):
-    """Whether writing to `view` has written to `array`."""
-    return view._may_overlap(array)
 
 
 def _set_flat(array, value):
@@ -169,11 +164,12 @@ def tolist(array):
 
 
 def view(array, dtype=None, type=None):  # noqa: A002 (NumPy's name)
-    """The same elements as another class; as another dtype, a read-only copy of their bits."""
+    """The same elements as another class, or their bits as another dtype; where the sizes differ, a read-only copy."""
     if isinstance(dtype, builtin_type) and issubclass(dtype, (Array, numpy.ndarray)):
         dtype, type = None, dtype
     if dtype is not None and numpy.dtype(dtype) != array.dtype:
-        return _fallback.call_method(array, "view", (dtype,), {})
+        bits = array._bits_as(dtype)
+        return _fallback.call_method(array, "view", (dtype,), {}) if bits is None else bits
     if type is None or type is Array:
         return array[...]
     if issubclass(type, numpy.ndarray):

@@ -192,6 +192,7 @@ impl<'a, 'py> Arguments<'a, 'py> {
     /// `out=`: an array of ours (a tuple of one, as ufuncs have it). NumPy's own arrays as `out` are NumPy's business.
     pub(crate) fn out(&self, i: usize) -> Attempt<Option<Bound<'py, Array>>> {
         let Some(out) = self.get(i) else { return Ok(None) };
+        crate::scalars::note_write();
         let single = match out.cast::<PyTuple>() {
             Ok(tuple) if tuple.len() == 1 => tuple.get_item(0)?,
             _ => out.clone(),

@@ -255,6 +255,7 @@ fn fill<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     if matches!(&value, Operand::Array(v) if v.ndim() > 0) {
         return Err(Failure::Unsupported);
     }
+    crate::scalars::note_write();
     a.session()?.assign(&a.array(0)?, &value)?;
     Ok(a.py().None().into_bound(a.py()))
 }

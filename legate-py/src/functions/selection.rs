@@ -93,6 +93,7 @@ fn round<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
 fn copyto<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let target = convert::as_array(a.required(0)?).ok_or(Failure::Unsupported)?;
     let (source, casting, mask) = (a.operand(1)?, a.casting(2, Casting::SameKind)?, a.mask(3)?);
+    crate::scalars::note_write();
     a.session()?.copyto(target.nd(), &source, casting, mask.as_ref())?;
     Ok(a.py().None().into_bound(a.py()))
 }
