@@ -58,7 +58,10 @@ macro_rules! truncate {
     ($x:expr, $F:ty, $I:ty) => {{
         let x: $F = $x;
         // Both bounds are powers of two, exact in either float type.
-        if x >= <$I>::MIN as $F && x < -(<$I>::MIN as $F) { x as $I } else { <$I>::MIN }
+        let is_inside = x >= <$I>::MIN as $F && x < -(<$I>::MIN as $F);
+        // SAFETY: the number converted is 0 or inside the range of the integer type. (Rust's own conversion saturates, which makes slow vectors.)
+        let inside: $I = unsafe { (if is_inside { x } else { 0.0 }).to_int_unchecked() };
+        if is_inside { inside } else { <$I>::MIN }
     }};
 }
 

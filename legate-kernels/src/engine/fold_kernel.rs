@@ -63,12 +63,15 @@ shells!(fn rows<T: Element, F: BinaryFn<T, Out = T>>(acc: &mut [u8], x: &[u8]) =
 fn halve_body<T: Element, F: BinaryFn<T, Out = T>>(workspace: &mut [u8], x: &[u8]) {
     let x = elements::<T>(x);
     let Some(work) = elements_mut::<T>(workspace).first_chunk_mut::<HALF>() else { return };
-    let left = if x.len() == BLOCK {
-        let (low, high) = x.split_at(HALF);
-        for i in 0..HALF {
-            work[i] = Packed::new(F::apply(low[i].get(), high[i].get()));
+    let left = if let Ok(x) = <&[Packed<T>; BLOCK]>::try_from(x) {
+        // Two halvings at once.
+        const QUARTER: usize = BLOCK / 4;
+        for i in 0..QUARTER {
+            let even = F::apply(x[i].get(), x[i + 2 * QUARTER].get());
+            let odd = F::apply(x[i + QUARTER].get(), x[i + 3 * QUARTER].get());
+            work[i] = Packed::new(F::apply(even, odd));
         }
-        HALF
+        QUARTER
     } else if x.len() > 1 {
         let middle = x.len().next_power_of_two() / 2;
         let (low, high) = x.split_at(middle);

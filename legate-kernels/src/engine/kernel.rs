@@ -6,6 +6,7 @@
 //! element, and share one body on all ISA levels.
 
 use super::packed::{Packed, elements, elements_mut};
+use super::pair::{Flag, No, Yes};
 use crate::cast::{self, Convert};
 use crate::dtype::{B8, DType, Element};
 use crate::isa::{Isa, Level};
@@ -69,7 +70,7 @@ pub(super) use shells;
 
 /// How many elements a vector kernel computes.
 #[inline(always)]
-fn whole_strips(n: usize) -> usize {
+pub(super) fn whole_strips(n: usize) -> usize {
     n / STRIP * STRIP
 }
 
@@ -100,13 +101,20 @@ fn rare<T: Element, F: UnaryFn<T>>(dst: &mut [Packed<F::Out>], a: &[Packed<T>]) 
     }
 }
 
+/// `A`, `B`: the first element of that argument stands for all.
 #[inline(always)]
-fn binary_body<T: Element, F: BinaryFn<T>>(dst: &mut [u8], a: &[u8], b: &[u8]) {
+fn binary_body<T: Element, F: BinaryFn<T>, A: Flag, B: Flag>(dst: &mut [u8], a: &[u8], b: &[u8]) {
     let (dst, a, b) = (elements_mut::<F::Out>(dst), elements::<T>(a), elements::<T>(b));
     let n = dst.len().min(a.len()).min(b.len());
     let n = if F::VECTORISES { whole_strips(n) } else { n };
+    if n == 0 {
+        return;
+    }
+    let (constant_a, constant_b) = (a[0].get(), b[0].get());
     for i in 0..n {
-        dst[i] = Packed::new(F::apply(a[i].get(), b[i].get()));
+        let x = if A::VALUE { constant_a } else { a[i].get() };
+        let y = if B::VALUE { constant_b } else { b[i].get() };
+        dst[i] = Packed::new(F::apply(x, y));
     }
 }
 
@@ -136,7 +144,7 @@ fn copy_body<T: Element>(dst: &mut [u8], a: &[u8]) {
 }
 
 shells!(fn unary_shell<T: Element, F: UnaryFn<T>>(dst: &mut [u8], a: &[u8]) = unary_body as Unary);
-shells!(fn binary_shell<T: Element, F: BinaryFn<T>>(dst: &mut [u8], a: &[u8], b: &[u8]) = binary_body as Binary);
+shells!(fn binary_shell<T: Element, F: BinaryFn<T>, A: Flag, B: Flag>(dst: &mut [u8], a: &[u8], b: &[u8]) = binary_body as Binary);
 shells!(fn cast_shell<T: Element, U: Convert<T>>(dst: &mut [u8], a: &[u8]) = cast_body as Unary);
 shells!(fn select_shell<T: Element>(dst: &mut [u8], cond: &[u8], a: &[u8], b: &[u8]) = select_body as Ternary);
 
@@ -153,8 +161,35 @@ impl UnaryVisitor for Find {
 impl BinaryVisitor for Find {
     type Output = Found;
     fn visit<T: Element, F: BinaryFn<T>>(self) -> Found {
-        let kernel = if F::VECTORISES { binary_shell::<T, F>(self.0) } else { binary_body::<T, F> };
+        let kernel = if F::VECTORISES { binary_shell::<T, F, No, No>(self.0) } else { binary_body::<T, F, No, No> };
         Found { kernel: Kernel::Binary(kernel), strips: F::VECTORISES }
+    }
+}
+
+/// Looks for a loop with one constant argument.
+struct FindSplat {
+    isa: Isa,
+    is_left: bool,
+}
+
+/// Which operations have such loops: those on floats that are vectorised. The others get a tile full of the constant.
+struct HasSplats<T, F>(std::marker::PhantomData<(T, F)>);
+
+impl<T: Element, F: BinaryFn<T>> HasSplats<T, F> {
+    const VALUE: bool = F::VECTORISES && matches!(T::DTYPE, DType::F32 | DType::F64);
+}
+
+impl BinaryVisitor for FindSplat {
+    type Output = Option<Found>;
+    fn visit<T: Element, F: BinaryFn<T>>(self) -> Option<Found> {
+        if HasSplats::<T, F>::VALUE {
+            let left = binary_shell::<T, F, Yes, No>;
+            let right = binary_shell::<T, F, No, Yes>;
+            let kernel = if self.is_left { left(self.isa) } else { right(self.isa) };
+            Some(Found { kernel: Kernel::Binary(kernel), strips: true })
+        } else {
+            None
+        }
     }
 }
 
@@ -171,6 +206,11 @@ pub(super) fn unary(op: UnaryOp, dtype: DType, isa: Isa) -> Found {
 
 pub(super) fn binary(op: BinaryOp, dtype: DType, isa: Isa) -> Found {
     op.visit(dtype, Find(isa)).expect("a validated program names only loops that exist")
+}
+
+/// The loop whose left or right argument is a constant, of which it reads the first element only; `None` if there is none.
+pub(super) fn binary_with_constant(op: BinaryOp, dtype: DType, isa: Isa, is_left: bool) -> Option<Found> {
+    op.visit(dtype, FindSplat { isa, is_left }).flatten()
 }
 
 pub(super) fn cast(from: DType, to: DType, isa: Isa) -> Found {

@@ -20,6 +20,7 @@ mod fold_rows;
 mod kernel;
 mod nest;
 mod packed;
+mod pair;
 mod plan;
 mod split;
 mod strided;

@@ -102,11 +102,11 @@ impl<'a> Tiles<'a> {
     unsafe fn fill_constants(&mut self) {
         let longest = self.per_unit * self.dims[self.varying].extent;
         let extent = longest.next_multiple_of(STRIP).min(self.plan.tile);
-        for (slot, value) in &self.plan.constants {
-            let bytes = value.as_bytes();
-            let row = Row { extent, to: bytes.len() as isize, from: 0 };
+        for constant in &self.plan.constants {
+            let bytes = constant.value.as_bytes();
+            let row = Row { extent: if constant.fills_tile { extent } else { 1 }, to: bytes.len() as isize, from: 0 };
             // SAFETY: a slot's scratch tile holds `plan.tile` elements of its size.
-            unsafe { copy_box(self.slots[*slot as usize], bytes.as_ptr(), bytes.len(), std::iter::once(row)) };
+            unsafe { copy_box(self.slots[constant.slot as usize], bytes.as_ptr(), bytes.len(), std::iter::once(row)) };
         }
     }
 
