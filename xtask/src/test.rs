@@ -95,11 +95,7 @@ fn rust(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     let has_nextest = process::succeeds(Command::new("cargo").args(["nextest", "--version"]));
     let mut cargo = cargo(
         workspace,
-        if has_nextest {
-            &["nextest", "run", "--cargo-profile", "release"]
-        } else {
-            &["test", "--release", "--lib", "--bins", "--tests"]
-        },
+        if has_nextest { &["nextest", "run", "--cargo-profile", "release"] } else { &["test", "--release", "--tests"] },
     );
     if has_nextest && filter.is_some() {
         cargo.arg("--no-tests=pass");
