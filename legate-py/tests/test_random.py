@@ -84,9 +84,10 @@ def test_state():
     np.random.set_state(state)
     assert_same(np.random.rand(LARGE), numpy.array(first))
     np.random.seed(3)
-    np.random.randn(1)  # leaves a normal deviate behind, which uniform numbers do not touch
-    np.random.rand(LARGE)
-    assert np.random.get_state()[3] == 1
+    if ours.NATIVE_FROM > 1:
+        np.random.randn(1)  # leaves a normal deviate behind, which uniform numbers do not touch
+        np.random.rand(LARGE)
+        assert np.random.get_state()[3] == 1
 
 
 GENERATOR = [
@@ -191,7 +192,8 @@ def test_large_normal_draws_are_normal(make):
     assert abs(z.var() - 1) < 8 / n**0.5
     assert abs((z**3).mean()) < 20 / n**0.5
     quantiles = numpy.quantile(z, [0.01, 0.25, 0.5, 0.75, 0.99])
-    assert numpy.abs(quantiles - [-2.3263479, -0.6744898, 0, 0.6744898, 2.3263479]).max() < 0.02
+    # The standard error of the outer ones is 3.7 / sqrt(n).
+    assert numpy.abs(quantiles - [-2.3263479, -0.6744898, 0, 0.6744898, 2.3263479]).max() < 19 / n**0.5
     assert not (numpy.array(source.standard_normal(LARGE)) == z[:LARGE]).any()
 
 

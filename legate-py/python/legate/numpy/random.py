@@ -145,10 +145,8 @@ class Generator(_origin.Generator):
         if not self._is_native(_extents(size)) or not _are_scalars(low, high):
             return _namespace.quiet(super().uniform, low, high, size)
         extent = float(high) - float(low)
-        if not _numpy.isfinite(extent):
-            raise OverflowError("high - low range exceeds valid bounds")
-        if extent < 0:
-            raise ValueError("low > high")
+        if not 0 <= extent < _numpy.inf:
+            return _namespace.quiet(super().uniform, low, high, size)  # refused in NumPy's words
         return low + extent * self.random(size)
 
     def standard_normal(self, size=None, dtype=_numpy.float64, out=None):
