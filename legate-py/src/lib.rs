@@ -2,7 +2,7 @@
 //!
 //! In reading order: **[`session`]** the runtime of the process and waits that Ctrl-C ends; **[`provenance`]** the user's line;
 //! **[`error`]** failures as exceptions; **[`dtype`]**, **[`host`]**, **[`convert`]**, **[`outcome`]** values in and out;
-//! **[`array`]**, **[`operators`]**, **[`index`]**, **[`scalars`]**, **[`protocols`]** the array classes; **[`ufunc`]**, **[`functions`]** and **[`random`]** what is
+//! **[`array`](mod@array)**, **[`operators`]**, **[`index`]**, **[`scalars`]**, **[`protocols`]** the array classes; **[`ufunc`]**, **[`functions`]** and **[`random`]** what is
 //! called; **[`fallback`]** the way to NumPy for the rest.
 //!
 //! What is computed, and NumPy's rules for it, are legate-numpy's business; here Python objects become its arguments, its results become Python

@@ -24,7 +24,10 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<()> {
     test::add_all_steps(workspace, &mut report);
     report.step("documentation", || {
         let mut doc = checking(workspace, "doc");
-        process::run(doc.args(["--no-deps", "--document-private-items"]).env("RUSTDOCFLAGS", "-D warnings"))
+        process::run(
+            doc.args(["--no-deps", "--document-private-items"])
+                .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links"),
+        )
     });
     report.finish()
 }

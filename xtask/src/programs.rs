@@ -124,7 +124,7 @@ impl Outcome {
     /// Reads a program's output.
     ///
     /// # Errors
-    /// If a line is missing or is not as [`legate-bench/programs/harness.py`] writes it.
+    /// If a line is missing or is not as `legate-bench/programs/harness.py` writes it.
     pub(crate) fn parse(output: &str) -> Result<Outcome> {
         let line = |key: &str| {
             let found = output.lines().find_map(|line| line.strip_prefix(key));

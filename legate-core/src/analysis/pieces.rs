@@ -1,6 +1,6 @@
 //! The arithmetic of communication: which rectangles of a field go from its owners to the shards that read it.
 //!
-//! Both ends call [`parts`] for a pair of an owner's piece and a reader's piece, so they agree without a word. What differs is how they find the pairs: a
+//! Both ends call `parts` for a pair of an owner's piece and a reader's piece, so they agree without a word. What differs is how they find the pairs: a
 //! reader walks the owners' pieces that meet its needs, an owner walks the readers' pieces whose needs meet what it has. Either finds every pair
 //! with something to move; the order (owner's color, reader's color, operand) makes the lists match one by one.
 

@@ -2,7 +2,7 @@
 //! columns' indices by the *image* of its row ranges; an unstructured mesh cuts its cells by the *preimage* of its points' owners.
 //! (Dependent partitioning: Treichler et al., OOPSLA 2016.)
 //!
-//! Unlike a [`Partition`](super::Partition) such a partition is a list, one per color; pieces may overlap and need not cover everything.
+//! Unlike a [`Partition`] such a partition is a list, one per color; pieces may overlap and need not cover everything.
 
 use super::partition::Partition;
 use crate::geometry::{Point, Rect, linear_rects};

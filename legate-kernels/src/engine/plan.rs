@@ -1,7 +1,7 @@
 //! From a program to a plan: kernels, and a place for each value.
 //!
 //! A value lives in a *slot*. Slots of loads and stores stand for operand memory when it is contiguous, and for a tile of scratch memory
-//! otherwise; which of the two is decided when the program runs ([`super::tile`]). Constants have a tile that is filled once per run. All
+//! otherwise; which of the two is decided when the program runs ([`super::tiles`]). Constants have a tile that is filled once per run. All
 //! other values share scratch tiles by linear scan. A kernel never writes a slot that it reads: kernels promise the compiler that their
 //! operands do not overlap.
 

@@ -44,7 +44,7 @@ pub unsafe fn gemm<T: Arithmetic>(extents: [usize; 3], a: RawMatrix<T>, b: RawMa
 /// One tile: block after block of `k` is added.
 ///
 /// # Safety
-/// As [`gemm`].
+/// As [`gemm()`].
 unsafe fn tile_product<T: Arithmetic>([m, n, k]: [usize; 3], a: RawMatrix<T>, b: RawMatrix<T>, c: RawMatrix<T>) {
     let blocks = k.div_ceil(GEMM_DEPTH).max(1);
     let library = has_library_kernel(T::DTYPE) && m > 1 && n > 1 && m * n > SMALL && k > 2;
@@ -69,7 +69,7 @@ fn has_library_kernel(dtype: DType) -> bool {
 /// `c = a·b` or `c += a·b` by the library.
 ///
 /// # Safety
-/// As [`gemm`]; `c` is read if `add`.
+/// As [`gemm()`]; `c` is read if `add`.
 unsafe fn library_block<T: Arithmetic>(
     extents: [usize; 3],
     a: RawMatrix<T>,

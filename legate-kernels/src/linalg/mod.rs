@@ -2,9 +2,9 @@
 //!
 //! | function | computes | cut by the caller | order of the sum over `k` |
 //! |---|---|---|---|
-//! | [`gemv_rows`] | `y[i] = Σ_k a[i, k]·x[k]` | rows anywhere | 16 lanes in blocks of 1024, blocks by the canonical tree |
-//! | [`gemv_cols`] | `y[j] = Σ_k x[k]·a[k, j]` | columns anywhere; `k` at nodes of the tree over [`GEMV_LEAF`] rows | fours in order in a leaf, leaves by the canonical tree |
-//! | [`gemm`] | `c[i, j] = Σ_k a[i, k]·b[k, j]` | rows and columns at multiples of [`GEMM_TILE`] | blocks of at most [`GEMM_DEPTH`], in order |
+//! | [`gemv_rows()`] | `y[i] = Σ_k a[i, k]·x[k]` | rows anywhere | 16 lanes in blocks of 1024, blocks by the canonical tree |
+//! | [`gemv_cols()`] | `y[j] = Σ_k x[k]·a[k, j]` | columns anywhere; `k` at nodes of the tree over [`GEMV_LEAF`] rows | fours in order in a leaf, leaves by the canonical tree |
+//! | [`gemm()`] | `c[i, j] = Σ_k a[i, k]·b[k, j]` | rows and columns at multiples of [`GEMM_TILE`] | blocks of at most [`GEMM_DEPTH`], in order |
 //!
 //! So the bits of a result are a function of the operands' extents and values, not of cuts, threads, ranks or strides. A *canonical tree* over items `0..n` is the
 //! binary tree whose nodes are `[i·2ʰ, (i+1)·2ʰ)`, clipped to `n`: each is the sum of its two halves.

@@ -102,7 +102,7 @@ impl<'a, T: Arithmetic> MatrixMut<'a, T> {
         RawMatrix::new(ptr, bytes::<T>(self.strides))
     }
 
-    /// Becomes the product `a·b`: see [`gemm`].
+    /// Becomes the product `a·b`: see [`gemm()`].
     ///
     /// # Panics
     /// If the extents do not fit.
@@ -114,7 +114,7 @@ impl<'a, T: Arithmetic> MatrixMut<'a, T> {
         unsafe { gemm([m, n, k], a.raw(), b.raw(), self.raw()) }
     }
 
-    /// Becomes (as a column) the product of `a` and the column `x`: see [`gemv_rows`].
+    /// Becomes (as a column) the product of `a` and the column `x`: see [`gemv_rows()`].
     ///
     /// # Panics
     /// If the extents do not fit.
@@ -125,7 +125,7 @@ impl<'a, T: Arithmetic> MatrixMut<'a, T> {
         unsafe { gemv_rows(m, k, a.raw(), x.raw(), self.raw()) }
     }
 
-    /// Becomes (as a column) the product of the transpose of `a` and the column `x`: see [`gemv_cols`].
+    /// Becomes (as a column) the product of the transpose of `a` and the column `x`: see [`gemv_cols()`].
     ///
     /// # Panics
     /// If the extents do not fit.
