@@ -49,6 +49,7 @@ fn unary(op: UnaryOp, dtype: DType) -> f64 {
 fn binary(op: BinaryOp, dtype: DType) -> f64 {
     match op {
         BinaryOp::Divide if dtype.kind() != Kind::Complex => DIVISION,
+        BinaryOp::Power | BinaryOp::FloatPower if dtype.kind() == Kind::Float => 2.0 * VECTOR_FUNCTION,
         _ if op.vectorises(dtype) => scaled(dtype),
         _ if dtype.kind() == Kind::Complex => COMPLEX_FUNCTION,
         _ => SCALAR_FUNCTION,

@@ -4,7 +4,7 @@ use super::kernel::shells;
 use super::packed::{Packed, elements, elements_mut};
 use crate::dtype::{DType, Element};
 use crate::isa::{Isa, Level};
-use crate::ops::{BinaryFn, FoldVisitor, ReduceOp};
+use crate::ops::{BinaryFn, FoldRow, FoldVisitor, ReduceOp};
 use crate::reduce::BLOCK;
 use smallvec::SmallVec;
 
@@ -16,6 +16,9 @@ type Rows = unsafe fn(acc: &mut [u8], x: &[u8]);
 /// Half a block.
 const HALF: usize = BLOCK / 2;
 
+/// Rows of at most this many elements are too short for vectors.
+const NARROW: usize = 4;
+
 /// Bytes of half a block of the widest elements.
 pub(super) const WORKSPACE: usize = HALF * 16;
 
@@ -24,6 +27,7 @@ pub(super) const WORKSPACE: usize = HALF * 16;
 pub(super) struct FoldKernel {
     halve: Halve,
     rows: Rows,
+    narrow: fn(acc: &mut [u8], x: &[u8]),
     size: usize,
 }
 
@@ -42,6 +46,9 @@ impl FoldKernel {
 
     /// Folds whole rows into an accumulator.
     pub(super) fn rows(&self, acc: &mut [u8], x: &[u8]) {
+        if acc.len() <= NARROW * self.size {
+            return (self.narrow)(acc, x);
+        }
         // SAFETY: the kernel was made for an ISA level that this CPU has.
         unsafe { (self.rows)(acc, x) };
     }
@@ -51,8 +58,13 @@ struct Find(Isa);
 
 impl FoldVisitor for Find {
     type Output = FoldKernel;
-    fn visit<T: Element, F: BinaryFn<T, Out = T>>(self) -> FoldKernel {
-        FoldKernel { halve: halve::<T, F>(self.0), rows: rows::<T, F>(self.0), size: size_of::<T>() }
+    fn visit<T: Element, F: BinaryFn<T, Out = T> + FoldRow>(self) -> FoldKernel {
+        let (halve, rows): (Halve, Rows) = if F::FOR_EACH_ISA {
+            (halve::<T, F>(self.0), rows::<T, F>(self.0))
+        } else {
+            (halve_body::<T, F>, rows_body::<T, F>)
+        };
+        FoldKernel { halve, rows, narrow: narrow_rows::<T, F>, size: size_of::<T>() }
     }
 }
 
@@ -124,24 +136,27 @@ fn halve_once<T: Element, F: BinaryFn<T, Out = T>, const M: usize>(work: &mut [P
 #[inline(always)]
 fn rows_body<T: Element, F: BinaryFn<T, Out = T>>(acc: &mut [u8], x: &[u8]) {
     let (acc, x) = (elements_mut::<T>(acc), elements::<T>(x));
-    match acc.len() {
-        1 => narrow_rows::<T, F, 1>(acc, x),
-        2 => narrow_rows::<T, F, 2>(acc, x),
-        3 => narrow_rows::<T, F, 3>(acc, x),
-        4 => narrow_rows::<T, F, 4>(acc, x),
-        width => {
-            for row in x.chunks_exact(width.max(1)) {
-                for (a, x) in acc.iter_mut().zip(row) {
-                    *a = Packed::new(F::apply(a.get(), x.get()));
-                }
-            }
+    for row in x.chunks_exact(acc.len().max(1)) {
+        for (a, x) in acc.iter_mut().zip(row) {
+            *a = Packed::new(F::apply(a.get(), x.get()));
         }
     }
 }
 
-/// Rows of a few elements: the accumulators stay in registers.
+/// Rows of a few elements, which stay in registers.
+fn narrow_rows<T: Element, F: BinaryFn<T, Out = T>>(acc: &mut [u8], x: &[u8]) {
+    let (acc, x) = (elements_mut::<T>(acc), elements::<T>(x));
+    match acc.len() {
+        1 => rows_of::<T, F, 1>(acc, x),
+        2 => rows_of::<T, F, 2>(acc, x),
+        3 => rows_of::<T, F, 3>(acc, x),
+        4 => rows_of::<T, F, 4>(acc, x),
+        _ => {}
+    }
+}
+
 #[inline(always)]
-fn narrow_rows<T: Element, F: BinaryFn<T, Out = T>, const W: usize>(acc: &mut [Packed<T>], x: &[Packed<T>]) {
+fn rows_of<T: Element, F: BinaryFn<T, Out = T>, const W: usize>(acc: &mut [Packed<T>], x: &[Packed<T>]) {
     let Some(acc) = acc.first_chunk_mut::<W>() else { return };
     let mut sums: [T; W] = acc.map(Packed::get);
     for row in x.as_chunks::<W>().0 {

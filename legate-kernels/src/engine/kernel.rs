@@ -114,7 +114,34 @@ fn binary_body<T: Element, F: BinaryFn<T>, A: Flag, B: Flag>(dst: &mut [u8], a: 
     for i in 0..n {
         let x = if A::VALUE { constant_a } else { a[i].get() };
         let y = if B::VALUE { constant_b } else { b[i].get() };
-        dst[i] = Packed::new(F::apply(x, y));
+        dst[i] = Packed::new(F::common(x, y));
+    }
+    if F::HAS_RARE {
+        rare_pairs::<T, F, A, B>(&mut dst[..n], a, b);
+    }
+}
+
+/// Computes the rare elements again.
+#[inline(always)]
+fn rare_pairs<T: Element, F: BinaryFn<T>, A: Flag, B: Flag>(
+    dst: &mut [Packed<F::Out>],
+    a: &[Packed<T>],
+    b: &[Packed<T>],
+) {
+    let at = |i: usize| (a[if A::VALUE { 0 } else { i }].get(), b[if B::VALUE { 0 } else { i }].get());
+    let n = dst.len().min(a.len()).min(b.len());
+    let mut count = 0u64;
+    for i in 0..n {
+        let (x, y) = at(i);
+        count += u64::from(F::is_rare(x, y));
+    }
+    if count > 0 {
+        for (i, d) in dst.iter_mut().enumerate() {
+            let (x, y) = at(i);
+            if F::is_rare(x, y) {
+                *d = Packed::new(F::apply(x, y));
+            }
+        }
     }
 }
 
@@ -172,11 +199,11 @@ struct FindSplat {
     is_left: bool,
 }
 
-/// Which operations have such loops: those on floats that are vectorised. The others get a tile full of the constant.
+/// Which operations have such loops: the cheap ones on floats. The others get a tile full of the constant, which costs next to nothing beside them.
 struct HasSplats<T, F>(std::marker::PhantomData<(T, F)>);
 
 impl<T: Element, F: BinaryFn<T>> HasSplats<T, F> {
-    const VALUE: bool = F::VECTORISES && matches!(T::DTYPE, DType::F32 | DType::F64);
+    const VALUE: bool = F::VECTORISES && !F::HAS_RARE && matches!(T::DTYPE, DType::F32 | DType::F64);
 }
 
 impl BinaryVisitor for FindSplat {

@@ -3,6 +3,9 @@
 pub(crate) mod complex;
 #[allow(clippy::approx_constant, reason = "the numbers of a table")]
 mod erf_table;
+#[allow(clippy::approx_constant, reason = "the numbers of a table")]
+mod log_table;
+mod power;
 mod vector;
 
 use crate::dtype::{B8, C64, C128, Element};
@@ -65,7 +68,6 @@ pub(crate) trait Real: Element + Num + Neg<Output = Self> + PartialOrd {
     fn acosh(self) -> Self;
     fn atanh(self) -> Self;
     fn erf(self) -> Self;
-    fn pow(self, y: Self) -> Self;
     fn hypot(self, y: Self) -> Self;
     fn copysign(self, y: Self) -> Self;
     fn abs(self) -> Self;
@@ -84,6 +86,12 @@ pub(crate) trait Real: Element + Num + Neg<Output = Self> + PartialOrd {
     fn cos_beyond(self) -> Self;
     /// The system's function, for such arguments.
     fn tan_beyond(self) -> Self;
+    /// The power, unless the arguments are rare.
+    fn pow_common(self, y: Self) -> Self;
+    /// Whether the power is a call of the system's.
+    fn is_pow_rare(self, y: Self) -> bool;
+    /// The system's function, for such arguments.
+    fn pow_rare(self, y: Self) -> Self;
     fn sin(self) -> Self {
         if self.is_beyond_circular() { self.sin_beyond() } else { self.sin_common() }
     }
@@ -96,7 +104,7 @@ pub(crate) trait Real: Element + Num + Neg<Output = Self> + PartialOrd {
 }
 
 macro_rules! real {
-    ($R:ident, exp_max $exp_max:literal, std { $($std:ident($($arg:ident)?) as $name:ident),* $(,)? },
+    ($R:ident, exp_max $exp_max:literal, pow $pow:ident, std { $($std:ident($($arg:ident)?) as $name:ident),* $(,)? },
      libm { $($method:ident = $libm:ident),* $(,)? }, vector { $($vector:ident),* $(,)? }) => {
         impl Real for $R {
             const ZERO: $R = 0.0;
@@ -141,6 +149,11 @@ macro_rules! real {
             fn cos_beyond(self) -> $R { <$R>::cos(self) }
             fn tan_beyond(self) -> $R { <$R>::tan(self) }
             #[inline(always)]
+            fn pow_common(self, y: $R) -> $R { power::$pow(f64::from(self), f64::from(y)) as $R }
+            #[inline(always)]
+            fn is_pow_rare(self, y: $R) -> bool { power::is_rare(f64::from(self), f64::from(y)) }
+            fn pow_rare(self, y: $R) -> $R { <$R>::powf(self, y) }
+            #[inline(always)]
             fn mul_add(self, y: $R, z: $R) -> $R { <$R>::mul_add(self, y, z) }
             #[inline(always)]
             fn is_nan(self) -> bool { <$R>::is_nan(self) }
@@ -153,18 +166,18 @@ macro_rules! real {
 }
 
 macro_rules! reals {
-    ($($R:ident exp_max $exp_max:literal libm { $($libm:tt)* })*) => {$(
-        real!($R, exp_max $exp_max, std {
+    ($($R:ident exp_max $exp_max:literal pow $pow:ident libm { $($libm:tt)* })*) => {$(
+        real!($R, exp_max $exp_max, pow $pow, std {
             cbrt() as cbrt, sqrt() as sqrt, asin() as asin, acos() as acos, atan() as atan, atan2(x) as atan2,
-            powf(y) as pow, hypot(y) as hypot, copysign(y) as copysign, abs() as abs,
+            hypot(y) as hypot, copysign(y) as copysign, abs() as abs,
             floor() as floor, next_up() as next_up, next_down() as next_down,
         }, libm { $($libm)* }, vector { exp, exp2, expm1, log, log2, log10, log1p, sinh, cosh, tanh, erf });
     )*};
 }
 // The standard library's inverse hyperbolic functions lose digits.
 reals! {
-    f32 exp_max 88.0 libm { asinh = asinhf, acosh = acoshf, atanh = atanhf }
-    f64 exp_max 709.0 libm { asinh = asinh, acosh = acosh, atanh = atanh }
+    f32 exp_max 88.0 pow pow_single libm { asinh = asinhf, acosh = acoshf, atanh = atanhf }
+    f64 exp_max 709.0 pow pow libm { asinh = asinh, acosh = acosh, atanh = atanh }
 }
 
 /// -1, 0 or 1, or NaN; the sign of zero is lost, as in NumPy.

@@ -10,8 +10,8 @@ use super::erf_table::ERF;
 /// 1.5 · 2^52. Adding it to a number below 2^51 rounds that to an integer and leaves the integer in the low bits.
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
 /// The upper 42 bits of log 2: its product with an exponent is exact.
-const LN2_UPPER: f64 = 0.693_147_180_559_890_3;
-const LN2_LOWER: f64 = 5.497_923_018_708_371e-14;
+pub(super) const LN2_UPPER: f64 = 0.693_147_180_559_890_3;
+pub(super) const LN2_LOWER: f64 = 5.497_923_018_708_371e-14;
 /// log 2 and what its rounding lost.
 const LN2_LOST: f64 = 2.319_046_813_846_299_6e-17;
 const TWO_54: f64 = 18_014_398_509_481_984.0;
@@ -31,13 +31,13 @@ fn exp2_of_bits(n: u64) -> f64 {
 
 /// `x · 2^n` for `n` as [`round`] gives it. Two factors, for the result may be subnormal, or overflow only with the second.
 #[inline(always)]
-fn scale(x: f64, n: (f64, u64)) -> f64 {
+pub(super) fn scale(x: f64, n: (f64, u64)) -> f64 {
     let (_, half) = round(n.0 * 0.5);
     x * exp2_of_bits(half) * exp2_of_bits(n.1.wrapping_sub(half))
 }
 
 #[inline(always)]
-fn clamp(x: f64, low: f64, high: f64) -> f64 {
+pub(super) fn clamp(x: f64, low: f64, high: f64) -> f64 {
     // Written so that NaN passes.
     let x = if x > high { high } else { x };
     if x < low { low } else { x }
@@ -45,7 +45,7 @@ fn clamp(x: f64, low: f64, high: f64) -> f64 {
 
 /// `x = n log 2 + high + low` with `|high| <= log(2) / 2`: `(n, high, low)`.
 #[inline(always)]
-fn reduce_exponent(x: f64) -> ((f64, u64), f64, f64) {
+pub(super) fn reduce_exponent(x: f64) -> ((f64, u64), f64, f64) {
     let n = round(x * std::f64::consts::LOG2_E);
     let exact = n.0.mul_add(-LN2_UPPER, x);
     let rest = n.0 * LN2_LOWER;
@@ -79,7 +79,7 @@ fn exp_tail(r: f64) -> f64 {
 
 /// `exp(high + low)` for `|high| <= log(2) / 2`.
 #[inline(always)]
-fn exp_reduced(high: f64, low: f64) -> f64 {
+pub(super) fn exp_reduced(high: f64, low: f64) -> f64 {
     let tail = (high * high).mul_add(exp_tail(high), low);
     let sum = 1.0 + high;
     sum + (((1.0 - sum) + high) + tail)
@@ -144,20 +144,46 @@ pub(super) fn sinh(x: f64) -> f64 {
     if size < 1e-9 { x } else { result.copysign(x) }
 }
 
-/// A positive number as `2^exponent · (1 + fraction)`, `1 + fraction` between √½ and √2.
+/// A positive number as `2^exponent · mantissa`, the mantissa between √½ and √2.
+pub(super) struct Normal {
+    pub(super) exponent: f64,
+    pub(super) mantissa: f64,
+    /// The bits of the mantissa, counted from √½.
+    bits: u64,
+}
+
+impl Normal {
+    #[inline(always)]
+    pub(super) fn new(x: f64) -> Normal {
+        const ONE: u64 = 1f64.to_bits();
+        const ROOT_HALF: u64 = std::f64::consts::FRAC_1_SQRT_2.to_bits();
+        // Subnormals are made normal first.
+        let is_tiny = x < f64::MIN_POSITIVE;
+        let x = if is_tiny { x * TWO_54 } else { x };
+        let shifted = x.to_bits().wrapping_add(ONE - ROOT_HALF);
+        let bits = shifted & 0x000f_ffff_ffff_ffff;
+        // An integer below 2^52 to a float: as the low bits of 2^52, which is then taken away.
+        let biased = f64::from_bits(shifted >> 52 | 0x4330_0000_0000_0000);
+        let exponent = biased - (4_503_599_627_370_496.0 + 1023.0);
+        Normal {
+            exponent: if is_tiny { exponent - 54.0 } else { exponent },
+            mantissa: f64::from_bits(bits + ROOT_HALF),
+            bits,
+        }
+    }
+
+    /// Which of 128 intervals the mantissa is in.
+    #[inline(always)]
+    pub(super) fn interval(&self) -> usize {
+        (self.bits >> 45) as usize & 127
+    }
+}
+
+/// A positive number as `2^exponent · (1 + fraction)`.
 #[inline(always)]
 fn split(x: f64) -> (f64, f64) {
-    // Subnormals are made normal first.
-    let is_tiny = x < f64::MIN_POSITIVE;
-    let x = if is_tiny { x * TWO_54 } else { x };
-    const ONE: u64 = 1f64.to_bits();
-    const ROOT_HALF: u64 = std::f64::consts::FRAC_1_SQRT_2.to_bits();
-    let shifted = x.to_bits().wrapping_add(ONE - ROOT_HALF);
-    let biased = shifted >> 52;
-    let mantissa = (shifted & 0x000f_ffff_ffff_ffff) + ROOT_HALF;
-    // An integer below 2^52 to a float: as the low bits of 2^52, which is then taken away.
-    let exponent = f64::from_bits(biased | 0x4330_0000_0000_0000) - (4_503_599_627_370_496.0 + 1023.0);
-    (if is_tiny { exponent - 54.0 } else { exponent }, f64::from_bits(mantissa) - 1.0)
+    let normal = Normal::new(x);
+    (normal.exponent, normal.mantissa - 1.0)
 }
 
 /// `log(1 + f) = f - (square - rest)`: `(square, rest)`, with `square = f² / 2`.

@@ -12,6 +12,13 @@ pub(crate) trait BinaryFn<T: Element>: 'static {
     type Out: Element;
     /// Whether the compiler can vectorise the body.
     const VECTORISES: bool;
+    /// The value for arguments that are not rare.
+    fn common(x: T, y: T) -> Self::Out;
+    /// Whether there are rare arguments.
+    const HAS_RARE: bool;
+    /// Whether the arguments need a body of its own, one that does not vectorise. The engine computes a tile as if none did, and does these again.
+    fn is_rare(x: T, y: T) -> bool;
+    /// The value.
     fn apply(x: T, y: T) -> Self::Out;
 }
 
@@ -45,7 +52,9 @@ impl BinaryVisitor for Vectorises {
 macro_rules! binary_ops {
     ($(
         $(#[$doc:meta])*
-        $Op:ident $name:literal ulp $ulp:literal { $($family:ident $arrow:tt $out:ident |$x:ident, $y:ident| $body:expr),* $(,)? }
+        $Op:ident $name:literal ulp $ulp:literal {
+            $($family:ident $arrow:tt $out:ident |$x:ident, $y:ident| $body:expr $(; rare $rare:expr => $slow:expr)?),* $(,)?
+        }
     )*) => {
         /// An operation of two arguments of one type, named after NumPy's function.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -81,7 +90,7 @@ macro_rules! binary_ops {
         /// One type for each row, carrying its bodies.
         pub(super) mod rows { $(pub(in crate::ops) struct $Op;)* }
 
-        $($(for_family!($family, body!($Op, $out, $arrow, $x, $y, $body));)*)*
+        $($(for_family!($family, body!($Op, $out, $arrow, $x, $y, $body $(, $rare, $slow)?));)*)*
     };
 }
 
@@ -94,15 +103,28 @@ macro_rules! visit_one {
 }
 
 macro_rules! body {
-    ($T:ty, $Op:ident, $out:ident, $arrow:tt, $x:ident, $y:ident, $body:expr) => {
+    ($T:ty, $Op:ident, $out:ident, $arrow:tt, $x:ident, $y:ident, $body:expr $(, $rare:expr, $slow:expr)?) => {
         impl BinaryFn<$T> for rows::$Op {
             type Out = out_type!($out, $T);
             const VECTORISES: bool = vectorises!($arrow);
             #[inline(always)]
-            fn apply($x: $T, $y: $T) -> Self::Out {
+            fn common($x: $T, $y: $T) -> Self::Out {
                 #[allow(dead_code, reason = "the name of the input type, for the bodies that need it")]
                 type T = $T;
                 $body
+            }
+            const HAS_RARE: bool = false $(|| { stringify!($rare); true })?;
+            #[inline(always)]
+            #[allow(unused_variables, reason = "few rows have rare arguments")]
+            fn is_rare($x: $T, $y: $T) -> bool {
+                false $(|| $rare)?
+            }
+            #[inline(always)]
+            fn apply($x: $T, $y: $T) -> Self::Out {
+                $(if $rare {
+                    return $slow;
+                })?
+                Self::common($x, $y)
             }
         }
     };
@@ -196,12 +218,12 @@ binary_ops! {
     Power "power" ulp 1 {
         signed => same |x, y| if y >= 0 { x.wrapping_pow_u64(y as u64) } else if x == 1 { 1 } else if x == -1 { 1 - 2 * (y & 1) } else { 0 },
         unsigned => same |x, y| x.wrapping_pow_u64(y as u64),
-        float => same |x, y| Real::pow(x, y),
+        float -> same |x, y| x.pow_common(y); rare x.is_pow_rare(y) => x.pow_rare(y),
         complex => same |x, y| complex::pow(x, y),
     }
     /// `x ** y` in double precision whatever the inputs.
     FloatPower "float_power" ulp 1 {
-        double => same |x, y| Real::pow(x, y),
+        double -> same |x, y| x.pow_common(y); rare x.is_pow_rare(y) => x.pow_rare(y),
         complex_double => same |x, y| complex::pow(x, y),
     }
     /// The larger; NaN if either is NaN; the second of equal zeros.

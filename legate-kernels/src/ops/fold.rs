@@ -6,17 +6,29 @@ use crate::dtype::{B8, DType, Element, Kind, Scalar};
 use crate::{dispatch_dtype, ops};
 use serde::{Deserialize, Serialize};
 
+/// A row of the table, as a type.
+pub(crate) trait FoldRow: 'static {
+    /// Whether the fold is worth a loop for each ISA level. Folds that are rarer, or as fast either way, share the portable one.
+    const FOR_EACH_ISA: bool;
+}
+
 /// Something to be done with the body that joins two partial results.
 pub(crate) trait FoldVisitor {
     type Output;
-    fn visit<T: Element, F: BinaryFn<T, Out = T>>(self) -> Self::Output;
+    fn visit<T: Element, F: BinaryFn<T, Out = T> + FoldRow>(self) -> Self::Output;
 }
 
 macro_rules! reduce_ops {
-    ($($(#[$doc:meta])* $Op:ident { $($family:ident)* })*) => {
+    ($($(#[$doc:meta])* $Op:ident $for_each_isa:literal { $($family:ident)* })*) => {
         /// An operation that folds a dimension, named after the NumPy function whose `reduce` it is.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum ReduceOp { $($(#[$doc])* $Op),* }
+
+        $(
+            impl FoldRow for rows::$Op {
+                const FOR_EACH_ISA: bool = $for_each_isa;
+            }
+        )*
 
         impl ReduceOp {
             /// Every operation, in the order of the table.
@@ -51,31 +63,32 @@ macro_rules! visit_one {
     };
 }
 
+// The flag is `FOR_EACH_ISA`.
 reduce_ops! {
     /// The sum.
-    Add { bool int float complex }
+    Add true { bool int float complex }
     /// The product.
-    Multiply { bool int float complex }
+    Multiply true { bool int float complex }
     /// The smallest; NaN if there is one.
-    Minimum { bool int float complex }
+    Minimum true { bool int float complex }
     /// The largest; NaN if there is one.
-    Maximum { bool int float complex }
+    Maximum true { bool int float complex }
     /// The smallest, NaNs left out.
-    Fmin { bool int float complex }
+    Fmin false { bool int float complex }
     /// The largest, NaNs left out.
-    Fmax { bool int float complex }
+    Fmax false { bool int float complex }
     /// Whether all hold.
-    LogicalAnd { bool }
+    LogicalAnd true { bool }
     /// Whether any holds.
-    LogicalOr { bool }
+    LogicalOr true { bool }
     /// Whether an odd number hold.
-    LogicalXor { bool }
+    LogicalXor false { bool }
     /// The common bits.
-    BitwiseAnd { bool int }
+    BitwiseAnd false { bool int }
     /// The bits of any.
-    BitwiseOr { bool int }
+    BitwiseOr false { bool int }
     /// The bits set an odd number of times.
-    BitwiseXor { bool int }
+    BitwiseXor false { bool int }
 }
 
 impl ReduceOp {
@@ -130,7 +143,7 @@ struct Combine<'a> {
 
 impl FoldVisitor for Combine<'_> {
     type Output = ();
-    fn visit<T: Element, F: BinaryFn<T, Out = T>>(self) {
+    fn visit<T: Element, F: BinaryFn<T, Out = T> + FoldRow>(self) {
         for (l, r) in self.left.chunks_exact_mut(size_of::<T>()).zip(self.right.chunks_exact(size_of::<T>())) {
             let joined = F::apply(bytemuck::pod_read_unaligned(l), bytemuck::pod_read_unaligned(r));
             l.copy_from_slice(bytemuck::bytes_of(&joined));

@@ -21,7 +21,7 @@ pub use fold::ReduceOp;
 pub use unary::UnaryOp;
 
 pub(crate) use binary::{BinaryFn, BinaryVisitor};
-pub(crate) use fold::FoldVisitor;
+pub(crate) use fold::{FoldRow, FoldVisitor};
 pub(crate) use unary::{UnaryFn, UnaryVisitor};
 
 use crate::dtype::{DType, Scalar};
