@@ -32,7 +32,7 @@ cargo xtask COMMAND
   test [STEP...] [--filter WORD]    every test, or the named steps (`test --list` shows them), or the tests whose name has WORD
   tidy                              rules that neither the compiler nor clippy checks
   ci                                format, tidy, lints, tests, documentation: what .ci/run calls
-  bench [PROGRAM...] [OPTIONS]      time the programs against NumPy (`bench --help`)
+  bench [SUITE [NAME...]] [OPTIONS] programs, small arrays, kernels: against NumPy and others (`bench --help`)
 ";
 
 fn main() -> ExitCode {

@@ -84,18 +84,6 @@ impl Module {
 }
 
 impl Program {
-    /// The program of this name.
-    ///
-    /// # Errors
-    /// If there is none.
-    pub(crate) fn named(name: &str) -> Result<&'static Program> {
-        let names: Vec<&str> = PROGRAMS.iter().map(|program| program.name).collect();
-        PROGRAMS
-            .iter()
-            .find(|program| program.name == name)
-            .with_context(|| format!("no program {name}; there are {}", names.join(", ")))
-    }
-
     /// The command that runs it. NumPy runs without our driver, so that nothing of ours can speed it up or slow it down.
     pub(crate) fn command(&self, workspace: &Workspace, module: Module) -> Command {
         let interpreter = match module {

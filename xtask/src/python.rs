@@ -34,10 +34,18 @@ pub(crate) fn ensure_venv(workspace: &Workspace) -> Result<()> {
     if venv.exists() && !venv.join("pyvenv.cfg").exists() {
         bail!("{} is in the way: it is not a virtual environment", venv.display());
     }
+    make_venv(&venv)
+}
+
+/// Makes a virtual environment with a pip in it, in place of what is there.
+///
+/// # Errors
+/// If there is no suitable Python; says what to install.
+pub(crate) fn make_venv(folder: &Path) -> Result<()> {
     let python = find_or_install()?;
     // `--clear` empties what a Python that is gone left behind.
-    process::run(Command::new(&python.command).args(["-m", "venv", "--clear"]).arg(&venv))
-        .context("could not make the virtual environment .venv")
+    process::run(Command::new(&python.command).args(["-m", "venv", "--clear"]).arg(folder))
+        .with_context(|| format!("could not make the virtual environment {}", folder.display()))
 }
 
 /// Whether the environment was made at this place: its commands name their interpreter by an absolute path, and so do not survive a move.

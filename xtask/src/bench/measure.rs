@@ -1,5 +1,7 @@
 //! One program at one size on both modules.
 
+use super::spread::Spread;
+use super::worker::limit_threads;
 use crate::process;
 use crate::programs::{Module, Outcome, Program};
 use crate::workspace::Workspace;
@@ -25,27 +27,6 @@ pub(super) struct Measurement {
 /// The runs of one module, in the order of the rounds.
 #[derive(Default)]
 pub(super) struct Runs(Vec<Outcome>);
-
-/// A middle value and the range around it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Spread {
-    pub(super) median: f64,
-    pub(super) low: f64,
-    pub(super) high: f64,
-}
-
-impl Spread {
-    fn of(mut values: Vec<f64>) -> Spread {
-        values.sort_by(f64::total_cmp);
-        let middle = values.len() / 2;
-        let median = if values.len() % 2 == 1 { values[middle] } else { 0.5 * (values[middle - 1] + values[middle]) };
-        Spread { median, low: values[0], high: values[values.len() - 1] }
-    }
-
-    fn to_json(self) -> Value {
-        json!({"median": self.median, "low": self.low, "high": self.high})
-    }
-}
 
 impl Runs {
     pub(super) fn ms_per_iteration(&self) -> Spread {
@@ -123,11 +104,7 @@ pub(super) fn measure(
 /// The program's command, both modules held to the same number of threads.
 fn command(workspace: &Workspace, program: &Program, module: Module, threads: Option<u32>) -> Command {
     let mut command = program.command(workspace, module);
-    if let Some(threads) = threads {
-        for variable in ["LEGATE_CPUS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"] {
-            command.env(variable, threads.to_string());
-        }
-    }
+    limit_threads(&mut command, threads);
     command
 }
 
@@ -156,10 +133,5 @@ mod tests {
             legate: runs(&[1.0, 4.0, 0.5]),
         };
         assert_eq!(measurement.ratio(), Spread { median: 2.0, low: 2.0, high: 4.0 });
-    }
-
-    #[test]
-    fn the_median_of_an_even_number_is_between_the_two_in_the_middle() {
-        assert_eq!(Spread::of(vec![4.0, 1.0, 2.0, 3.0]), Spread { median: 2.5, low: 1.0, high: 4.0 });
     }
 }

@@ -1,8 +1,8 @@
-//! A picture of the measurements: iterations per second over the size of the problem, both axes logarithmic, one panel per program.
+//! A picture of the measurements: iterations per second over the size of the problem, both axes logarithmic, one panel per case.
 //!
 //! As in the talk, higher is better. The dashed line is what the memory bandwidth would allow a program that moves each byte once.
 
-use super::measure::{Measurement, Runs};
+use super::spread::Spread;
 use std::fmt::Write;
 
 const PANEL_WIDTH: f64 = 320.0;
@@ -13,14 +13,64 @@ const MARGIN_TOP: f64 = 34.0;
 const MARGIN_BOTTOM: f64 = 46.0;
 const PANELS_PER_ROW: usize = 3;
 
-const SERIES: [(&str, &str); 2] = [("numpy", "#c0504d"), ("legate.numpy", "#1f6fb4")];
+/// Colors by library; others take what is left.
+const COLORS: [(&str, &str); 7] = [
+    ("numpy", "#c0504d"),
+    ("legate", "#1f6fb4"),
+    ("numexpr", "#7f9f3f"),
+    ("numba", "#8064a2"),
+    ("jax", "#e08a1e"),
+    ("dask", "#4bacc6"),
+    ("cupynumeric", "#3f7f5f"),
+];
+const OTHER_COLOR: &str = "#a09080";
 
-/// An SVG document. `bandwidth` is in GB/s.
-pub(super) fn plot(measurements: &[Measurement], bandwidth: f64) -> String {
-    let mut names: Vec<&str> = measurements.iter().map(|measurement| measurement.program).collect();
-    names.dedup();
-    let columns = names.len().clamp(1, PANELS_PER_ROW) as f64;
-    let rows = names.len().div_ceil(PANELS_PER_ROW).max(1) as f64;
+/// One case over sizes.
+pub(super) struct Panel {
+    pub(super) name: String,
+    /// Curves by library, in the order in which they were added.
+    curves: Vec<(String, Vec<Point>)>,
+    /// Size and iterations per second if the traffic that a case needs went at the machine's bandwidth.
+    pub(super) limit: Vec<(f64, f64)>,
+}
+
+impl Panel {
+    pub(super) fn new(name: &str) -> Panel {
+        Panel { name: name.to_owned(), curves: Vec::new(), limit: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, library: &str, point: Point) {
+        match self.curves.iter_mut().find(|(name, _)| name == library) {
+            Some((_, points)) => points.push(point),
+            None => self.curves.push((library.to_owned(), vec![point])),
+        }
+    }
+}
+
+/// Iterations per second at a size.
+pub(super) struct Point {
+    size: f64,
+    rate: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Point {
+    /// From seconds per iteration.
+    pub(super) fn at(size: f64, seconds: Spread) -> Point {
+        Point { size, rate: seconds.median.recip(), low: seconds.high.recip(), high: seconds.low.recip() }
+    }
+
+    /// From the seconds of each round.
+    pub(super) fn of(size: f64, seconds: &[f64]) -> Point {
+        Point::at(size, Spread::of(seconds.to_vec()))
+    }
+}
+
+/// An SVG document.
+pub(super) fn plot(panels: &[Panel]) -> String {
+    let columns = panels.len().clamp(1, PANELS_PER_ROW) as f64;
+    let rows = panels.len().div_ceil(PANELS_PER_ROW).max(1) as f64;
     let mut svg = String::new();
     // Writing to a String cannot fail.
     let _ = writeln!(
@@ -30,75 +80,47 @@ pub(super) fn plot(measurements: &[Measurement], bandwidth: f64) -> String {
         rows * PANEL_HEIGHT
     );
     svg.push_str("<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n");
-    for (index, name) in names.iter().enumerate() {
+    for (index, panel) in panels.iter().enumerate() {
         let (x, y) = ((index % PANELS_PER_ROW) as f64 * PANEL_WIDTH, (index / PANELS_PER_ROW) as f64 * PANEL_HEIGHT);
         let _ = writeln!(svg, r#"<g transform="translate({x},{y})">"#);
-        let points: Vec<&Measurement> =
-            measurements.iter().filter(|measurement| measurement.program == *name).collect();
-        panel(&mut svg, name, &points, bandwidth);
+        draw(&mut svg, panel);
         svg.push_str("</g>\n");
     }
     svg.push_str("</svg>\n");
     svg
 }
 
-fn panel(svg: &mut String, name: &str, points: &[&Measurement], bandwidth: f64) {
-    let lines = [curve(points, |point| &point.numpy), curve(points, |point| &point.legate)];
-    let limit = limit_of_bandwidth(points, bandwidth);
-    let all = lines
-        .iter()
-        .flatten()
-        .map(|point| point.rate)
-        .chain(lines.iter().flatten().flat_map(|point| [point.low, point.high]));
-    let x_axis = Axis::around(points.iter().map(|point| point.size as f64), MARGIN_LEFT, PANEL_WIDTH - MARGIN_RIGHT);
-    let y_axis = Axis::around(all.chain(limit.iter().map(|(_, rate)| *rate)), PANEL_HEIGHT - MARGIN_BOTTOM, MARGIN_TOP);
-    frame(svg, name, &x_axis, &y_axis);
-    path(
-        svg,
-        limit.iter().map(|(size, rate)| (x_axis.place(*size), y_axis.place(*rate))),
-        "#888888",
-        " stroke-dasharray=\"4 3\"",
-    );
-    for ((label, color), line) in SERIES.iter().zip(&lines) {
-        path(svg, line.iter().map(|point| (x_axis.place(point.size), y_axis.place(point.rate))), color, "");
-        for point in line {
-            let (x, y) = (x_axis.place(point.size), y_axis.place(point.rate));
-            let (low, high) = (y_axis.place(point.low), y_axis.place(point.high));
-            let _ = writeln!(svg, r#"<line x1="{x:.1}" y1="{low:.1}" x2="{x:.1}" y2="{high:.1}" stroke="{color}"/>"#);
-            let _ = writeln!(
-                svg,
-                r#"<circle cx="{x:.1}" cy="{y:.1}" r="3" fill="{color}"><title>{label} {:.4} iterations/s</title></circle>"#,
-                point.rate
-            );
-        }
+fn draw(svg: &mut String, panel: &Panel) {
+    let points = || panel.curves.iter().flat_map(|(_, points)| points);
+    let rates = points().flat_map(|point| [point.low, point.high]).chain(panel.limit.iter().map(|(_, rate)| *rate));
+    let x_axis = Axis::around(points().map(|point| point.size), MARGIN_LEFT, PANEL_WIDTH - MARGIN_RIGHT);
+    let y_axis = Axis::around(rates, PANEL_HEIGHT - MARGIN_BOTTOM, MARGIN_TOP);
+    frame(svg, &panel.name, &x_axis, &y_axis);
+    let limit = panel.limit.iter().map(|(size, rate)| (x_axis.place(*size), y_axis.place(*rate)));
+    path(svg, limit, "#888888", " stroke-dasharray=\"4 3\"");
+    for (library, points) in &panel.curves {
+        curve(svg, library, points, &x_axis, &y_axis);
     }
-    legend(svg);
+    legend(svg, panel);
 }
 
-struct Point {
-    size: f64,
-    rate: f64,
-    low: f64,
-    high: f64,
+fn curve(svg: &mut String, library: &str, points: &[Point], x_axis: &Axis, y_axis: &Axis) {
+    let color = color(library);
+    path(svg, points.iter().map(|point| (x_axis.place(point.size), y_axis.place(point.rate))), color, "");
+    for point in points {
+        let (x, y) = (x_axis.place(point.size), y_axis.place(point.rate));
+        let (low, high) = (y_axis.place(point.low), y_axis.place(point.high));
+        let _ = writeln!(svg, r#"<line x1="{x:.1}" y1="{low:.1}" x2="{x:.1}" y2="{high:.1}" stroke="{color}"/>"#);
+        let _ = writeln!(
+            svg,
+            r#"<circle cx="{x:.1}" cy="{y:.1}" r="3" fill="{color}"><title>{library} {:.4} iterations/s</title></circle>"#,
+            point.rate
+        );
+    }
 }
 
-/// Iterations per second of one module.
-fn curve(points: &[&Measurement], runs: impl Fn(&Measurement) -> &Runs) -> Vec<Point> {
-    let point = |measurement: &&Measurement| {
-        let ms = runs(measurement).ms_per_iteration();
-        Point { size: measurement.size as f64, rate: 1e3 / ms.median, low: 1e3 / ms.high, high: 1e3 / ms.low }
-    };
-    points.iter().map(point).collect()
-}
-
-/// Iterations per second if the traffic that a program needs went at the machine's bandwidth.
-fn limit_of_bandwidth(points: &[&Measurement], bandwidth: f64) -> Vec<(f64, f64)> {
-    let rate = |measurement: &&Measurement| {
-        let seconds = measurement.legate.ms_per_iteration().median * 1e-3;
-        let gigabytes = measurement.legate.gigabytes_per_second() * seconds;
-        (measurement.size as f64, bandwidth / gigabytes)
-    };
-    points.iter().map(rate).collect()
+fn color(library: &str) -> &'static str {
+    COLORS.iter().find(|(name, _)| *name == library).map_or(OTHER_COLOR, |(_, color)| color)
 }
 
 /// A logarithmic axis: decades in the data, places on the page.
@@ -172,9 +194,10 @@ fn frame(svg: &mut String, name: &str, x_axis: &Axis, y_axis: &Axis) {
     );
 }
 
-fn legend(svg: &mut String) {
-    let names = SERIES.iter().copied().chain([("bandwidth", "#888888")]);
-    for (row, (label, color)) in names.enumerate() {
+fn legend(svg: &mut String, panel: &Panel) {
+    let curves = panel.curves.iter().map(|(library, _)| (library.as_str(), color(library)));
+    let limit = (!panel.limit.is_empty()).then_some(("bandwidth", "#888888"));
+    for (row, (label, color)) in curves.chain(limit).enumerate() {
         let (x, y) = (PANEL_WIDTH - MARGIN_RIGHT - 92.0, MARGIN_TOP + 14.0 + 13.0 * row as f64);
         let _ = writeln!(svg, r#"<text x="{x}" y="{y}" fill="{color}" font-size="10">{label}</text>"#);
     }
