@@ -1,4 +1,4 @@
-"""How each library runs a case: turns the inputs into its own arrays, makes the call that is timed, waits for its end.
+"""How each library runs a case: turns the inputs into its own arrays, makes the call that is timed, waits for the end of some calls.
 
 A library that speaks NumPy's language gets the case's own body. Those that have another language have a table of bodies of their own
 (`peers_numexpr.py`, `peers_numba.py`); a case that is not in it is left out for them.
@@ -15,27 +15,37 @@ class Absent(Exception):
 
 
 class Plain:
-    """A module with NumPy's names; `wait` ends when everything asked for is computed."""
+    """A module with NumPy's names. `wait(results)` ends when all results of several calls are computed."""
 
-    def __init__(self, module, wait=lambda result: None):
+    def __init__(self, module, wait=lambda results: None):
         self.module = module
         self.wait = wait
 
     def prepare(self, case, inputs):
-        """A function without arguments that runs the case to its end and returns its result."""
+        """A function without arguments that asks for the case and returns its result, computed or not."""
         own = [self.module.array(value) if isinstance(value, numpy.ndarray) else value for value in inputs]
-        module, body, wait = self.module, case.body, self.wait
-
-        def call():
-            result = body(module, *own)
-            wait(result)
-            return result
-
-        return call
+        module, body = self.module, case.body
+        return lambda: body(module, *own)
 
     def values(self, result):
         """The result's arrays as NumPy arrays."""
         return [numpy.asarray(value) for value in tuple_of(result)]
+
+    def fallbacks(self):
+        """How often the library has left each function to NumPy, so far."""
+        return {}
+
+
+class Legate(Plain):
+    """Ours."""
+
+    def __init__(self):
+        os.environ.setdefault("LEGATE_FALLBACK", "silent")  # reported with the figures
+        self.legate = importlib.import_module("legate")
+        super().__init__(importlib.import_module("legate.numpy"), lambda results: self.legate.fence())
+
+    def fallbacks(self):
+        return self.legate.coverage().fallen_back
 
 
 class Jax(Plain):
@@ -52,7 +62,7 @@ class Jax(Plain):
             raise Absent("the body cannot be traced")
         own = [self.module.array(value) if isinstance(value, numpy.ndarray) else value for value in inputs]
         compiled = self.jax.jit(lambda *arrays: case.body(self.module, *arrays))
-        return lambda: self.jax.block_until_ready(compiled(*own))
+        return lambda: compiled(*own)
 
 
 class Dask(Plain):
@@ -83,10 +93,11 @@ class Dask(Plain):
         return [numpy.asarray(value) for value in self.dask.compute(*tuple_of(result))]
 
 
-class Table:
+class Table(Plain):
     """A library with a language of its own: a table from the name of a case to a function that makes its call."""
 
     def __init__(self, table):
+        super().__init__(numpy)
         self.table = table
 
     def prepare(self, case, inputs):
@@ -94,20 +105,11 @@ class Table:
             raise Absent("not written for this library")
         return self.table[case.name](*inputs)
 
-    def values(self, result):
-        return [numpy.asarray(value) for value in tuple_of(result)]
-
-
-def legate():
-    module = importlib.import_module("legate.numpy")
-    fence = importlib.import_module("legate").fence
-    return Plain(module, lambda result: fence())
-
 
 def cupynumeric():
     module = importlib.import_module("cupynumeric")
     runtime = importlib.import_module("legate.core").get_legate_runtime()
-    return Plain(module, lambda result: runtime.issue_execution_fence(block=True))
+    return Plain(module, lambda results: runtime.issue_execution_fence(block=True))
 
 
 def numexpr():
@@ -120,7 +122,7 @@ def numba():
 
 BACKENDS = {
     "numpy": lambda: Plain(numpy),
-    "legate": legate,
+    "legate": Legate,
     "numexpr": numexpr,
     "numba": numba,
     "jax": Jax,

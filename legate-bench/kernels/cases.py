@@ -256,6 +256,7 @@ BLAS = frozenset({"blas"})
 
 CASES = [
     Case("chain", "ten cheap element-wise operations", {20_000_000: 9.0}, 2_000_000, vectors(3), chain, lambda n: 32 * n),
+    Case("add", "x + y", {1: 1.0, 100: 1.0, 1000: None}, 100, vectors(2), lambda np, x, y: x + y, lambda n: 24 * n),
     Case("chain_small", "the same ten on few elements", {1000: 1.5, 100: None}, 1000, vectors(3), chain, lambda n: 32 * n),
     Case(
         "black_scholes",

@@ -40,30 +40,34 @@ class Worker:
         self.release()
         self.case = cases.BY_NAME[case]
         rng = numpy.random.default_rng(zlib.crc32(case.encode()) + size)
+        before = self.backend.fallbacks()
         self.call = self.backend.prepare(self.case, self.case.inputs(rng, size))
         # The checksum is that of the first call: a body that works in place has another result in the second.
         result = self.call()
         checksums = [checksum(value) for value in self.backend.values(result)]
         del result
-        self.call()
-        start = time.perf_counter()
-        self.call()
-        return {"checksums": checksums, "call_s": time.perf_counter() - start}
+        self.seconds(1)
+        fallbacks = [name for name, count in self.backend.fallbacks().items() if count > before.get(name, 0)]
+        return {"checksums": checksums, "call_s": self.seconds(1), "fallbacks": fallbacks}
 
-    def time(self, seconds):
-        """The median time of a step. Calls follow each other until `seconds` are over, at least two besides one that is not counted."""
+    def seconds(self, calls):
+        """The time of some calls until all their results are there. They are kept until then: what nobody holds need not be computed."""
         call = self.call
         start = time.perf_counter()
-        call()
-        batch = max(1, round(SHORTEST / max(time.perf_counter() - start, 1e-9)))
+        results = [call() for _ in range(calls)]
+        self.backend.wait(results)
+        return time.perf_counter() - start
+
+    def time(self, seconds):
+        """The median time of a step. Calls follow each other until `seconds` are over, at least two besides those that are not counted."""
+        batch = max(1, round(SHORTEST / max(self.seconds(1), 1e-9)))
+        if batch > 1:
+            self.seconds(batch)
         times = []
         gc.disable()
         end = time.perf_counter() + seconds
         while len(times) < 2 or time.perf_counter() < end:
-            start = time.perf_counter()
-            for _ in range(batch):
-                call()
-            times.append((time.perf_counter() - start) / batch)
+            times.append(self.seconds(batch) / batch)
         gc.enable()
         return {"step_s": statistics.median(times) / self.case.steps, "calls": len(times) * batch}
 

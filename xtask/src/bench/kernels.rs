@@ -38,6 +38,8 @@ struct Row {
 /// A library's times beside NumPy's of the same rounds, in seconds per step.
 struct Timing {
     library: &'static str,
+    /// Functions that it has left to NumPy.
+    fallbacks: Vec<String>,
     numpy: Vec<f64>,
     own: Vec<f64>,
 }
@@ -55,6 +57,7 @@ impl Timing {
     fn to_json(&self) -> Value {
         json!({
             "library": self.library,
+            "fallbacks": self.fallbacks,
             "ratio": self.ratio().to_json(),
             "ms": Timing::ms(&self.own).to_json(),
             "numpy_ms": Timing::ms(&self.numpy).to_json(),
@@ -221,13 +224,14 @@ impl<'a> Workers<'a> {
         let mut outcomes: Vec<Result<Timing, (&'static str, Trouble)>> = Vec::new();
         for &index in others {
             let worker = &mut self.all[index];
+            let library = worker.name;
             let outcome = worker.ask(&prepare).and_then(|answer| {
                 let own = Checksum::list(&answer).map_err(|error| Trouble::Failed(error.to_string()))?;
-                compare.ensure_equal(&own, &reference).map_err(Trouble::Failed)
+                compare.ensure_equal(&own, &reference).map_err(Trouble::Failed)?;
+                let fallbacks = list(&answer, "fallbacks").iter().filter_map(|name| Some(name.as_str()?.to_owned()));
+                Ok(Timing { library, fallbacks: fallbacks.collect(), numpy: Vec::new(), own: Vec::new() })
             });
-            let library = worker.name;
-            let timing = Timing { library, numpy: Vec::new(), own: Vec::new() };
-            outcomes.push(outcome.map(|()| timing).map_err(|trouble| (library, trouble)));
+            outcomes.push(outcome.map_err(|trouble| (library, trouble)));
         }
         let slot = if options.quick { QUICK_SLOT_S } else { SLOT_S };
         for round in 0..options.rounds() {
@@ -309,13 +313,16 @@ fn verdict(row: &Row) -> String {
     })
 }
 
-fn peers_of(row: &Row) -> Vec<String> {
+/// Ratios of the peers, and what legate has not computed itself.
+fn remarks(row: &Row) -> String {
     let peer = |outcome: &Result<Timing, (&'static str, Trouble)>| match outcome {
         Ok(timing) => Some(format!("{} {:.2}", timing.library, timing.ratio().median)),
         Err((_, Trouble::Absent(_))) => None,
         Err((library, Trouble::Failed(_))) => Some(format!("{library} failed")),
     };
-    row.peers.iter().filter_map(peer).collect()
+    let fallbacks = &row.legate.fallbacks;
+    let left = (!fallbacks.is_empty()).then(|| format!("left to NumPy: {}", fallbacks.join(" ")));
+    row.peers.iter().filter_map(peer).chain(left).collect::<Vec<_>>().join(", ")
 }
 
 fn print(row: &Row, bandwidth: Option<&Bandwidth>) {
@@ -328,7 +335,7 @@ fn print(row: &Row, bandwidth: Option<&Bandwidth>) {
         verdict(row),
         rate(row),
         share(row, bandwidth),
-        peers_of(row).join(", "),
+        remarks(row),
     );
 }
 
@@ -354,7 +361,7 @@ fn table(rows: &[Row], bandwidth: Option<&Bandwidth>) -> Table {
             Cell::text(&verdict(row)),
             Cell::figure(rate(row)),
             Cell::text(&share(row, bandwidth)),
-            Cell::text(&peers_of(row).join(", ")),
+            Cell::text(&remarks(row)),
         ]);
     }
     table

@@ -37,10 +37,10 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
         println!("{HELP}");
         return Ok(());
     };
-    package::ensure_installed(workspace, Extras::None)?;
     if options.set_up_peers {
         return peers::set_up(workspace, &options.peers_to_set_up());
     }
+    package::ensure_installed(workspace, Extras::None)?;
     let wants_bandwidth = !options.quick && !options.list;
     let bandwidth = if wants_bandwidth { Some(Bandwidth::measure(workspace, options.threads)?) } else { None };
     if let Some(bandwidth) = &bandwidth {
