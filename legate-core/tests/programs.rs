@@ -32,6 +32,8 @@ enum Step {
     Reshape(usize, usize, bool),
     /// `view of a = ?`, which fails.
     Fail(usize, Views),
+    /// `inside of a = sum of shifted views of a`, perhaps backward: what is written was read before. Perhaps the new sum is folded, or added again.
+    Stencil(usize, Views),
     /// The handle goes away.
     Drop(usize),
     /// A look at a view.
@@ -56,6 +58,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => at().prop_map(Step::Fold),
         2 => (at(), at(), any::<bool>()).prop_map(|(a, shape, drop)| Step::Reshape(a, shape, drop)),
         1 => (at(), views()).prop_map(|(a, v)| Step::Fail(a, v)),
+        3 => (at(), views()).prop_map(|(a, v)| Step::Stencil(a, v)),
         2 => at().prop_map(Step::Drop),
         1 => (at(), views()).prop_map(|(a, v)| Step::Look(a, v)),
     ];
@@ -97,6 +100,53 @@ fn views(arrays: &[&Array], numbers: &[u8]) -> Option<(Point, Vec<Access>)> {
         accesses.push(Access { domain_rank: rank as u8, coords: coords.into_iter().collect() });
     }
     Some((shape, accesses))
+}
+
+/// Views of an array's inside, shifted by -1, 0 or 1 along each dimension, some of them backward.
+fn shifted(inner: &[i64], numbers: &[u8]) -> Access {
+    let mut access = Access::identity(inner.len());
+    for (d, n) in inner.iter().enumerate() {
+        let number = numbers[d % numbers.len()];
+        let shift = i64::from(number % 3);
+        access.coords[d] = match number / 3 % 4 {
+            0 => Coordinate::strided(shift + n - 1, -1, d),
+            _ => Coordinate::strided(shift, 1, d),
+        };
+    }
+    access
+}
+
+/// One step of [`Step::Stencil`].
+fn stencil(world: &World, a: &Array, numbers: &[u8], at: u32) -> Vec<Array> {
+    let inner: Point = a.shape.iter().map(|n| n - 2).collect();
+    if inner.is_empty() || inner.iter().any(|n| *n < 1) {
+        return Vec::new();
+    }
+    let view = |k: usize| shifted(&inner, &numbers[k..]);
+    let whole = Access::identity(inner.len());
+    let sum = world.empty(&inner);
+    let launch = |op, operands| world.launch(op, &inner, operands, at);
+    launch(Op::Add, vec![read(a, view(0)), read(a, view(1)), write(&sum, whole.clone())]);
+    let mut made = Vec::new();
+    if numbers[9].is_multiple_of(3) {
+        made.push(world.fold(&sum, at));
+    }
+    let back = view(2);
+    if numbers[9].is_multiple_of(2) {
+        launch(Op::Copy, vec![read(&sum, whole.clone()), write(a, back.clone())]);
+    }
+    // Once more, through the same access or another.
+    let again = if numbers[10].is_multiple_of(2) { back } else { view(3) };
+    launch(Op::Add, vec![read(&sum, whole.clone()), read(a, again.clone()), write(a, again.clone())]);
+    if numbers[10].is_multiple_of(3) {
+        let seen = world.empty(&inner);
+        launch(Op::Copy, vec![read(a, view(4)), write(&seen, whole)]);
+        made.push(seen);
+    }
+    if numbers[11].is_multiple_of(2) {
+        made.push(sum);
+    }
+    made
 }
 
 /// What a look at an array shows.
@@ -168,6 +218,7 @@ fn run(world: &World, steps: &[Step]) -> Vec<Seen> {
                 let Some((shape, access)) = views(&[&a], v) else { continue };
                 launch(Op::Fail, &shape, vec![write(&a, access[0].clone())]);
             }
+            Step::Stencil(a, v) => arrays.extend(stencil(world, &pick(*a), v, at)),
             Step::Fold(a) => {
                 let a = pick(*a);
                 if !a.shape.is_empty() {

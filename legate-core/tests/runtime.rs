@@ -120,3 +120,33 @@ fn temporaries_that_nobody_holds_are_never_in_memory() {
     assert_eq!((after.groups - before.groups, after.fused - before.fused), (1, 11));
     assert!(after.peak_bytes - before.live_bytes < 2 * 8 * n as u64, "one array is made: {before:?} {after:?}");
 }
+
+/// `a[lo..hi] = a[lo - 1..hi - 1] + a[lo + 1..hi + 1]`, by way of an array; the groups it takes and what `a` is then.
+fn stencil(world: &World, n: i64, lo: i64, hi: i64) -> (u64, Vec<i64>) {
+    let a = world.iota(&[n]);
+    world.runtime.fence(&|| false).unwrap();
+    let before = world.runtime.stats().groups;
+    let view = |shift: i64| {
+        let mut access = Access::identity(1);
+        access.coords[0].offset = lo + shift;
+        access
+    };
+    let (work, inner) = (world.empty(&[hi - lo]), [hi - lo]);
+    world.launch(Op::Add, &inner, vec![read(&a, view(-1)), read(&a, view(1)), write(&work, Access::identity(1))], 11);
+    world.launch(Op::Copy, &inner, vec![read(&work, Access::identity(1)), write(&a, view(0))], 12);
+    drop(work);
+    world.runtime.fence(&|| false).unwrap();
+    (world.runtime.stats().groups - before, world.values(&a).unwrap())
+}
+
+#[test]
+fn what_was_read_is_overwritten_in_the_same_pass_if_it_is_most_of_its_field() {
+    let expected = |n, lo, hi| (0..n).map(|i| if lo <= i && i < hi { 2 * i } else { i }).collect::<Vec<i64>>();
+    for ranks in [0, 1, 3] {
+        let world = Setup { ranks, ..Setup::default() }.start();
+        assert_eq!(stencil(&world, 1000, 1, 999), (1, expected(1000, 1, 999)));
+        assert_eq!(stencil(&world, 1000, 100, 599), (2, expected(1000, 100, 599)), "more would be copied than written");
+    }
+    let apart = Setup { fuse: false, ..Setup::default() }.start();
+    assert_eq!(stencil(&apart, 1000, 1, 999), (2, expected(1000, 1, 999)));
+}

@@ -4,9 +4,13 @@
 //! field that both touch and at least one writes, the accesses are equal (the value passes in a register) or the images are disjoint. On its way back
 //! it may pass over steps that it does not depend on. The result of a fold is never read in the group that folds.
 //!
+//! **Write after read** is about storage only: a launch that overwrites most of a field of which the group has only read other points joins too. It writes
+//! to a fresh instance while the group reads the old one ([`Group::fresh`]), so `center[:] = work` of a stencil is no second pass.
+//!
 //! Everything decided here comes from the stream and the states: it is the same on every shard.
 
 use super::group::{Group, Member};
+use super::map::allow;
 use super::version::States;
 use crate::geometry::{Rect, gcd};
 use crate::id::FieldId;
@@ -128,6 +132,8 @@ struct Use<'a> {
     /// Its value is in no register afterwards: a fold, or a `ReadWrite` operand, which is computed in memory.
     in_memory: bool,
     fold: Option<Privilege>,
+    /// A write that goes to a fresh instance of the field; reads from before the group are another use, even through the same access.
+    fresh: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -148,6 +154,7 @@ impl<'a> Draft<'a> {
             writes,
             in_memory: true,
             fold: None,
+            fresh: false,
         });
         let fence = matches!(operation, Operation::Fence(_));
         Draft { kind: Kind::Other { index, fence }, uses: uses.collect() }
@@ -161,7 +168,7 @@ impl<'a> Draft<'a> {
             && speaks
             && group.first.domain == launch.domain
             && self.joined_cuts(launch, states).is_some()
-            && launch.operands.iter().all(|new| self.uses.iter().all(|old| compatible(old, new, &launch.domain)))
+            && launch.operands.iter().all(|new| self.allows(new, launch, states))
             && !partial_fold(launch, states)
             && self.runs_where(launch, states)
             && {
@@ -169,6 +176,32 @@ impl<'a> Draft<'a> {
                 let parts: SmallVec<[&dyn TaskArgs; 8]> = args.chain([&*launch.args]).collect();
                 composer.accepts(&parts)
             }
+    }
+    /// Whether a launch may use a field as `new` says, after what the group does with it.
+    fn allows(&self, new: &Operand, launch: &Launch, states: &States) -> bool {
+        // All that a group writes of a field with a fresh instance goes there: it is one access, so that what else goes there is known.
+        let elsewhere = |old: &Use<'_>| old.fresh && new.privilege.writes() && old.access != Some(&new.access);
+        !self.of_field(new.field).any(elsewhere)
+            && (!self.clashes(new, &launch.domain) || self.may_write_fresh(new, launch, states))
+    }
+    fn of_field(&self, field: FieldId) -> impl Iterator<Item = &Use<'a>> {
+        self.uses.iter().filter(move |u| u.field == field)
+    }
+    /// Whether an operand cannot share the memory that the group uses.
+    fn clashes(&self, new: &Operand, domain: &Rect) -> bool {
+        self.uses.iter().any(|old| !compatible(old, new, domain))
+    }
+    /// Whether a clash is only that the group reads points which this operand overwrites, and a fresh instance costs less than a second pass: what is copied
+    /// to it is no more than what is written.
+    fn may_write_fresh(&self, new: &Operand, launch: &Launch, states: &States) -> bool {
+        let bounds = &states.get(new.field).bounds;
+        let image = new.access.image(&launch.domain);
+        let writes = launch.operands.iter().filter(|o| o.field == new.field && o.privilege.writes()).count();
+        new.privilege == Privilege::WriteDiscard
+            && writes == 1
+            && self.of_field(new.field).all(|u| !u.writes || (u.fresh && u.access == Some(&new.access)))
+            && new.access.is_dense(&launch.domain)
+            && image.volume() >= bounds.volume().div_ceil(2)
     }
     /// Cuts that suit the group and a launch. `None` if there are none, or if the fields of either lie so that one of them would have to be brought
     /// together first along a dimension that only the other keeps whole.
@@ -210,7 +243,20 @@ impl<'a> Draft<'a> {
             o.access == own.access && state.bounds == first.bounds && state.distribution == first.distribution
         };
         let mut writes = launch.operands.iter().filter(|o| is_partial(o, &launch.domain, states));
-        states.shards() == 1 || writes.all(same)
+        states.shards() == 1 || (writes.all(same) && self.may_follow(own, launch, states))
+    }
+    /// Whether cuts that are had together still let the group run where the points of a partial write are.
+    fn may_follow(&self, partial: &Operand, launch: &Launch, states: &States) -> bool {
+        let Kind::Launches(group) = &self.kind else { return false };
+        let Some(cuts) = self.joined_cuts(launch, states) else { return false };
+        let follows = || match &states.get(partial.field).distribution {
+            Some(Distribution::Single(_)) => true,
+            Some(Distribution::Tiled { partition, .. }) => {
+                allow(&cuts, &partition.pull_back(&partial.access, &launch.domain).partition)
+            }
+            Some(Distribution::Replicated) | None => cuts.iter().all(|cut| *cut == Cut::Free),
+        };
+        (cuts == group.cuts && cuts == launch.cuts) || follows()
     }
     /// Whether a launch depends on this step, or is depended on: it cannot come before it.
     fn precedes(&self, launch: &Launch) -> bool {
@@ -232,11 +278,12 @@ impl<'a> Draft<'a> {
 
     fn join(&mut self, launch: &'a Launch, index: usize, states: &States) {
         let partial = partial_write(launch, states);
+        let fresh: SmallVec<[bool; 4]> = launch.operands.iter().map(|o| self.clashes(o, &launch.domain)).collect();
         let mut places: SmallVec<[usize; 4]> = SmallVec::from_elem(0, launch.operands.len());
         // A launch reads before it writes, whatever the order of its operands.
         for writing in [false, true] {
             for (k, operand) in launch.operands.iter().enumerate().filter(|(_, o)| o.privilege.writes() == writing) {
-                places[k] = self.enter(operand);
+                places[k] = self.enter(operand, fresh[k]);
             }
         }
         let cuts = self.joined_cuts(launch, states).expect("it was admitted");
@@ -248,12 +295,13 @@ impl<'a> Draft<'a> {
         group.members.push(Member::new(launch, index, places));
         group.args.push(&*launch.args);
     }
-    fn enter(&mut self, operand: &'a Operand) -> usize {
+    fn enter(&mut self, operand: &'a Operand, fresh: bool) -> usize {
         let Operand { field, access, privilege } = operand;
-        let same = |u: &Use<'_>| u.field == *field && u.access == Some(access);
-        let place = self.uses.iter().position(same).unwrap_or_else(|| {
+        // The last one: what is written afresh is read there, too, from then on.
+        let same = |u: &Use<'_>| u.field == *field && u.access == Some(access) && (u.fresh || !fresh);
+        let place = self.uses.iter().rposition(same).unwrap_or_else(|| {
             let (access, field) = (Some(access), *field);
-            self.uses.push(Use { access, field, reads: false, writes: false, in_memory: false, fold: None });
+            self.uses.push(Use { access, field, reads: false, writes: false, in_memory: false, fold: None, fresh });
             self.uses.len() - 1
         });
         let entry = &mut self.uses[place];
@@ -286,6 +334,7 @@ impl<'a> Draft<'a> {
         });
         Step::Group(Group {
             operands: operands.collect(),
+            fresh: (0..self.uses.len()).filter(|k| self.uses[*k].fresh).collect(),
             members: launches.members,
             domain: launches.first.domain.clone(),
             cuts: launches.cuts,

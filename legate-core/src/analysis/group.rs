@@ -23,6 +23,9 @@ pub struct Group {
     /// Every array that a member touches, once for each pair of a field and an access; privileges are joined (a field that
     /// is first read and then written is `ReadWrite`; one that is first written is `WriteDiscard`, whoever reads it later).
     pub operands: SmallVec<[Operand; 4]>,
+    /// Operands (`WriteDiscard`) that are written to a fresh instance of their field, because other operands read what was there before. No other operand
+    /// writes such a field.
+    pub fresh: SmallVec<[usize; 1]>,
 }
 
 /// One launch of a group.
@@ -56,6 +59,7 @@ impl Group {
             domain: launch.domain.clone(),
             cuts: launch.cuts.clone(),
             operands: launch.operands.clone(),
+            fresh: SmallVec::new(),
         }
     }
 }

@@ -168,19 +168,10 @@ impl Question<'_> {
     fn follow_exactly(&self, operand: &Operand, owners: &Distribution) -> Result<Distribution, Conflict> {
         let Distribution::Tiled { partition, sharding } = owners else { return Ok(owners.clone()) };
         let pulled = partition.pull_back(&operand.access, &self.group.domain);
-        if !pulled.exact || !self.allows(&pulled.partition) {
+        if !pulled.exact || !allow(&self.group.cuts, &pulled.partition) {
             return Err(Conflict);
         }
         Ok(Distribution::tiled(pulled.partition, *sharding, self.states.shards()))
-    }
-
-    /// Whether the launch may be cut so. (A fold into a part of a field is never cut along what it folds: it follows the field.)
-    fn allows(&self, partition: &Partition) -> bool {
-        self.group.cuts.iter().enumerate().all(|(d, cut)| match cut {
-            Cut::Free => true,
-            Cut::Never => !partition.cuts(d),
-            Cut::Granule(granule) | Cut::Tree { granule } => partition.has_granule(d, *granule as i64),
-        })
     }
 
     /// The mapper's wish, with cuts moved to where they are allowed.
@@ -263,4 +254,13 @@ impl Question<'_> {
             |(d, cut): (usize, &Cut)| matches!(cut, Cut::Tree { .. }) && partition.cuts(d) && !operand.access.uses(d);
         matches!(operand.privilege, Privilege::Reduce(_)) && self.group.cuts.iter().enumerate().any(tree)
     }
+}
+
+/// Whether a launch with these cuts may be cut so. (A fold into a part of a field is never cut along what it folds: it follows the field.)
+pub(super) fn allow(cuts: &[Cut], partition: &Partition) -> bool {
+    cuts.iter().enumerate().all(|(d, cut)| match cut {
+        Cut::Free => true,
+        Cut::Never => !partition.cuts(d),
+        Cut::Granule(granule) | Cut::Tree { granule } => partition.has_granule(d, *granule as i64),
+    })
 }

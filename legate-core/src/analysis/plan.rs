@@ -12,7 +12,7 @@ use super::pieces::{Part, Reader, Reading};
 use super::version::{Held, States};
 use crate::geometry::Rect;
 use crate::id::{Color, FieldId, ReductionId, ShardId};
-use crate::operation::{Cut, Privilege};
+use crate::operation::{Cut, Operand, Privilege};
 use crate::region::Distribution;
 use crate::store::Access;
 use smallvec::SmallVec;
@@ -78,8 +78,20 @@ pub struct LaunchPlan {
     pub recvs: Vec<OperandTransfer>,
     /// One per operand.
     pub places: Vec<Place>,
+    /// The operands of [`Group::fresh`].
+    pub fresh: Vec<Fresh>,
     /// Joining of partial results, if a `Cut::Tree` dimension is cut between shards.
     pub join: Option<JoinPlan>,
+}
+
+/// An operand that is written to a new main instance, while others read the old one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fresh {
+    /// The group's operand.
+    pub operand: usize,
+    /// What this shard owns of the field and the launch does not write: copied from the old instance. Copies of others' points are not
+    /// kept: a write ends them.
+    pub keep: Vec<Rect>,
 }
 
 /// A field's values change owners.
@@ -181,7 +193,7 @@ impl States {
     /// The states after the call, and who sends what to whom, are the same whichever shard plans.
     pub fn plan_launch(&mut self, group: &Group, mapping: &Mapping, me: ShardId) -> LaunchPlan {
         if self.shards() == 1 {
-            return self.plan_alone(group);
+            return self.plan_alone(group, me);
         }
         let mut plan = LaunchPlan::default();
         plan.prepare.extend(mapping.prepare.iter().map(|(field, to)| self.plan_redistribute(*field, to, me)));
@@ -190,11 +202,12 @@ impl States {
         self.plan_reads(group, &mapping.spread, me, &mut plan);
         plan.join = join(group, &mapping.spread, me, self.shards());
         self.after_writes(group, mapping);
+        plan.fresh = group.fresh.iter().map(|k| self.fresh(group, *k, me)).collect();
         plan
     }
 
     /// One shard has everything, in instances that cover whole fields: no arithmetic.
-    fn plan_alone(&mut self, group: &Group) -> LaunchPlan {
+    fn plan_alone(&mut self, group: &Group, me: ShardId) -> LaunchPlan {
         let mut plan = LaunchPlan::default();
         if !group.domain.is_empty() {
             plan.points.push(point(group, Color(0), group.domain.clone()));
@@ -206,7 +219,16 @@ impl States {
                 state.distribution = Some(Distribution::Replicated);
             }
         }
+        plan.fresh = group.fresh.iter().map(|k| self.fresh(group, *k, me)).collect();
         plan
+    }
+
+    /// Of what `me` owns after a launch, what is left as it was. (What the launch writes is written by its owners.)
+    fn fresh(&self, group: &Group, operand: usize, me: ShardId) -> Fresh {
+        let Operand { field, access, .. } = &group.operands[operand];
+        let (state, written) = (self.get(*field), access.image(&group.domain));
+        let owned = state.distribution.iter().flat_map(|owners| owners.pieces(&state.bounds, me, self.shards()));
+        Fresh { operand, keep: owned.flat_map(|(_, piece)| piece.subtract(&written)).collect() }
     }
 
     /// Fills in transfers and places, and remembers the copies that stay.

@@ -116,7 +116,7 @@ impl Graph {
     fn should_wait_for(&mut self, bytes: u64) -> bool {
         let doomed = &mut self.doomed;
         doomed.retain(|(_, memory)| memory.strong_count() > 0);
-        let comes_back = || doomed.iter().any(|(size, _)| *size == bytes);
+        let comes_back = || doomed.iter().any(|(size, _)| BufferPool::are_alike(*size, bytes));
         (comes_back() && !self.pool.has_idle(bytes)) || self.pool.would_exceed_half(bytes)
     }
 

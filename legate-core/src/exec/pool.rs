@@ -104,6 +104,11 @@ impl BufferPool {
         class.is_some_and(|class| self.state.lock().idle.get(&class).is_some_and(|blocks| !blocks.is_empty()))
     }
 
+    /// Whether a block that served a request of `one` bytes would serve one of `other` bytes as well.
+    pub(crate) fn are_alike(one: u64, other: u64) -> bool {
+        class(one as usize) == class(other as usize)
+    }
+
     /// Whether live buffers, and this many bytes more, would take over half of the limit.
     pub(crate) fn would_exceed_half(&self, bytes: u64) -> bool {
         self.state.lock().stats.live_bytes.saturating_add(bytes) > self.limit / 2

@@ -320,10 +320,25 @@ impl Machine {
                 fold_piece(group, place, &point_plan.rect, &stream, folds.entry(place).or_default());
             }
         }
+        self.renew(group, bound, plan, me);
         for ((field, point), value) in stores {
             self.shards[me].write_all(field, vec![point], vec![value]);
         }
         folds
+    }
+
+    /// Fresh main instances: of the old ones only what the plan keeps is left.
+    fn renew(&mut self, group: &Group, bound: &Bound, plan: &LaunchPlan, me: usize) {
+        assert_eq!(plan.fresh.iter().map(|fresh| fresh.operand).collect::<Vec<_>>(), group.fresh.to_vec());
+        for fresh in &plan.fresh {
+            let field = group.operands[fresh.operand].field;
+            let writers = group.operands.iter().filter(|o| o.field == field && o.privilege.writes()).count();
+            assert_eq!(writers, 1, "what else is written would be written to the old instance");
+            if bound.operands.contains(&fresh.operand) && !plan.points.is_empty() {
+                let kept = |p: &Point| fresh.keep.iter().any(|rect| contains(rect, p));
+                self.shards[me].main.retain(|(of, p), _| *of != field || kept(p));
+            }
+        }
     }
 
     /// Joins partial results over shards, or just writes them.

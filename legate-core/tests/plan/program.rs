@@ -189,8 +189,71 @@ impl Program {
                 let id = self.op_id();
                 window.push(Operation::Fetch(Fetch { id, src, provenance }));
             }
+            3 => self.stencil(window),
             _ => self.launch(window),
         }
+    }
+
+    /// A field's inside, computed from shifted views of it and written back, perhaps backward, perhaps folded on the way: a few launches.
+    fn stencil(&mut self, window: &mut Vec<Operation>) {
+        let Some((field, shape)) = self.any_field() else { return };
+        let inner: Vec<i64> = shape.iter().map(|n| n - 2).collect();
+        if inner.is_empty() || inner.iter().any(|n| *n < 1) {
+            return;
+        }
+        let rank = inner.len();
+        let whole = Access::identity(rank);
+        let operand = |field, access: &Access, privilege| Operand { field, access: access.clone(), privilege };
+        let work = self.create(inner.clone(), window);
+        let reads = (0..1 + self.up_to(3)).map(|_| operand(field, &self.shifted(&inner), Privilege::ReadOnly));
+        let mut operands: Vec<Operand> = reads.collect();
+        operands.push(operand(work, &whole, Privilege::WriteDiscard));
+        self.push_launch(window, &inner, operands);
+        if self.one_in(3) {
+            let folded = self.create(vec![1], window);
+            let into = Operand {
+                field: folded,
+                access: Access::constant(rank, &[0]),
+                privilege: Privilege::Reduce(ReductionId(0)),
+            };
+            let seen = operand(field, &self.shifted(&inner), Privilege::ReadOnly);
+            self.push_launch(window, &inner, vec![operand(work, &whole, Privilege::ReadOnly), seen, into]);
+        }
+        for _ in 0..1 + self.up_to(2) {
+            let mut operands = vec![operand(work, &whole, Privilege::ReadOnly)];
+            let back = self.shifted(&inner);
+            if self.one_in(3) {
+                operands.push(operand(field, &back, Privilege::ReadOnly));
+            }
+            operands.push(operand(field, &back, Privilege::WriteDiscard));
+            self.push_launch(window, &inner, operands);
+        }
+        if self.one_in(2) {
+            let seen = self.create(inner.clone(), window);
+            let access = self.shifted(&inner);
+            let operands =
+                [operand(field, &access, Privilege::ReadOnly), operand(seen, &whole, Privilege::WriteDiscard)];
+            self.push_launch(window, &inner, operands.to_vec());
+        }
+    }
+    /// A view of this shape of a field with two more along each dimension: often the inside, sometimes backward.
+    fn shifted(&mut self, inner: &[i64]) -> Access {
+        let mut access = Access::identity(inner.len());
+        for (d, n) in inner.iter().enumerate() {
+            let shift = [1, 1, 1, 0, 2][self.up_to(5) as usize];
+            access.coords[d] = match self.one_in(8) {
+                true => Coordinate::strided(shift + n - 1, -1, d),
+                false => Coordinate::strided(shift, 1, d),
+            };
+        }
+        access
+    }
+    fn push_launch(&mut self, window: &mut Vec<Operation>, domain: &[i64], operands: Vec<Operand>) {
+        let folded = operands.iter().any(|o| matches!(o.privilege, Privilege::Reduce(_)));
+        let cuts = self.cuts(domain, vec![folded; domain.len()]);
+        let (id, args, domain) = (self.op_id(), Arc::new(NoArgs), Rect::from_shape(domain));
+        let (operands, provenance) = (operands.into(), Provenance::default());
+        window.push(Operation::Launch(Launch { id, task: TaskId(0), args, domain, operands, cuts, provenance }));
     }
 
     /// Some access of a domain into a field, in bounds; may shrink the domain's extents.

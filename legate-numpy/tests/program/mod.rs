@@ -23,6 +23,8 @@ pub enum Step {
     View(u8, usize, i8, i8),
     /// `a[...] = b`
     Assign(usize, usize),
+    /// `a[inside] = sums of shifted views of a`, perhaps backward: what is written was read before. The number says which.
+    Stencil(usize, u16),
     /// `a[slice] = scalar`
     Poke(usize, i8, i8),
     /// A reduction: which, of what, along which axes (bits), keepdims.
@@ -54,6 +56,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (any::<u8>(), array(), array(), any::<bool>()).prop_map(|(op, a, b, mask)| Step::InPlace(op, a, b, mask)),
         12 => (any::<u8>(), array(), any::<i8>(), any::<i8>()).prop_map(|(kind, a, x, y)| Step::View(kind, a, x, y)),
         6 => (array(), array()).prop_map(|(a, b)| Step::Assign(a, b)),
+        6 => (array(), any::<u16>()).prop_map(|(a, how)| Step::Stencil(a, how)),
         4 => (array(), any::<i8>(), any::<i8>()).prop_map(|(a, i, v)| Step::Poke(a, i, v)),
         5 => (any::<u8>(), array(), any::<u8>(), any::<bool>()).prop_map(|(r, a, axes, keep)| Step::Reduce(r, a, axes, keep)),
         2 => (array(), array(), array()).prop_map(|(a, b, c)| Step::Select(a, b, c)),
@@ -266,6 +269,7 @@ fn execute(s: &Session, array: &dyn Fn(usize) -> NdArray, step: &Step, made: u32
         Step::InPlace(op, a, b, mask) => in_place(s, ufunc(BINARY, op), &array(a), &array(b), mask),
         Step::View(kind, a, x, y) => view(s, &array(a), kind, i64::from(x), i64::from(y)),
         Step::Assign(a, b) => s.assign(&array(a), &array(b).into()).map(|()| None),
+        Step::Stencil(a, how) => stencil(s, &array(a), how),
         Step::Poke(a, i, v) => {
             let items =
                 [IndexItem::Slice { start: Some(i64::from(i)), stop: None, step: Some(i64::from(v % 3) * 2 + 1) }];
@@ -347,6 +351,43 @@ fn in_place(s: &Session, op: Ufunc, a: &NdArray, b: &NdArray, mask: bool) -> Res
     let options =
         CallOptions { out: Some(a), where_: mask.as_ref(), casting: Casting::Unsafe, ..CallOptions::default() };
     s.call(op, &[a.into(), b.into()], &options).map(|_| None)
+}
+
+/// `center[...] = work` after `work = north + south`, `change = sum(|work - center|)`; perhaps again. Gives the work, or the change.
+fn stencil(s: &Session, a: &NdArray, how: u16) -> Result<Option<NdArray>, Error> {
+    if a.ndim() == 0 || a.shape().iter().any(|n| *n < 3) {
+        return Ok(None);
+    }
+    let bit = |k: u16| how >> k & 1 == 1;
+    let plain = CallOptions::default();
+    let call = |name: &str, inputs: &[Operand]| s.call(Ufunc::lookup(name).unwrap(), inputs, &plain);
+    // Along one axis (or, for the center, all of them) the first two or the last two are left out.
+    let slice = |from: i64, backward: bool| match (from, backward) {
+        (0, _) => IndexItem::Slice { start: None, stop: Some(-2), step: None },
+        (1, false) => IndexItem::Slice { start: Some(1), stop: Some(-1), step: None },
+        (1, true) => IndexItem::Slice { start: Some(-2), stop: Some(0), step: Some(-1) },
+        _ => IndexItem::Slice { start: Some(2), stop: None, step: None },
+    };
+    let axis = usize::from(how >> 8) % a.ndim();
+    let along = |from: i64, backward: bool| {
+        let item = |d: usize| if d == axis { slice(from, backward) } else { slice(1, false) };
+        a.index(&(0..a.ndim()).map(item).collect::<Vec<_>>())
+    };
+    let (north, center, south) = (along(0, false)?, along(1, bit(0))?, along(2, false)?);
+    let mut work = call("add", &[north.into(), south.clone().into()])?;
+    let mut change = None;
+    if bit(1) {
+        let difference = call("subtract", &[work.clone().into(), center.clone().into()]);
+        // Booleans have no difference.
+        let Ok(difference) = difference else { return Ok(None) };
+        change = Some(s.reduce(Reduction::Sum, &difference, &ReduceOptions::default())?);
+    }
+    s.assign(&center, &work.clone().into())?;
+    if bit(2) {
+        work = call("add", &[work.into(), center.clone().into()])?;
+        s.assign(if bit(3) { &center } else { &south }, &work.clone().into())?;
+    }
+    Ok(if bit(4) { change } else { Some(work) })
 }
 
 fn view(s: &Session, a: &NdArray, kind: u8, x: i64, y: i64) -> Result<Option<NdArray>, Error> {

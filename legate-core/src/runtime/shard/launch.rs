@@ -2,7 +2,7 @@
 
 use super::Shard;
 use crate::analysis::group::Group;
-use crate::analysis::plan::{LaunchPlan, OperandTransfer, Place};
+use crate::analysis::plan::{Fresh, LaunchPlan, OperandTransfer, Place};
 use crate::error::Provenance;
 use crate::exec::instance::PhysicalInstance;
 use crate::geometry::Rect;
@@ -28,6 +28,8 @@ pub(super) struct Launching<'a> {
     pub(super) body: Body,
     /// For each of the group's operands: its instance; `None` if it has no points here or lives in registers.
     pub(super) instances: SmallVec<[Option<PhysicalInstance>; 4]>,
+    /// Main instances that the launch reads and then leaves: fresh ones take their place.
+    old: SmallVec<[PhysicalInstance; 1]>,
 }
 
 impl Shard {
@@ -37,8 +39,9 @@ impl Shard {
         plan.prepare.iter().for_each(|first| self.redistribute(first, &by));
         plan.sends.iter().for_each(|send| self.send(&send.transfer, &by));
         let none = SmallVec::from_elem(None, group.operands.len());
-        let mut launching = Launching { group, plan, body, instances: none };
+        let mut launching = Launching { group, plan, body, instances: none, old: SmallVec::new() };
         self.place(&mut launching);
+        self.place_fresh(&mut launching);
         self.receive_operands(&launching);
         // Messages go as planned, whatever one shard knows of handles on another.
         let runs = !launching.body.dead || plan.join.is_some();
@@ -46,6 +49,7 @@ impl Shard {
             self.join(&launching, folded);
         }
         self.drop_temporaries(&launching);
+        launching.old.iter().for_each(|old| self.graph.retire_instance(old));
     }
 
     /// Finds or makes an instance for each operand.
@@ -55,7 +59,8 @@ impl Shard {
             let operand = &launching.group.operands[k];
             launching.instances[k] = match &launching.plan.places[k] {
                 Place::Main(rect) => {
-                    self.place_main(launching.group, operand, rect, &by);
+                    let fresh = launching.group.fresh.contains(&k);
+                    self.place_main(launching.group, operand, rect, fresh, &by);
                     None
                 }
                 Place::Temporary { rect, local } => {
@@ -82,13 +87,28 @@ impl Shard {
         }
     }
 
-    fn place_main(&mut self, group: &Group, operand: &Operand, rect: &Rect, by: &Provenance) {
+    fn place_main(&mut self, group: &Group, operand: &Operand, rect: &Rect, fresh: bool, by: &Provenance) {
         let overwritten = self.overwrites(group, operand);
         // What the shard owns after the launch, not only what this launch touches: else a field written bit by bit would grow with each.
         let owned = self.states.extent(operand.field, self.me);
         self.cover(operand.field, &rect.bounding(&owned), overwritten, by);
-        if operand.privilege.writes() {
+        if operand.privilege.writes() && !fresh {
             self.unshare(operand.field, overwritten, by);
+        }
+    }
+
+    /// Gives a new main instance to each field that the group reads before it overwrites it.
+    fn place_fresh(&mut self, launching: &mut Launching<'_>) {
+        let by = launching.body.provenance.clone();
+        let has_points = !launching.plan.points.is_empty();
+        for Fresh { operand, keep } in &launching.plan.fresh {
+            let in_memory = has_points && launching.body.operands.contains(operand);
+            if let Some(old) = launching.instances[*operand].take_if(|_| in_memory) {
+                let fresh = self.renew(launching.group.operands[*operand].field, &by);
+                keep.iter().for_each(|rect| self.copy_rect(&old, &fresh, rect, &by));
+                launching.instances[*operand] = Some(fresh);
+                launching.old.push(old);
+            }
         }
     }
 

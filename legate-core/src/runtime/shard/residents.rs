@@ -95,6 +95,14 @@ impl Shard {
         }
     }
 
+    /// Puts a new instance, without values, in the place of the main instance, which is the caller's to retire.
+    pub(super) fn renew(&mut self, field: FieldId, by: &Provenance) -> PhysicalInstance {
+        let rect = self.main(field).expect("what is written has an instance").rect.clone();
+        let instance = self.allocate(&rect, self.field(field).1, by);
+        self.residents.insert(field, Resident { instance: instance.clone(), made_at: by.clone() });
+        instance
+    }
+
     /// A new main instance of `rect`; with the values of the old one, if they are to be kept.
     fn replace(&mut self, field: FieldId, rect: &Rect, keep: bool, by: &Provenance) {
         let old = self.forget_main(field);
