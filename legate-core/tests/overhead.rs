@@ -84,6 +84,61 @@ fn overheads() {
     }
 }
 
+/// What the runtime itself costs: the bodies have next to nothing to do.
+fn chains(lengths: &[usize], rounds: usize) {
+    let world = Setup { chunks: 1, ..Setup::default() }.start();
+    let a = world.iota(&[1]);
+    for chain in lengths {
+        let round_trip = median_us(rounds, || {
+            let mut b = world.add(&a, &a, 1);
+            for _ in 1..*chain {
+                b = world.add(&b, &a, 1);
+            }
+            world.values(&b).unwrap();
+        });
+        println!("{chain} launches + fetch: {round_trip:.2} us");
+    }
+}
+
+/// One thing in a loop, to be looked at with a sampling profiler.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn one_launch() {
+    chains(&[1], 200_000);
+}
+
+#[test]
+#[ignore = "a measurement, not a check"]
+fn some_launches() {
+    chains(&[1, 2, 5, 10, 20, 50], 5000);
+}
+
+/// Handing a node of two chunks over: to a worker that is awake, and to one that sleeps.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn hand_off() {
+    let world = Setup { chunks: 2, ..Setup::default() }.start();
+    let a = world.iota(&[2000]);
+    let alone = Setup { chunks: 1, ..Setup::default() }.start();
+    let b = alone.iota(&[2000]);
+    for pause_us in [0u64, 20, 100, 1000, 10_000] {
+        let rounds = if pause_us > 1000 { 100 } else { 2000 };
+        let [mut both, mut one] = [Vec::new(), Vec::new()];
+        for _ in 0..rounds {
+            for (world, array, times) in [(&world, &a, &mut both), (&alone, &b, &mut one)] {
+                std::thread::sleep(std::time::Duration::from_micros(pause_us));
+                let start = Instant::now();
+                let sum = world.add(array, array, 1);
+                world.values(&sum).unwrap();
+                times.push(start.elapsed().as_secs_f64() * 1e6);
+            }
+        }
+        both.sort_by(f64::total_cmp);
+        one.sort_by(f64::total_cmp);
+        println!("after {pause_us} us: in two chunks {:.1} us, in one {:.1} us", both[rounds / 2], one[rounds / 2]);
+    }
+}
+
 #[test]
 #[ignore = "a measurement, not a check"]
 fn small_buffers() {

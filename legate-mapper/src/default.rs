@@ -10,6 +10,9 @@ use legate_core::operation::{Cut, Privilege};
 use legate_core::region::{Distribution, Sharding};
 use std::collections::BTreeMap;
 
+/// A piece is not cut into more chunks than this, however large it is: each costs some memory for as long as its task waits.
+const MOST_CHUNKS: u64 = 4096;
+
 /// The default policy; its numbers are [`Thresholds`].
 #[derive(Clone, Debug, Default)]
 pub struct DefaultMapper {
@@ -36,7 +39,7 @@ impl DefaultMapper {
     /// Whether a launch is worth spreading: it touches a large part of some field, or computes for long.
     fn is_large(&self, launch: &LaunchInfo) -> bool {
         launch.operands.iter().map(image_bytes).max().unwrap_or(0) >= self.thresholds.replicate_bytes
-            || launch.cost_ns >= 10.0 * self.thresholds.parallel_ns
+            || launch.cost_ns >= 50.0 * self.thresholds.parallel_ns
     }
 }
 
@@ -81,7 +84,8 @@ impl Mapper for DefaultMapper {
             return 1;
         }
         let worth_while = (bytes as f64 / t.chunk_bytes as f64).max(serial_ns / t.chunk_ns);
-        (worth_while as u32).min(t.chunks_per_core.saturating_mul(machine.cores)).max(1)
+        let enough = (worth_while as u32).min(t.chunks_per_core.saturating_mul(machine.cores)).max(1);
+        enough.max((bytes / t.most_chunk_bytes.max(1)).min(MOST_CHUNKS) as u32)
     }
 
     fn tunable(&self, name: &str) -> Option<i64> {
@@ -220,8 +224,11 @@ mod tests {
         let mapper = DefaultMapper::new();
         let chunks = |ns, bytes| mapper.chunks(1, ns, bytes, &machine(1));
         assert_eq!(chunks(100.0, 1000), 1);
-        assert_eq!(chunks(100_000.0, 1000), 10);
-        assert_eq!(chunks(0.0, 1 << 30), 16);
+        assert_eq!(chunks(10_000.0, 1000), 5);
+        assert_eq!(chunks(100_000.0, 1000), 16);
+        assert_eq!(chunks(0.0, 16 << 20), 16);
+        assert_eq!(chunks(0.0, 1 << 30), 512);
+        assert_eq!(chunks(0.0, 1 << 50), 4096);
     }
 
     #[test]

@@ -175,7 +175,7 @@ mod tests {
                 "inline 100 points, 800 bytes -> true",
                 "field [3000, 10] of 8 bytes, 3 shards -> tiles [1000, 10] block",
                 "field [3] of 8 bytes, 3 shards -> replicate",
-                "chunks of 1000 points, 0 ns, 1073741824 bytes, 4 cores -> 16",
+                "chunks of 1000 points, 0 ns, 1073741824 bytes, 4 cores -> 512",
                 "tunable 'window' -> 7",
                 "tunable 'no\\nsuch' -> none",
                 "launch 'add' over [0..20000] cut Free, 20000 ns, 3 shards; \

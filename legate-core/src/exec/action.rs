@@ -3,6 +3,7 @@
 use super::copy::Copy;
 use super::work::Work;
 use crate::error::{Provenance, TaskFailure};
+use crate::operation::Hands;
 use crate::profile::About;
 
 /// What a node is called in profiles and failures.
@@ -45,7 +46,7 @@ impl Work for CopyWork {
     fn chunks(&self) -> usize {
         self.chunks
     }
-    fn run(&self, chunk: usize) -> Result<(), TaskFailure> {
+    fn run(&self, chunk: usize, _hands: &dyn Hands) -> Result<(), TaskFailure> {
         let copy = self.copy.as_ref().expect("a node without memory is poisoned");
         copy.run(chunk, self.chunks);
         Ok(())
@@ -90,7 +91,7 @@ impl Action {
 }
 
 impl Work for Action {
-    fn run(&self, _chunk: usize) -> Result<(), TaskFailure> {
+    fn run(&self, _chunk: usize, _hands: &dyn Hands) -> Result<(), TaskFailure> {
         (self.run)()
     }
     fn poisoned(&self, failure: &TaskFailure) {

@@ -1,31 +1,39 @@
-//! Running nodes as soon as they may: serially in program order, or in parallel on rayon.
+//! Running nodes as soon as they may: serially in program order, or in parallel on the process's workers.
 //!
 //! **Serial**: a node runs to its end on the thread that submits it, before anything after it is submitted. The slow twin.
 //!
 //! **Parallel**: a node that may run and is small runs at once where that became known: on the submitting thread, or on the
 //! worker that ended its last predecessor. Handing it over would take longer than doing it. A
-//! larger one goes to the pool; if it has several chunks, each core takes the next one until none is left, and who ends the last one ends
-//! the node. Nothing in the pool ever blocks.
+//! larger one becomes a [`Run`] that the [`workers`](super::workers) see: each takes the next chunk until none is left, as does a thread that waits, and
+//! who ends the last one ends the node. No worker ever waits for a node.
+
+mod in_flight;
+mod run;
 
 use super::event::Outcome;
 use super::node::{Edge, Node};
 use super::work::Work;
+use super::workers::Crew;
 use crate::error::{FailureKind, TaskFailure};
 use crate::id::ShardId;
+use crate::operation::Hands;
 use crate::profile::Profiler;
 use crate::runtime::ExecutorKind;
-use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+use in_flight::InFlight;
+use run::Run;
 use smallvec::{SmallVec, smallvec};
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Below this many estimated nanoseconds a node is not worth handing over (rayon wakes a worker in 10 to 50 µs).
-const SMALL_NS: f64 = 20_000.0;
-/// Chunks of up to this many estimated nanoseconds may run on a thread that was about to wait.
-const HELPABLE_CHUNK_NS: f64 = 5_000_000.0;
+/// A node of several chunks and of fewer estimated nanoseconds is done on the spot, even if a worker is awake: it would come too late to help.
+const SMALL_NS: f64 = 3_000.0;
+/// The same while all workers sleep: waking one costs 2 to 7 µs.
+const SMALL_ASLEEP_NS: f64 = 10_000.0;
+/// The same for a node of one chunk, which is handed over only for the submitting thread to go on.
+const SMALL_WHOLE_NS: f64 = 20_000.0;
+/// A node of fewer estimated nanoseconds is done on the spot where there is only one core for all.
+const SMALL_ON_ONE_CORE_NS: f64 = 1_000_000.0;
 /// More nodes than this are not kept in flight: the submitting thread waits.
 const MOST_IN_FLIGHT: usize = 8192;
 /// How often a wait asks whether it should be given up.
@@ -37,27 +45,21 @@ pub(crate) struct Executor(Arc<Shared>);
 
 struct Shared {
     shard: ShardId,
-    // `None`: serial.
-    pool: Option<Arc<rayon::ThreadPool>>,
+    kind: ExecutorKind,
+    crew: Arc<Crew>,
     profiler: Arc<Profiler>,
-    in_flight: Mutex<usize>,
-    /// Nodes in the pool of which a waiting thread may take chunks.
-    open: Mutex<VecDeque<Arc<ChunkedRun>>>,
-    // Notified when `in_flight` falls, and when an arrival opens a gate under the serial executor.
-    changed: Condvar,
+    /// Also told when an arrival opens a gate under the serial executor.
+    in_flight: InFlight,
 }
 
 impl Executor {
-    /// `pool` is shared by all shards of the process; the serial executor does without.
-    pub(crate) fn new(
-        shard: ShardId,
-        kind: ExecutorKind,
-        pool: &Arc<rayon::ThreadPool>,
-        profiler: &Arc<Profiler>,
-    ) -> Executor {
-        let pool = (kind == ExecutorKind::Parallel).then(|| pool.clone());
-        let (in_flight, open, changed) = (Mutex::new(0), Mutex::default(), Condvar::new());
-        Executor(Arc::new(Shared { shard, pool, profiler: profiler.clone(), in_flight, open, changed }))
+    /// `crew` is shared by all shards of the process; the serial executor does without.
+    pub(crate) fn new(shard: ShardId, kind: ExecutorKind, crew: &Arc<Crew>, profiler: &Arc<Profiler>) -> Executor {
+        let crew = match kind {
+            ExecutorKind::Parallel => crew.clone(),
+            ExecutorKind::Serial => Arc::new(Crew::alone()),
+        };
+        Executor(Arc::new(Shared { shard, kind, crew, profiler: profiler.clone(), in_flight: InFlight::default() }))
     }
 
     /// Runs `work` once everything in `after` has ended. `poison`: it must not run, its results are lost already.
@@ -88,71 +90,78 @@ impl Executor {
     /// Ends the submission of a node from [`Executor::submit_receiver`], after its message has been asked for.
     pub(crate) fn release(&self, node: &Arc<Node>) {
         let open = node.arrive();
-        match self.0.pool {
-            Some(_) if open => self.0.dispatch(smallvec![node.clone()]),
-            Some(_) => {}
-            None => self.0.run_serially(node, open),
+        match self.0.kind {
+            ExecutorKind::Parallel if open => self.0.dispatch(smallvec![node.clone()]),
+            ExecutorKind::Parallel => {}
+            ExecutorKind::Serial => self.0.run_serially(node, open),
         }
     }
 
     /// Waits until nothing is in flight. `false`: given up because `interrupted` said so.
     pub(crate) fn wait_idle(&self, interrupted: &dyn Fn() -> bool) -> bool {
-        self.wait_until_at_most(0, interrupted)
+        self.wait_while(|count| count > 0, interrupted)
     }
 
-    /// Does what can be done before a wait: a sleeping worker takes longer to wake than a chunk to run. `false`: given up.
-    pub(crate) fn help(&self, interrupted: &dyn Fn() -> bool) -> bool {
-        let mut next_poll = Instant::now() + POLL;
-        while let Some(run) = self.0.open_run() {
-            run.take_chunk();
-            if Instant::now() >= next_poll {
-                if interrupted() {
-                    return false;
-                }
-                next_poll = Instant::now() + POLL;
-            }
-        }
-        true
-    }
-
-    /// Whether any node is still to end.
+    /// Whether all nodes have ended.
     pub(crate) fn is_idle(&self) -> bool {
-        *self.0.in_flight.lock() == 0
+        self.0.in_flight.count() == 0
     }
 
     /// Waits until some node ends, if any is in flight. Only the thread that submits calls it.
     pub(crate) fn wait_for_some(&self) {
-        let before = *self.0.in_flight.lock();
-        self.help(&|| false);
-        let mut in_flight = self.0.in_flight.lock();
-        while before > 0 && *in_flight >= before {
-            self.0.changed.wait(&mut in_flight);
-        }
+        let before = self.0.in_flight.count();
+        self.wait_while(|count| before > 0 && count >= before, &|| false);
     }
 
-    fn wait_until_at_most(&self, most: usize, interrupted: &dyn Fn() -> bool) -> bool {
-        if !self.help(interrupted) {
-            return false;
-        }
-        let mut in_flight = self.0.in_flight.lock();
+    /// Does what a thread can do that is about to wait until `done`: takes chunks, then watches for a little while, for a sleeping thread takes
+    /// long to wake.
+    pub(crate) fn help(&self, done: &dyn Fn() -> bool, interrupted: &dyn Fn() -> bool) -> Helped {
+        let crew = &self.0.crew;
         let mut next_poll = Instant::now() + POLL;
-        while *in_flight > most {
-            // By the clock, not by the quiet: nodes may end all the time.
-            if self.0.changed.wait_until(&mut in_flight, next_poll).timed_out() {
-                if MutexGuard::unlocked(&mut in_flight, interrupted) {
-                    return false;
+        while !done() {
+            let seen = crew.seen();
+            if crew.help() {
+                if Instant::now() >= next_poll {
+                    if interrupted() {
+                        return Helped::GivenUp;
+                    }
+                    next_poll = Instant::now() + POLL;
                 }
-                next_poll = Instant::now() + POLL;
+            } else if !crew.watch(seen, done) {
+                return Helped::InVain;
             }
         }
-        true
+        Helped::Done
+    }
+
+    /// Calls `sleep`; meanwhile a worker may take this thread's place.
+    pub(crate) fn away<T>(&self, sleep: impl FnOnce() -> T) -> T {
+        let _lent = self.0.crew.lend_place();
+        sleep()
+    }
+
+    fn wait_while(&self, busy: impl Fn(usize) -> bool, interrupted: &dyn Fn() -> bool) -> bool {
+        let in_flight = &self.0.in_flight;
+        loop {
+            match self.help(&|| !busy(in_flight.count()), interrupted) {
+                Helped::Done => return true,
+                Helped::GivenUp => return false,
+                Helped::InVain => {}
+            }
+            if self.away(|| in_flight.wait_while(&busy, Some(Instant::now() + POLL))) {
+                return true;
+            }
+            if interrupted() {
+                return false;
+            }
+        }
     }
 
     fn prepare(&self, work: Box<dyn Work>, after: &[(Arc<Node>, Edge)], poison: Option<&TaskFailure>) -> Arc<Node> {
-        if *self.0.in_flight.lock() >= MOST_IN_FLIGHT {
-            self.wait_until_at_most(MOST_IN_FLIGHT / 2, &|| false);
+        if self.0.in_flight.count() >= MOST_IN_FLIGHT {
+            self.wait_while(|count| count > MOST_IN_FLIGHT / 2, &|| false);
         }
-        *self.0.in_flight.lock() += 1;
+        self.0.in_flight.begin();
         let node = Node::new(work);
         if let Some(failure) = poison {
             node.poison(failure);
@@ -162,6 +171,17 @@ impl Executor {
         }
         node
     }
+}
+
+/// How [`Executor::help`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Helped {
+    /// What was waited for is there.
+    Done,
+    /// It is not, and there is nothing to do but to sleep.
+    InVain,
+    /// `interrupted` said so.
+    GivenUp,
 }
 
 /// The promise to tell a node that its message is there.
@@ -175,9 +195,9 @@ impl Arrival {
     pub(crate) fn arrived(self) {
         let shared = &self.executor.0;
         if self.node.arrive() {
-            match shared.pool {
-                Some(_) => shared.dispatch(smallvec![self.node]),
-                None => shared.wake_serial(),
+            match shared.kind {
+                ExecutorKind::Parallel => shared.dispatch(smallvec![self.node]),
+                ExecutorKind::Serial => shared.in_flight.tell(),
             }
         }
     }
@@ -187,34 +207,24 @@ impl Shared {
     /// Runs what is small among nodes that may run, and what becomes ready by that; hands the rest over.
     fn dispatch(self: &Arc<Self>, mut ready: SmallVec<[Arc<Node>; 2]>) {
         while let Some(node) = ready.pop() {
-            if node.cost_ns < SMALL_NS || node.poisoned().is_some() {
+            if self.is_small(&node) || node.poisoned().is_some() {
                 ready.extend(self.run_whole(&node));
             } else {
-                self.hand_over(node);
+                let hands = node.chunks;
+                self.crew.publish(Arc::new(Run::new(self.clone(), node)), hands);
             }
         }
     }
 
-    fn hand_over(self: &Arc<Self>, node: Arc<Node>) {
-        let pool = self.pool.as_ref().expect("only the parallel executor hands over");
-        let takers = node.chunks.min(pool.current_num_threads());
-        let run = Arc::new(ChunkedRun::new(self.clone(), node));
-        if run.can_be_helped() {
-            let mut open = self.open.lock();
-            open.retain(|run| !run.is_exhausted());
-            open.push_back(run.clone());
-        }
-        for _ in 0..takers {
-            let run = run.clone();
-            pool.spawn(move || run.take_chunks());
-        }
-    }
-
-    /// A node with chunks for a thread that has nothing better to do.
-    fn open_run(&self) -> Option<Arc<ChunkedRun>> {
-        let mut open = self.open.lock();
-        open.retain(|run| !run.is_exhausted());
-        open.front().cloned()
+    /// Whether to hand a node over would take longer than to do it here.
+    fn is_small(&self, node: &Node) -> bool {
+        let limit = match node.chunks {
+            _ if self.crew.count() == 1 => SMALL_ON_ONE_CORE_NS,
+            1 => SMALL_WHOLE_NS,
+            _ if self.crew.is_awake() => SMALL_NS,
+            _ => SMALL_ASLEEP_NS,
+        };
+        node.cost_ns < limit
     }
 
     /// Runs a node to its end on this thread. Returns what may run because of that.
@@ -222,7 +232,7 @@ impl Shared {
         let work = node.take_work();
         let outcome = match node.poisoned() {
             Some(failure) => Err(failure),
-            None => (0..node.chunks).try_for_each(|chunk| self.run_chunk(&*work, chunk)),
+            None => (0..node.chunks).try_for_each(|chunk| self.run_chunk(&*work, chunk, &self.crew)),
         };
         self.end(node, work, outcome)
     }
@@ -230,24 +240,15 @@ impl Shared {
     /// Waits until the gate is open, then runs the node here.
     fn run_serially(&self, node: &Arc<Node>, open: bool) {
         if !open {
-            let mut in_flight = self.in_flight.lock();
-            while !node.is_open() {
-                self.changed.wait(&mut in_flight);
-            }
+            self.in_flight.wait_while(|_| !node.is_open(), None);
         }
         let ready = self.run_whole(node);
         debug_assert!(ready.is_empty(), "in program order nothing waits behind what is being submitted");
     }
 
-    fn wake_serial(&self) {
-        // The lock makes sure that the waiter has either seen the gate open or waits already.
-        let _in_flight = self.in_flight.lock();
-        self.changed.notify_all();
-    }
-
-    fn run_chunk(&self, work: &dyn Work, chunk: usize) -> Outcome {
+    fn run_chunk(&self, work: &dyn Work, chunk: usize, crew: &Crew) -> Outcome {
         let begun = self.profiler.begin();
-        let outcome = self.guard(work, || work.run(chunk));
+        let outcome = self.guard(work, || work.run(chunk, crew));
         self.profiler.end(begun, self.shard, || work.about());
         outcome
     }
@@ -268,74 +269,8 @@ impl Shared {
         // Before the event: whoever waits for the node may count on its memory being free.
         drop(work);
         let ready = node.end(outcome);
-        let mut in_flight = self.in_flight.lock();
-        *in_flight -= 1;
-        self.changed.notify_all();
+        self.in_flight.end();
         ready
-    }
-}
-
-/// A node of several chunks while it runs.
-struct ChunkedRun {
-    shared: Arc<Shared>,
-    node: Arc<Node>,
-    // Read-locked by who has a chunk, taken by who ended the last one: when the node ends, its memory is free.
-    work: RwLock<Option<Box<dyn Work>>>,
-    next: AtomicUsize,
-    left: AtomicUsize,
-    failure: Mutex<Option<TaskFailure>>,
-}
-
-impl ChunkedRun {
-    fn new(shared: Arc<Shared>, node: Arc<Node>) -> ChunkedRun {
-        let (work, chunks) = (RwLock::new(Some(node.take_work())), node.chunks);
-        let (next, left) = (AtomicUsize::new(0), AtomicUsize::new(chunks));
-        ChunkedRun { shared, node, work, next, left, failure: Mutex::new(None) }
-    }
-
-    /// Whether the thread that submits may do its chunks too: they are short, so that it still hears an interrupt, and do not ask for the pool.
-    fn can_be_helped(&self) -> bool {
-        let is_whole = self.work.read().as_ref().is_some_and(|work| work.is_whole());
-        !is_whole && self.node.cost_ns / self.node.chunks as f64 <= HELPABLE_CHUNK_NS
-    }
-
-    /// Whether all chunks are taken.
-    fn is_exhausted(&self) -> bool {
-        self.next.load(Ordering::Relaxed) >= self.node.chunks
-    }
-
-    /// Does chunks until none is left.
-    fn take_chunks(&self) {
-        while self.take_chunk() {}
-    }
-
-    /// Does the next chunk, if one is left. The last one to be done ends the node.
-    fn take_chunk(&self) -> bool {
-        // Relaxed: the counter only hands out numbers.
-        let chunk = self.next.fetch_add(1, Ordering::Relaxed);
-        if chunk >= self.node.chunks {
-            return false;
-        }
-        self.run(chunk);
-        // Acquire and release: who ends the node has seen all chunks' writes.
-        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let outcome = self.failure.lock().take().map_or(Ok(()), Err);
-            let work = self.work.write().take().expect("the last chunk is ended once");
-            let ready = self.shared.end(&self.node, work, outcome);
-            self.shared.dispatch(ready);
-        }
-        true
-    }
-
-    fn run(&self, chunk: usize) {
-        if self.failure.lock().is_some() {
-            return;
-        }
-        let work = self.work.read();
-        let work = work.as_ref().expect("the work stays while a chunk is left");
-        if let Err(failure) = self.shared.run_chunk(&**work, chunk) {
-            self.failure.lock().get_or_insert(failure);
-        }
     }
 }
 

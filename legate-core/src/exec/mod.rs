@@ -4,7 +4,7 @@
 //! `copy` moves boxes of elements between instances, messages and the front end's arrays.
 //!
 //! **Graph**: `graph` turns what nodes say they use into edges (the tracker of [`crate::analysis::dependence`]), `node` and `event` are
-//! their lives, `executor` runs what may run, `work` is what they do: a `point` task cut into the `chunk`s of which some need a
+//! their lives, `executor` runs what may run with the help of `workers`, `work` is what they do: a `point` task cut into the `chunk`s of which some need a
 //! `fold`, or one of the simple `action`s.
 //!
 //! # Claim
@@ -28,9 +28,11 @@ mod node;
 pub(crate) mod point;
 mod pool;
 mod work;
+mod workers;
 
 pub use buffer::{HostBuffer, OutOfMemory};
-pub(crate) use executor::{Executor, POLL, panic_message};
+pub(crate) use executor::{Executor, Helped, POLL, panic_message};
 pub(crate) use node::Node;
 pub use pool::{BufferPool, PoolStats};
 pub(crate) use work::Work;
+pub(crate) use workers::{Crew, Workers};

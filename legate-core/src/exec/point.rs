@@ -7,7 +7,7 @@ use super::instance::Memory;
 use super::work::Work;
 use crate::error::{FailureKind, Provenance, TaskFailure};
 use crate::geometry::Rect;
-use crate::operation::{OperandView, Parallelism, Task, TaskArgs, TaskContext};
+use crate::operation::{Hands, OperandView, Task, TaskArgs, TaskContext};
 use crate::profile::{About, Counters, count};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -92,15 +92,16 @@ impl Work for PointTask {
         self.chunking.chunks.len()
     }
 
-    fn is_whole(&self) -> bool {
-        self.task.parallelism() == Parallelism::Whole
-    }
-
-    fn run(&self, chunk: usize) -> Result<(), TaskFailure> {
+    fn run(&self, chunk: usize, hands: &dyn Hands) -> Result<(), TaskFailure> {
         let chunk = &self.chunking.chunks[chunk];
         let operands = self.views(chunk);
-        let context =
-            TaskContext { args: &*self.args, domain: &self.domain, rect: chunk.rect.clone(), operands: &operands };
+        let context = TaskContext {
+            hands,
+            args: &*self.args,
+            domain: &self.domain,
+            rect: chunk.rect.clone(),
+            operands: &operands,
+        };
         count(&self.counters.tasks, 1);
         self.task.run(&context).map_err(|error| {
             TaskFailure::new(self.task.label(&*self.args), &self.provenance, FailureKind::Error, error.0)

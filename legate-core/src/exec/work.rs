@@ -1,6 +1,7 @@
 //! What a node of the execution graph does.
 
 use crate::error::TaskFailure;
+use crate::operation::Hands;
 use crate::profile::About;
 
 /// The work of one node. Called by the executor: each chunk once, in any order and at the same time; then `finish` once,
@@ -10,12 +11,8 @@ pub(crate) trait Work: Send + Sync {
     fn chunks(&self) -> usize {
         1
     }
-    /// Whether it uses the pool's threads itself: then it must run on one of them.
-    fn is_whole(&self) -> bool {
-        false
-    }
-    /// Does one of them.
-    fn run(&self, chunk: usize) -> Result<(), TaskFailure>;
+    /// Does one of them. It may use `hands` itself.
+    fn run(&self, chunk: usize, hands: &dyn Hands) -> Result<(), TaskFailure>;
     /// Ends it.
     fn finish(&self) -> Result<(), TaskFailure> {
         Ok(())

@@ -8,7 +8,7 @@ pub mod wire;
 
 pub use launch::{Cut, Launch, Operand, Privilege};
 pub use task::{
-    Binding, Composer, Cost, OperandView, Parallelism, Part, ReductionOp, Registry, Task, TaskArgs, TaskContext,
+    Binding, Composer, Cost, Hands, OperandView, Parallelism, Part, ReductionOp, Registry, Task, TaskArgs, TaskContext,
     TaskError,
 };
 

@@ -30,7 +30,7 @@ pub struct LaunchRequest {
 pub enum ExecutorKind {
     /// Program order, one thread: the slow twin.
     Serial,
-    /// Everything that is ready, on all cores, with rayon.
+    /// Everything that is ready, on all cores.
     Parallel,
 }
 

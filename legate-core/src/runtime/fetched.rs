@@ -1,8 +1,8 @@
 //! Values on their way to the front end.
 
 use crate::error::{Error, Result, TaskFailure};
-use crate::exec::{Executor, HostBuffer, POLL};
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use crate::exec::{Executor, Helped, HostBuffer, POLL};
+use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 
 /// A value that will come.
@@ -25,6 +25,12 @@ impl FetchSlot {
     pub(crate) fn set(&self, value: Result<Arc<HostBuffer>, TaskFailure>) {
         self.value.lock().get_or_insert(value);
         self.came.notify_all();
+    }
+
+    /// Until the values come, or it is time to ask about an interrupt: then `true`.
+    fn sleep(&self) -> bool {
+        let mut value = self.value.lock();
+        value.is_none() && self.came.wait_for(&mut value, POLL).timed_out()
     }
 }
 
@@ -52,19 +58,27 @@ impl Fetched {
     /// # Errors
     /// [`Error::Task`] if the values are poisoned, [`Error::Interrupted`].
     pub fn wait(self, interrupted: &dyn Fn() -> bool) -> Result<Arc<HostBuffer>> {
-        let helper = self.executor.as_ref().filter(|_| !self.is_ready());
-        if !helper.is_none_or(|executor| executor.help(interrupted)) {
-            return Err(Error::Interrupted);
-        }
-        let mut value = self.slot.value.lock();
         loop {
-            if let Some(value) = value.take() {
-                return value.map_err(Error::Task);
-            }
-            let timed_out = self.slot.came.wait_for(&mut value, POLL).timed_out();
-            if timed_out && MutexGuard::unlocked(&mut value, interrupted) {
+            if self.attend(interrupted) == Helped::GivenUp {
                 return Err(Error::Interrupted);
             }
+            if let Some(value) = self.slot.value.lock().take() {
+                return value.map_err(Error::Task);
+            }
+            let timed_out = match &self.executor {
+                Some(executor) => executor.away(|| self.slot.sleep()),
+                None => self.slot.sleep(),
+            };
+            if timed_out && interrupted() {
+                return Err(Error::Interrupted);
+            }
+        }
+    }
+
+    fn attend(&self, interrupted: &dyn Fn() -> bool) -> Helped {
+        match &self.executor {
+            Some(executor) => executor.help(&|| self.is_ready(), interrupted),
+            None => Helped::InVain,
         }
     }
 }

@@ -15,7 +15,7 @@ pub use fetched::Fetched;
 
 use crate::error::{Error, Provenance, Result};
 use crate::exec::graph::Graph;
-use crate::exec::{BufferPool, Executor, HostBuffer};
+use crate::exec::{BufferPool, Crew, Executor, HostBuffer, Workers};
 use crate::geometry::Rect;
 use crate::id::{FieldId, ShardId};
 use crate::mapping::{MachineView, Mapper};
@@ -68,6 +68,8 @@ pub struct Runtime {
     stream: Mutex<Stream>,
     engine: Engine,
     dropped: Arc<Mutex<Vec<FieldId>>>,
+    // After the engine, which may have given them work to the last.
+    _workers: Workers,
 }
 
 /// Who takes windows.
@@ -83,10 +85,10 @@ impl Runtime {
     /// [`Error::Invalid`] if the configuration contradicts itself.
     pub fn new(config: RuntimeConfig) -> Result<Runtime> {
         let machine = config.machine()?;
-        let cores = machine.cores as usize;
-        let builder = rayon::ThreadPoolBuilder::new().num_threads(cores).thread_name(|k| format!("legate-{k}"));
-        let workers = builder.build().map_err(|error| Error::Invalid(error.to_string()))?;
-        let workers = Arc::new(workers);
+        // The thread that calls computes too, but for simulated ranks, which have threads of their own that do not.
+        let guests = usize::from(config.sim_ranks == 0);
+        let workers = Workers::start(Crew::new(machine.cores as usize, guests));
+        let workers = workers.map_err(|error| Error::Invalid(error.to_string()))?;
         let RuntimeConfig { registry, mapper, sim_ranks, sim_seed, executor, fuse, .. } = config;
         let stream = Stream::new(machine.memory_bytes, mapper.tunable("window"));
         let profiler = Arc::default();
@@ -94,7 +96,7 @@ impl Runtime {
         let counters: Arc<Counters> = Arc::default();
         let pools: Vec<_> = (0..common.machine.shards).map(|_| BufferPool::new(common.machine.memory_bytes)).collect();
         let shard = |rank: u32, transport: Arc<dyn Transport>| {
-            let executor = Executor::new(ShardId(rank), executor, &workers, &common.profiler);
+            let executor = Executor::new(ShardId(rank), executor, workers.crew(), &common.profiler);
             let graph = Graph::new(executor, transport, pools[rank as usize].clone(), counters.clone());
             Shard::new(ShardId(rank), common.clone(), graph)
         };
@@ -103,7 +105,7 @@ impl Runtime {
             ranks => Engine::Sim(SimRanks::start(ranks, sim_seed, shard)),
         };
         let (stream, dropped) = (Mutex::new(stream), Arc::default());
-        Ok(Runtime { common, counters, pools, stream, engine, dropped })
+        Ok(Runtime { common, counters, pools, stream, engine, dropped, _workers: workers })
     }
 
     /// A new field with no values; its memory comes when something is written.

@@ -76,7 +76,7 @@ fn fields_have_rules_too() {
 fn numbers_are_read_and_the_rest_is_the_other_mapper() {
     let rules = policy("[thresholds]\ninline_points = 0\nchunks_per_core = 2\n[tunables]\nwindow = -3\n");
     assert!(!rules.inline(1, 8, &machine(1)));
-    assert_eq!(rules.chunks(1, 0.0, 1 << 30, &machine(1)), 8);
+    assert_eq!(rules.chunks(1, 0.0, 16 << 20, &machine(1)), 8);
     assert_eq!((rules.tunable("window"), rules.tunable("other")), (Some(-3), None));
     assert_eq!(rules.name(), "p.toml");
 

@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::error::Provenance;
+use crate::exec::workers::Workers;
 use crate::profile::About;
 use proptest::prelude::*;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Node `me` of a random graph: notes when it ran, in a clock that counts.
 struct Step {
@@ -45,7 +46,7 @@ impl Work for Step {
     fn chunks(&self) -> usize {
         self.chunks
     }
-    fn run(&self, chunk: usize) -> Result<(), TaskFailure> {
+    fn run(&self, chunk: usize, _hands: &dyn Hands) -> Result<(), TaskFailure> {
         let row = &self.log.nodes[self.me];
         let now = self.log.tick();
         let _ = row[0].compare_exchange(0, now, Ordering::SeqCst, Ordering::SeqCst);
@@ -75,9 +76,11 @@ fn line(n: usize) -> Provenance {
     Provenance { file: "graph".into(), line: n as u32 + 1 }
 }
 
-fn executor(kind: ExecutorKind) -> Executor {
-    let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap());
-    Executor::new(ShardId(0), kind, &pool, &Arc::default())
+/// Three workers beside the test's thread, and an executor on them. The workers are to outlive it.
+fn executor(kind: ExecutorKind) -> (Workers, Executor) {
+    let workers = Workers::start(Crew::new(3, 0)).unwrap();
+    let executor = Executor::new(ShardId(0), kind, workers.crew(), &Arc::default());
+    (workers, executor)
 }
 
 #[derive(Clone, Debug)]
@@ -100,7 +103,7 @@ fn plans() -> impl Strategy<Value = Vec<Plan>> {
 
 /// Submits all; messages come from another thread, in reverse order.
 fn run(kind: ExecutorKind, plans: &[Plan]) -> (Arc<Log>, Vec<Outcome>) {
-    let (executor, log) = (executor(kind), Log::new(plans.len()));
+    let ((_workers, executor), log) = (executor(kind), Log::new(plans.len()));
     let mut nodes: Vec<Arc<Node>> = Vec::new();
     let (post, postbox) = std::sync::mpsc::channel::<Arrival>();
     let reversed = kind == ExecutorKind::Parallel;
@@ -201,7 +204,7 @@ fn a_panic_is_reported_with_its_line_and_message() {
 
 #[test]
 fn a_wait_can_be_given_up() {
-    let executor = executor(ExecutorKind::Parallel);
+    let (_workers, executor) = executor(ExecutorKind::Parallel);
     let log = Log::new(1);
     let step = Step { me: 0, chunks: 1, fate: Fate::Well, cost_ns: 1.0, log };
     let (node, arrival) = executor.submit_receiver(Box::new(step), &[], None);
