@@ -16,7 +16,7 @@ CHAIN = "((((a + b)*c - a)*0.5 + b)**2) - c"
 
 def chain(a, b, c):
     inner = ABSOLUTE.format(CHAIN)
-    return lambda: numexpr.evaluate(f"where({inner} + 1.0 > a, {inner} + 1.0, a)")
+    return expression(f"where({inner} + 1.0 > a, {inner} + 1.0, a)", "a", "b", "c")(a, b, c)
 
 
 def cdf_polynomial(d):
@@ -37,14 +37,17 @@ def cdf_erf(d):
 
 def black_scholes(cdf):
     def make(S, X, T):
-        R, V = 0.02, 0.3
+        names = {"S": S, "X": X, "T": T, "R": 0.02, "V": 0.3}
+
+        def evaluate(text, **more):
+            return numexpr.evaluate(text, local_dict=names | more)
 
         def call():
-            d1 = numexpr.evaluate("(log(S/X) + (R + 0.5*V*V)*T)/(V*sqrt(T))")
-            d2 = numexpr.evaluate("d1 - V*sqrt(T)")
-            c1, c2 = numexpr.evaluate(cdf("d1")), numexpr.evaluate(cdf("d2"))
-            call = numexpr.evaluate("S*c1 - X*exp(-R*T)*c2")
-            put = numexpr.evaluate("X*exp(-R*T)*(1.0 - c2) - S*(1.0 - c1)")
+            d1 = evaluate("(log(S/X) + (R + 0.5*V*V)*T)/(V*sqrt(T))")
+            d2 = evaluate("d1 - V*sqrt(T)", d1=d1)
+            c1, c2 = evaluate(cdf("d1"), d1=d1), evaluate(cdf("d2"), d2=d2)
+            call = evaluate("S*c1 - X*exp(-R*T)*c2", c1=c1, c2=c2)
+            put = evaluate("X*exp(-R*T)*(1.0 - c2) - S*(1.0 - c1)", c1=c1, c2=c2)
             return call, put
 
         return call

@@ -2,11 +2,18 @@
 //!
 //! Nothing is decided from what is measured here.
 
+mod explanation;
+mod record;
+
+pub use explanation::{Explained, Explanation, Moved};
+pub use record::{AtOnce, GroupRecord, Member, Record};
+
 use crate::error::Provenance;
-use crate::id::ShardId;
+use crate::id::{OpId, ShardId};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -16,6 +23,7 @@ pub struct Profiler {
     on: AtomicBool,
     epoch: Instant,
     spans: Mutex<Vec<Span>>,
+    records: Mutex<Vec<Record>>,
 }
 
 /// Something that took time.
@@ -37,6 +45,10 @@ pub struct Span {
     pub end_ns: u64,
     /// Bytes touched or moved, if known.
     pub bytes: u64,
+    /// Of a task: the first operation of its group.
+    pub operation: Option<OpId>,
+    /// Of a task: what the cost model says, in nanoseconds.
+    pub predicted_ns: f64,
 }
 
 /// A span that has begun. Ended by [`Profiler::end`], with a description that only then needs to be made.
@@ -45,7 +57,7 @@ pub struct Span {
 pub struct Begun(Option<u64>);
 
 /// What a span was about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct About {
     /// See [`Span::category`].
     pub category: &'static str,
@@ -55,11 +67,28 @@ pub struct About {
     pub provenance: Provenance,
     /// See [`Span::bytes`].
     pub bytes: u64,
+    /// See [`Span::operation`].
+    pub operation: Option<OpId>,
+    /// See [`Span::predicted_ns`].
+    pub predicted_ns: f64,
+}
+
+/// A place in what was collected.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    spans: usize,
+    records: usize,
+    was_on: bool,
 }
 
 impl Default for Profiler {
     fn default() -> Profiler {
-        Profiler { on: AtomicBool::new(false), epoch: Instant::now(), spans: Mutex::default() }
+        Profiler {
+            on: AtomicBool::new(false),
+            epoch: Instant::now(),
+            spans: Mutex::default(),
+            records: Mutex::default(),
+        }
     }
 }
 
@@ -79,38 +108,93 @@ impl Profiler {
     /// Ends a span; `about` is asked only if it is collected.
     pub fn end(&self, begun: Begun, shard: ShardId, about: impl FnOnce() -> About) {
         if let Begun(Some(start_ns)) = begun {
-            let (end_ns, About { category, name, provenance, bytes }) = (self.now_ns(), about());
-            let span = Span { category, name, provenance, shard, thread: thread_number(), start_ns, end_ns, bytes };
-            self.spans.lock().push(span);
+            let end_ns = self.now_ns();
+            let About { category, name, provenance, bytes, operation, predicted_ns } = about();
+            let thread = thread_number();
+            self.spans.lock().push(Span {
+                category,
+                name,
+                provenance,
+                shard,
+                thread,
+                start_ns,
+                end_ns,
+                bytes,
+                operation,
+                predicted_ns,
+            });
         }
     }
     /// Ends the span of a pipeline stage.
     pub(crate) fn end_stage(&self, begun: Begun, shard: ShardId, name: &'static str) {
-        let about = || About { category: "stage", name: name.to_owned(), provenance: Provenance::default(), bytes: 0 };
-        self.end(begun, shard, about);
+        self.end(begun, shard, || About { category: "stage", name: name.to_owned(), ..About::default() });
+    }
+    /// Notes what became of operations; `record` is asked only if that is collected.
+    pub fn record(&self, record: impl FnOnce() -> Record) {
+        if self.is_enabled() {
+            let record = record();
+            self.records.lock().push(record);
+        }
+    }
+    /// Begins to collect if need be. What is collected from here on is told by [`Profiler::since`].
+    pub fn mark(&self) -> Mark {
+        let was_on = self.is_enabled();
+        self.enable(true);
+        Mark { spans: self.spans.lock().len(), records: self.records.lock().len(), was_on }
+    }
+    /// What was collected since a mark. If it was the mark that began to collect, that ends and nothing is kept.
+    pub fn since(&self, mark: Mark) -> (Vec<Span>, Vec<Record>) {
+        self.enable(mark.was_on);
+        let (mut spans, mut records) = (self.spans.lock(), self.records.lock());
+        if mark.was_on {
+            (
+                spans.get(mark.spans..).unwrap_or_default().to_vec(),
+                records.get(mark.records..).unwrap_or_default().to_vec(),
+            )
+        } else {
+            (std::mem::take(&mut *spans), std::mem::take(&mut *records))
+        }
     }
     /// What was collected so far, which is forgotten.
-    pub fn take(&self) -> Vec<Span> {
-        std::mem::take(&mut *self.spans.lock())
+    pub fn take(&self) -> (Vec<Span>, Vec<Record>) {
+        (std::mem::take(&mut *self.spans.lock()), std::mem::take(&mut *self.records.lock()))
     }
     fn now_ns(&self) -> u64 {
         self.epoch.elapsed().as_nanos() as u64
     }
 }
 
-/// The trace-event form that Perfetto and chrome://tracing read: one process per shard, one complete event per span, times in microseconds.
-pub fn trace_json(spans: &[Span]) -> String {
+/// The trace-event form that Perfetto and chrome://tracing read: one process per shard, one complete event per span, times in microseconds. The
+/// first event of each group says what was joined in it, and why not more.
+pub fn trace_json(spans: &[Span], records: &[Record]) -> String {
     let mut shards: Vec<ShardId> = spans.iter().map(|span| span.shard).collect();
     shards.sort();
     shards.dedup();
     let names = shards.into_iter().map(|shard| {
         json!({"ph": "M", "name": "process_name", "pid": shard.0, "args": {"name": format!("shard {}", shard.0)}})
     });
+    let group = |record| match record {
+        &Record::Group(ref group) => Some((group.operation, group)),
+        _ => None,
+    };
+    let groups: BTreeMap<OpId, &GroupRecord> = records.iter().filter_map(group).collect();
+    let event = |span: &Span| event(span, span.operation.and_then(|operation| groups.get(&operation).copied()));
     let events: Vec<Value> = names.chain(spans.iter().map(event)).collect();
     json!({"displayTimeUnit": "ns", "traceEvents": events}).to_string()
 }
 
-fn event(span: &Span) -> Value {
+fn event(span: &Span, group: Option<&GroupRecord>) -> Value {
+    let mut args = json!({"line": span.provenance.to_string(), "bytes": span.bytes});
+    if span.operation.is_some() {
+        args["predicted_us"] = json!(span.predicted_ns / 1e3);
+    }
+    if let Some(group) = group {
+        let members = group.members.iter().map(|member| format!("{} {}", member.name, member.provenance));
+        args["fused"] = json!(members.collect::<Vec<_>>());
+        let after = group.apart_from.as_ref().map_or_else(String::new, |line| format!(" (after {line})"));
+        args["apart"] = json!(format!("{}{after}", group.apart));
+        args["unstored_bytes"] = json!(group.unstored_bytes);
+    }
     json!({
         "ph": "X",
         "cat": span.category,
@@ -119,7 +203,7 @@ fn event(span: &Span) -> Value {
         "tid": span.thread,
         "ts": span.start_ns as f64 / 1e3,
         "dur": (span.end_ns - span.start_ns) as f64 / 1e3,
-        "args": {"line": span.provenance.to_string(), "bytes": span.bytes},
+        "args": args,
     })
 }
 
@@ -201,7 +285,8 @@ mod tests {
 
     fn about(name: &str) -> About {
         let provenance = Provenance { file: "heat \"1\".py".into(), line: 7 };
-        About { category: "task", name: name.into(), provenance, bytes: 80 }
+        let operation = Some(OpId(3));
+        About { category: "task", name: name.into(), provenance, bytes: 80, operation, predicted_ns: 2000.0 }
     }
 
     #[test]
@@ -209,7 +294,9 @@ mod tests {
         let profiler = Profiler::default();
         let begun = profiler.begin();
         profiler.end(begun, ShardId(0), || unreachable!("nobody looks"));
-        assert!(profiler.take().is_empty());
+        profiler.record(|| unreachable!("nobody looks"));
+        let (spans, records) = profiler.take();
+        assert!(spans.is_empty() && records.is_empty());
     }
 
     #[test]
@@ -218,12 +305,47 @@ mod tests {
         profiler.enable(true);
         let begun = profiler.begin();
         profiler.end(begun, ShardId(2), || about("add,multiply"));
-        let trace: Value = serde_json::from_str(&trace_json(&profiler.take())).unwrap();
+        profiler.record(|| Record::Group(group()));
+        let (spans, records) = profiler.take();
+        let trace: Value = serde_json::from_str(&trace_json(&spans, &records)).unwrap();
         let events = trace["traceEvents"].as_array().unwrap();
         assert_eq!(events[0]["args"]["name"], "shard 2");
         assert_eq!((&events[1]["name"], &events[1]["pid"]), (&json!("add,multiply"), &json!(2)));
-        assert_eq!(events[1]["args"]["line"], "heat \"1\".py:7");
+        let args = &events[1]["args"];
+        assert_eq!(args["line"], "heat \"1\".py:7");
+        assert_eq!((&args["fused"], &args["apart"]), (&json!(["add a.py:1"]), &json!("it is the first")));
+        assert_eq!(args["predicted_us"], 2.0);
         assert!(events[1]["dur"].as_f64().unwrap() >= 0.0);
-        assert!(profiler.take().is_empty(), "taken is forgotten");
+        assert!(profiler.take().0.is_empty(), "taken is forgotten");
+    }
+
+    fn group() -> GroupRecord {
+        let provenance = Provenance { file: "a.py".into(), line: 1 };
+        GroupRecord {
+            operation: OpId(3),
+            members: vec![Member { name: "add".into(), provenance }],
+            shape: vec![10],
+            unstored: 0,
+            unstored_bytes: 0,
+            dead: false,
+            apart: "it is the first".into(),
+            apart_from: None,
+        }
+    }
+
+    #[test]
+    fn a_mark_begins_to_collect_and_ends_it() {
+        let profiler = Profiler::default();
+        let mark = profiler.mark();
+        profiler.record(|| Record::Group(group()));
+        assert_eq!(profiler.since(mark).1.len(), 1);
+        assert!(!profiler.is_enabled() && profiler.take().1.is_empty(), "as before");
+
+        profiler.enable(true);
+        profiler.record(|| Record::Group(group()));
+        let mark = profiler.mark();
+        profiler.record(|| Record::Group(group()));
+        assert_eq!(profiler.since(mark).1.len(), 1);
+        assert!(profiler.is_enabled() && profiler.take().1.len() == 2, "nothing is taken from a profile");
     }
 }

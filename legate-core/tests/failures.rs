@@ -6,6 +6,7 @@ mod common;
 use common::{Array, Op, Setup, World, line, read, write};
 use legate_core::mapping::{FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper};
 use legate_core::operation::{Cut, Operand, Privilege};
+use legate_core::profile::{Explained, Explanation};
 use legate_core::store::{Access, Coordinate};
 use legate_core::{Error, FailureKind, TaskFailure};
 use std::sync::Arc;
@@ -236,7 +237,7 @@ fn spans_name_stages_and_tasks_with_their_lines() {
     let sum = world.fold(&array, 41);
     world.values(&sum).unwrap();
     world.runtime.fence(&|| false).unwrap();
-    let spans = world.runtime.profiler().take();
+    let (spans, records) = world.runtime.profiler().take();
     let fold = |span: &&legate_core::profile::Span| span.category == "task" && span.name == "Fold";
     let lines: Vec<u32> = spans.iter().filter(fold).map(|span| span.provenance.line).collect();
     assert!(lines.len() >= 2 && lines.iter().all(|line| *line == 41), "{lines:?}");
@@ -244,8 +245,35 @@ fn spans_name_stages_and_tasks_with_their_lines() {
     assert!(spans.iter().any(|span| span.category == "message" && span.bytes > 0));
     let shards = spans.iter().map(|span| span.shard.0).max();
     assert_eq!(shards, Some(1));
-    let trace: serde_json::Value = serde_json::from_str(&legate_core::profile::trace_json(&spans)).unwrap();
+    let trace: serde_json::Value = serde_json::from_str(&legate_core::profile::trace_json(&spans, &records)).unwrap();
     assert_eq!(trace["traceEvents"].as_array().unwrap().len(), spans.len() + 2);
+}
+
+#[test]
+fn a_stretch_is_explained_group_by_group() {
+    let world = Setup::default().start();
+    let array = world.iota(&[60]);
+    world.runtime.fence(&|| false).unwrap();
+    let mark = world.runtime.profiler().mark();
+    let twice = world.add(&array, &array, 40);
+    let sum = world.fold(&twice, 41);
+    drop(twice);
+    world.values(&sum).unwrap();
+    let (spans, records) = world.runtime.profiler().since(mark);
+    let all = Explanation::new(&records, &spans, 2);
+    let members = |explained: &Explained| explained.group.members.iter().map(|m| m.provenance.line).collect::<Vec<_>>();
+    assert_eq!(all.groups.iter().map(members).collect::<Vec<_>>(), [[40, 41]]);
+    let Explained { group, chunks, bytes, measured_ns, .. } = &all.groups[0];
+    assert_eq!(
+        (group.unstored, group.unstored_bytes, group.dead),
+        (1, 480, false),
+        "the sum of arrays lives in registers"
+    );
+    assert_eq!(group.apart, "it is the first of its window");
+    assert!(*chunks >= 1 && *measured_ns > 0 && *bytes == 8 * 61, "{all:?}");
+    assert_eq!(all.windows.len(), 1);
+    assert_eq!(all.windows[0].1, "a value was read");
+    assert!(!world.runtime.profiler().is_enabled());
 }
 
 #[test]

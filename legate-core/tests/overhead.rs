@@ -35,7 +35,7 @@ fn overheads() {
     }
     world.runtime.profiler().enable(false);
     let mut spent: std::collections::BTreeMap<String, Vec<u64>> = Default::default();
-    for span in world.runtime.profiler().take() {
+    for span in world.runtime.profiler().take().0 {
         spent.entry(span.name).or_default().push(span.end_ns - span.start_ns);
     }
     for (name, mut times) in spent {

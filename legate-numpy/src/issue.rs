@@ -9,7 +9,7 @@ use crate::decode::{decode, decode_linear};
 use crate::error::{Error, Result};
 use crate::promote::Weak;
 use crate::session::Session;
-use crate::tasks::ProgramArgs;
+use crate::tasks::{ProgramArgs, label};
 use crate::view::View;
 use legate_core::exec::HostBuffer;
 use legate_core::geometry::{Point, Rect};
@@ -187,7 +187,13 @@ impl Body<'_> {
             self.prepare_fields();
         }
         self.separate_overlaps(inline)?;
-        if inline { self.run_on_host() } else { self.launch() }
+        if inline {
+            let points: i64 = self.domain.iter().product();
+            self.session.note_at_once(points as u64, || label(&self.program));
+            self.run_on_host()
+        } else {
+            self.launch()
+        }
     }
 
     /// Computes the body on this thread, whatever the mapper thinks. All it reads is at hand.

@@ -81,7 +81,10 @@ impl Session {
         let product = Product { a: self.whole_elements(&product.a)?, b: self.whole_elements(&product.b)?, ..product };
         match self.runtime() {
             Some(runtime) if !self.multiplies_at_once(&product, runtime) => self.launch_product(&product, runtime),
-            _ => Ok(product.at_once()),
+            _ => {
+                self.note_at_once(product.domain.iter().product::<i64>() as u64, || "product".to_owned());
+                Ok(product.at_once())
+            }
         }
     }
 

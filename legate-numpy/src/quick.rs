@@ -108,6 +108,7 @@ impl Session {
                 rows.push(row(operand, input, shaped)?);
             }
         }
+        self.note_at_once(n as u64, || kernel.name().to_owned());
         let compiled = self.quick_kernels().get(kernel, input, overwritten);
         match out {
             Some(out) => write_row(&compiled, &rows, overwritten, out, n).then(|| out.clone()),

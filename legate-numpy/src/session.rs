@@ -11,6 +11,7 @@ use legate_core::Provenance;
 use legate_core::exec::HostBuffer;
 use legate_core::mapping::Mapper;
 use legate_core::operation::{Operand, Privilege, Registry};
+use legate_core::profile::{AtOnce, Record};
 use legate_core::runtime::{ExecutorKind, LaunchRequest, Runtime, RuntimeConfig};
 use legate_core::store::{Access, Store};
 use legate_kernels::dtype::{B8, Scalar};
@@ -143,6 +144,14 @@ impl Session {
     /// Bytes up to which a base's values are kept at hand beside its field.
     pub(crate) fn small_bytes(&self) -> u64 {
         self.small_bytes
+    }
+
+    /// Notes for a report that something was computed where it was called; `name` is asked only if somebody collects.
+    pub(crate) fn note_at_once(&self, points: u64, name: impl FnOnce() -> String) {
+        if let Some(runtime) = self.runtime() {
+            let call = || AtOnce { name: name(), provenance: self.provenance(), points };
+            runtime.profiler().record(|| Record::AtOnce(call()));
+        }
     }
 
     /// Hands pending operations to the runtime's next stages.

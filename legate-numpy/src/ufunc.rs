@@ -101,6 +101,16 @@ pub(crate) enum Kernel {
     Binary(BinaryOp),
 }
 
+impl Kernel {
+    /// The name of its row.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kernel::Unary(op) => op.name(),
+            Kernel::Binary(op) => op.name(),
+        }
+    }
+}
+
 /// A ufunc of NumPy that is native here: one or two inputs, one output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ufunc(Kernel);

@@ -3,7 +3,7 @@
 //! In reading order: **[`session`]** the runtime of the process and waits that Ctrl-C ends; **[`provenance`]** the user's line;
 //! **[`error`]** failures as exceptions; **[`dtype`]**, **[`host`]**, **[`convert`]**, **[`outcome`]** values in and out;
 //! **[`array`](mod@array)**, **[`operators`]**, **[`index`]**, **[`scalars`]**, **[`protocols`]** the array classes; **[`ufunc`]**, **[`functions`]** and **[`random`]** what is
-//! called; **[`fallback`]** the way to NumPy for the rest.
+//! called; **[`fallback`]** the way to NumPy for the rest; **[`explain`]** what was done.
 //!
 //! What is computed, and NumPy's rules for it, are legate-numpy's business; here Python objects become its arguments, its results become Python
 //! objects.
@@ -12,6 +12,7 @@ mod array;
 mod convert;
 mod dtype;
 mod error;
+mod explain;
 mod fallback;
 mod functions;
 mod host;
@@ -37,6 +38,8 @@ mod _native {
     use super::array::{Array, DeferredScalar, NdArrayObject};
     #[pymodule_export]
     use super::error::TaskError;
+    #[pymodule_export]
+    use super::explain::Recording;
     #[pymodule_export]
     use super::functions::{calls, functions};
     #[pymodule_export]

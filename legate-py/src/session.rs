@@ -122,7 +122,8 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 #[pyo3(name = "_write_profile")]
 pub(crate) fn write_profile(py: Python<'_>, path: &str) -> PyResult<()> {
     fence(py)?;
-    let spans = SESSION.get().and_then(Session::runtime).map(|runtime| runtime.profiler().take()).unwrap_or_default();
-    std::fs::write(path, trace_json(&spans))?;
+    let runtime = SESSION.get().and_then(Session::runtime);
+    let (spans, records) = runtime.map(|runtime| runtime.profiler().take()).unwrap_or_default();
+    std::fs::write(path, trace_json(&spans, &records))?;
     Ok(())
 }

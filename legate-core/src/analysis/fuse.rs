@@ -9,6 +9,8 @@
 //!
 //! Everything decided here comes from the stream and the states: it is the same on every shard.
 
+pub mod why;
+
 use super::group::{Group, Member};
 use super::map::allow;
 use super::version::States;
@@ -39,7 +41,18 @@ const LOOK_BACK: usize = 64;
 /// Cuts a window into steps, in an order that keeps all dependences. Every field of the window is known to `states`
 /// (its `Create`s were told before); they make no steps. Without `fuse` each launch is a step of its own.
 pub fn steps(window: &[Operation], states: &States, registry: &Registry, fuse: bool) -> Vec<Step> {
-    let mut drafts: Vec<Draft<'_>> = Vec::new();
+    walk(window, states, registry, fuse, |_, _, _| {}).into_iter().map(Draft::finish).collect()
+}
+
+/// The walk over the window. `apart` is told of each launch that begins a draft, with the drafts before it.
+fn walk<'a>(
+    window: &'a [Operation],
+    states: &States,
+    registry: &Registry,
+    fuse: bool,
+    mut apart: impl FnMut(&[Draft<'a>], &'a Launch, Option<&Arc<dyn Composer>>),
+) -> Vec<Draft<'a>> {
+    let mut drafts: Vec<Draft<'a>> = Vec::new();
     for (index, operation) in window.iter().enumerate() {
         match operation {
             Operation::Create(_) => {}
@@ -48,13 +61,16 @@ pub fn steps(window: &[Operation], states: &States, registry: &Registry, fuse: b
                 let home = composer.as_ref().and_then(|c| find_home(&drafts, launch, c, states));
                 match home {
                     Some(home) => drafts[home].join(launch, index, states),
-                    None => drafts.push(Draft::new(launch, index, composer, states)),
+                    None => {
+                        apart(&drafts, launch, composer.as_ref());
+                        drafts.push(Draft::new(launch, index, composer, states));
+                    }
                 }
             }
             other => drafts.push(Draft::barrier(other, index)),
         }
     }
-    drafts.into_iter().map(Draft::finish).collect()
+    drafts
 }
 
 /// For each field the last step that touches it.

@@ -20,7 +20,7 @@ impl Name {
     }
     fn about(&self, bytes: usize) -> About {
         let (name, provenance) = (self.name.to_owned(), self.provenance.clone());
-        About { category: self.category, name, provenance, bytes: bytes as u64 }
+        About { category: self.category, name, provenance, bytes: bytes as u64, ..About::default() }
     }
 }
 

@@ -7,6 +7,7 @@ use super::instance::Memory;
 use super::work::Work;
 use crate::error::{FailureKind, Provenance, TaskFailure};
 use crate::geometry::Rect;
+use crate::id::OpId;
 use crate::operation::{Hands, OperandView, Task, TaskArgs, TaskContext};
 use crate::profile::{About, Counters, count};
 use parking_lot::Mutex;
@@ -24,6 +25,8 @@ pub(crate) struct PointTask {
     pub(crate) operands: SmallVec<[PointOperand; 4]>,
     pub(crate) folding: Option<Folding>,
     pub(crate) provenance: Provenance,
+    /// The first of its group.
+    pub(crate) operation: OpId,
     pub(crate) cost_ns: f64,
     pub(crate) bytes: u64,
     pub(crate) counters: Arc<Counters>,
@@ -125,7 +128,15 @@ impl Work for PointTask {
     fn about(&self) -> About {
         let (name, provenance) = (self.task.label(&*self.args), self.provenance.clone());
         // One span is one chunk.
-        About { category: "task", name, provenance, bytes: self.bytes / self.chunks() as u64 }
+        let chunks = self.chunks();
+        About {
+            category: "task",
+            name,
+            provenance,
+            bytes: self.bytes / chunks as u64,
+            operation: Some(self.operation),
+            predicted_ns: self.cost_ns / chunks as f64,
+        }
     }
 
     fn cost_ns(&self) -> f64 {

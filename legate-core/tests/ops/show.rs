@@ -2,6 +2,7 @@
 
 use crate::tasks::registry;
 use legate_core::analysis::dependence::DependenceType;
+use legate_core::analysis::fuse::why::{Apart, apart};
 use legate_core::analysis::fuse::{Step, last_uses, steps};
 use legate_core::analysis::group::Group;
 use legate_core::analysis::map::{Mapping, map_group};
@@ -58,6 +59,7 @@ impl Mapper for Rows {
 struct Wanted {
     dependences: bool,
     groups: bool,
+    why: bool,
     mapping: bool,
     plans: Vec<ShardId>,
     /// Fields without handles.
@@ -80,6 +82,7 @@ pub(crate) fn analyse(input: &str) -> String {
             ["show", what @ ..] => what.iter().for_each(|what| match *what {
                 "dependences" => wanted.dependences = true,
                 "groups" => wanted.groups = true,
+                "why" => wanted.why = true,
                 "mapping" => wanted.mapping = true,
                 shard => wanted.plans.push(ShardId(shard.parse().expect("a shard to plan on"))),
             }),
@@ -120,6 +123,12 @@ impl Show {
             self.dependences(&states);
         }
         let steps = steps(&self.window, &states, &self.registry, true);
+        if self.wanted.why {
+            for (operation, Apart { from, reason }) in apart(&self.window, &states, &self.registry, true) {
+                let from = from.map_or_else(String::new, |from| format!(" after {from}"));
+                say!(self, "{operation} begins a group{from}: {reason}");
+            }
+        }
         let last = last_uses(&steps, &self.window);
         let dropped = self.wanted.dropped.clone();
         let mut all: Vec<States> = vec![states; self.shards as usize];

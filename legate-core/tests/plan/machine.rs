@@ -3,6 +3,7 @@
 use crate::mapper::RandomMapper;
 use crate::program::{Program, attached, body, item_points, registry};
 use crate::values::{Value, fold_node, join, mix, points};
+use legate_core::analysis::fuse::why::apart;
 use legate_core::analysis::fuse::{Step, last_uses, steps};
 use legate_core::analysis::group::{Bound, Group};
 use legate_core::analysis::map::map_group;
@@ -12,11 +13,11 @@ use legate_core::analysis::plan::{
 use legate_core::analysis::version::States;
 use legate_core::geometry::tree::{Partials, Tree};
 use legate_core::geometry::{Point, Rect, linear_rects};
-use legate_core::id::{FieldId, ShardId};
+use legate_core::id::{FieldId, OpId, ShardId};
 use legate_core::mapping::MachineView;
 use legate_core::operation::{Attach, Binding, Cut, Launch, Operation, Privilege, Registry, Reshape};
 use legate_core::store::Store;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 type Values = BTreeMap<(FieldId, Point), Value>;
 type Message = Vec<Value>;
@@ -96,6 +97,7 @@ impl Machine {
             }
         }
         let steps = steps(window, &self.shards[0].states, &self.registry, self.fuse);
+        self.check_reasons(window, &steps);
         let last = last_uses(&steps, window);
         for (k, step) in steps.iter().enumerate() {
             let live = |field: FieldId| program.is_live(field) || last.get(&field).is_some_and(|l| *l > k);
@@ -119,6 +121,17 @@ impl Machine {
         }
     }
 
+    /// A launch has a reason for standing apart exactly if it begins a group.
+    fn check_reasons(&self, window: &[Operation], steps: &[Step]) {
+        let reasons = apart(window, &self.shards[0].states, &self.registry, self.fuse);
+        let first = |step: &Step| match step {
+            Step::Group(group) => group.launches(window).next().map(|launch| launch.id),
+            Step::Single(_) => None,
+        };
+        let begins: BTreeSet<OpId> = steps.iter().filter_map(first).collect();
+        assert_eq!(reasons.into_keys().collect::<BTreeSet<OpId>>(), begins);
+    }
+
     /// All shards think alike; owners and holders of copies have the current values; no message is left over.
     fn check(&self, live: &impl Fn(FieldId) -> bool) {
         let first = format!("{:?}", self.shards[0].states);
@@ -126,8 +139,7 @@ impl Machine {
             assert_eq!(format!("{:?}", shard.states), first, "shards disagree");
         }
         assert!(self.network.values().all(VecDeque::is_empty), "a message was not received");
-        let fields: Vec<FieldId> =
-            self.shadow.keys().map(|(f, _)| *f).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        let fields: Vec<FieldId> = self.shadow.keys().map(|(f, _)| *f).collect::<BTreeSet<_>>().into_iter().collect();
         let count = self.shards.len() as u32;
         for field in fields.into_iter().filter(|f| live(*f)) {
             let state = self.shards[0].states.get(field);

@@ -11,7 +11,7 @@ mod reduction;
 pub(crate) use cache::ProgramCache;
 pub(crate) use fail::FailArgs;
 pub(crate) use linalg::{ProductArgs, ProductKind};
-pub(crate) use program::ProgramArgs;
+pub(crate) use program::{ProgramArgs, label};
 pub(crate) use random::RandomArgs;
 
 use legate_core::id::{ReductionId, TaskId};

@@ -97,7 +97,7 @@ fn own(args: &dyn TaskArgs) -> &ProgramArgs {
 }
 
 /// The operations of a program by name: `"add,multiply,sum"`.
-fn label(program: &Program) -> String {
+pub(crate) fn label(program: &Program) -> String {
     let name = |instr: &Instr| match instr {
         Instr::Unary { op, .. } => Some(op.name().to_owned()),
         Instr::Binary { op, .. } => Some(op.name().to_owned()),

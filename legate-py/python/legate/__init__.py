@@ -1,7 +1,8 @@
 """Legate: NumPy programs on a distributed runtime.
 
 ``import legate.numpy as np`` is the NumPy namespace. This package holds what NumPy has no name for: what ran natively and
-what did not (:func:`coverage`), what to do about the latter (:func:`fallback`), and the runtime's counters (:func:`stats`).
+what did not (:func:`coverage`), what to do about the latter (:func:`fallback`), how a piece of a program ran and why so
+(:func:`explain`), and the runtime's counters (:func:`stats`).
 
 The runtime starts when the first array needs it; importing costs NumPy's import and a little more.
 """
@@ -9,15 +10,18 @@ The runtime starts when the first array needs it; importing costs NumPy's import
 import atexit as _atexit
 import os as _os
 
+from legate._explain import Explanation, explain
 from legate._fallback import FallbackError, FallbackWarning, coverage, fallback
 from legate._native import TaskError, __version__, _write_profile, fence, stats
 
 __all__ = [
+    "Explanation",
     "FallbackError",
     "FallbackWarning",
     "TaskError",
     "__version__",
     "coverage",
+    "explain",
     "fallback",
     "fence",
     "stats",

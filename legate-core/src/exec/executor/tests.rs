@@ -65,7 +65,7 @@ impl Work for Step {
         self.log.nodes[self.me][3].fetch_add(1, Ordering::SeqCst);
     }
     fn about(&self) -> About {
-        About { category: "task", name: "step".into(), provenance: line(self.me), bytes: 0 }
+        About { category: "task", name: "step".into(), provenance: line(self.me), ..About::default() }
     }
     fn cost_ns(&self) -> f64 {
         self.cost_ns

@@ -6,6 +6,7 @@ use crate::analysis::plan::{Fresh, LaunchPlan, OperandTransfer, Place};
 use crate::error::Provenance;
 use crate::exec::instance::PhysicalInstance;
 use crate::geometry::Rect;
+use crate::id::OpId;
 use crate::operation::{Operand, Privilege, Task, TaskArgs};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ pub(super) struct Body {
     /// For each operand of the body the group's. What is not among them lives in registers.
     pub(super) operands: SmallVec<[usize; 4]>,
     pub(super) provenance: Provenance,
+    /// The first of the group.
+    pub(super) operation: OpId,
     /// Nobody will see its results.
     pub(super) dead: bool,
 }

@@ -9,6 +9,7 @@ mod join;
 mod launch;
 mod moves;
 mod points;
+mod record;
 mod reshape;
 mod residents;
 
@@ -25,6 +26,7 @@ use crate::operation::{Operation, Registry};
 use crate::profile::{Profiler, count};
 use crate::runtime::fetched::FetchSlot;
 use launch::Body;
+use record::Reasons;
 use residents::{Halos, Resident};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -82,11 +84,12 @@ impl Shard {
         let steps = fuse::steps(operations, &self.states, &self.common.registry, self.common.fuse);
         let deaths = Deaths::new(&steps, window);
         self.common.profiler.end_stage(begun, self.me, "fuse");
+        let apart = self.explain(window);
         deaths.unused().for_each(|field| self.release_dead(field));
         let mut slots = window.slots.iter();
         for (at, step) in steps.iter().enumerate() {
             match step {
-                Step::Group(group) => self.group(group, operations, |field| deaths.outlives(field, at)),
+                Step::Group(group) => self.group(group, operations, |field| deaths.outlives(field, at), &apart),
                 Step::Single(index) => {
                     let dies = |field| !deaths.outlives(field, at);
                     self.single(&operations[*index], dies, &mut slots);
@@ -100,8 +103,8 @@ impl Shard {
         self.common.profiler.end_stage(begun, self.me, "retire");
     }
 
-    /// `live`: whether a field's values are wanted after this step.
-    fn group(&mut self, group: &Group, window: &[Operation], live: impl Fn(FieldId) -> bool) {
+    /// `live`: whether a field's values are wanted after this step. `apart`: for a report.
+    fn group(&mut self, group: &Group, window: &[Operation], live: impl Fn(FieldId) -> bool, apart: &Reasons) {
         let Common { registry, mapper, machine, profiler, .. } = &*self.common;
         let begun = profiler.begin();
         let mapping = map_group(group, window, &self.states, registry, &**mapper, machine);
@@ -118,12 +121,14 @@ impl Shard {
             args,
             operands: bound.operands.iter().copied().collect(),
             provenance: first.provenance.clone(),
+            operation: first.id,
             dead: bound.dead,
         };
         if self.me == ShardId(0) {
             let members = group.members.len() as u64;
             count(&self.graph.counters().groups, 1);
             count(&self.graph.counters().fused, if members > 1 { members } else { 0 });
+            profiler.record(|| self.record(group, window, &bound, apart));
         }
         self.launch(group, &plan, body);
         self.common.profiler.end_stage(begun, self.me, "submit");

@@ -127,6 +127,7 @@ impl Shard {
             operands,
             folding,
             provenance: body.provenance.clone(),
+            operation: body.operation,
             cost_ns,
             bytes,
             counters: self.graph.counters().clone(),
