@@ -13,6 +13,7 @@ has arrived in Python as a float; this is the same for NumPy.
 
 import argparse
 import importlib
+import resource
 import sys
 import time
 
@@ -74,5 +75,7 @@ def main(name, description, size, size_help, iterations, setup, run, check, traf
     print(f"setup {set_up - start:.4f} s, warm-up {warm - set_up:.4f} s")
     print(f"time {seconds:.6f} s, {1e3 * seconds / result.iterations:.6f} ms per iteration")
     print(f"traffic {gigabytes:.6f} GB per iteration, {gigabytes * result.iterations / seconds:.2f} GB/s")
+    # Before the check, which is no part of the computation. Linux counts in KiB.
+    print(f"memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6:.1f} MB at most")
     check(np, args, state, result)
     print(f"checksum {checksum.hex()}")

@@ -104,6 +104,8 @@ pub(crate) struct Outcome {
     pub(crate) ms_per_iteration: f64,
     /// Rate of the traffic that any implementation needs.
     pub(crate) gigabytes_per_second: f64,
+    /// The most memory that the process has held.
+    pub(crate) megabytes: f64,
     /// As printed, so that equal bits are equal texts.
     pub(crate) checksum: String,
 }
@@ -124,7 +126,7 @@ impl Outcome {
             let word = words.get(position).with_context(|| format!("a number is missing in\n{output}"))?;
             word.parse::<f64>().with_context(|| format!("`{word}` is no number"))
         };
-        let (time, traffic) = (line("time ")?, line("traffic ")?);
+        let (time, traffic, memory) = (line("time ")?, line("traffic ")?, line("memory ")?);
         let last = output.lines().last().unwrap_or_default();
         let checksum =
             last.strip_prefix("checksum ").with_context(|| format!("the last line is `{last}`, not the checksum"))?;
@@ -132,6 +134,7 @@ impl Outcome {
             seconds: number(&time, 0)?,
             ms_per_iteration: number(&time, 2)?,
             gigabytes_per_second: number(&traffic, 4)?,
+            megabytes: number(&memory, 0)?,
             checksum: checksum.to_owned(),
         })
     }
@@ -228,6 +231,7 @@ program jacobi module numpy size 4000 iterations 50 seed 42
 setup 0.7723 s, warm-up 0.3327 s
 time 0.190602 s, 3.8120 ms per iteration
 traffic 0.128000 GB per iteration, 33.58 GB/s
+memory 400.5 MB at most
 check relative residual: 9.41e-16 (bound 1.13e-06) passed
 checksum 0x1.8000000000000p+1
 ";
@@ -239,6 +243,7 @@ checksum 0x1.8000000000000p+1
             seconds: 0.190602,
             ms_per_iteration: 3.812,
             gigabytes_per_second: 33.58,
+            megabytes: 400.5,
             checksum: "0x1.8000000000000p+1".to_owned(),
         };
         assert_eq!(outcome, expected);

@@ -37,8 +37,14 @@ impl Runs {
         Spread::of(self.0.iter().map(|run| run.gigabytes_per_second).collect()).median
     }
 
+    /// The most memory of a process.
+    pub(super) fn megabytes(&self) -> f64 {
+        Spread::of(self.0.iter().map(|run| run.megabytes).collect()).median
+    }
+
     fn to_json(&self) -> Value {
         json!({
+            "megabytes": self.megabytes(),
             "ms_per_iteration": self.ms_per_iteration().to_json(),
             "gbps": self.gigabytes_per_second(),
             "runs_ms_per_iteration": self.0.iter().map(|run| run.ms_per_iteration).collect::<Vec<_>>(),
@@ -117,6 +123,7 @@ mod tests {
             seconds: 1.0,
             ms_per_iteration: *ms,
             gigabytes_per_second: 1.0,
+            megabytes: 1.0,
             checksum: String::new(),
         };
         Runs(times.iter().map(outcome).collect())

@@ -3,7 +3,7 @@
 //! Machines differ from minute to minute (shared hosts, clock rates), so that only times taken side by side are compared: in each round all
 //! libraries work in turn, and the round gives one ratio for each. Tables show the median of the ratios and their range.
 //!
-//! In reading order: [`options`]; the suites [`programs`] (with [`measure`]), [`small`], [`kernels`] (with [`worker`], [`checksum`], [`import`]);
+//! In reading order: [`options`]; the suites [`programs`] (with [`measure`]), [`small`], [`kernels`] (with [`rounds`], [`worker`], [`checksum`], [`import`]);
 //! [`peers`], [`bandwidth`], [`spread`]; [`table`], [`plot`] and [`results`] for what is shown and kept.
 
 mod bandwidth;
@@ -16,6 +16,7 @@ mod peers;
 mod plot;
 mod programs;
 mod results;
+mod rounds;
 mod small;
 mod spread;
 mod table;

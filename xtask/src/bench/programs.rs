@@ -68,12 +68,14 @@ fn share(measurement: &Measurement, bandwidth: Option<&Bandwidth>) -> String {
 fn print_row(measurement: &Measurement, bandwidth: Option<&Bandwidth>) {
     let (numpy, legate) = (measurement.numpy.ms_per_iteration().median, measurement.legate.ms_per_iteration().median);
     println!(
-        "{:<20} {:>8} {numpy:>13.4} {legate:>13.4}   {:<26} {:>7.2}  {:>12}",
+        "{:<20} {:>8} {numpy:>13.4} {legate:>13.4}   {:<26} {:>7.2}  {:>12} {:>13.0} {:>6.0}",
         measurement.program,
         measurement.size,
         measurement.ratio(),
         measurement.legate.gigabytes_per_second(),
         share(measurement, bandwidth),
+        measurement.numpy.megabytes(),
+        measurement.legate.megabytes(),
     );
 }
 
@@ -86,6 +88,8 @@ fn table(measurements: &[Measurement], bandwidth: Option<&Bandwidth>) -> Table {
         "numpy/legate (range)",
         "GB/s",
         "of bandwidth",
+        "peak MB, NumPy",
+        "peak MB, legate",
     ]);
     for measurement in measurements {
         table.push([
@@ -96,6 +100,8 @@ fn table(measurements: &[Measurement], bandwidth: Option<&Bandwidth>) -> Table {
             Cell::text(&measurement.ratio().to_string()),
             Cell::figure(measurement.legate.gigabytes_per_second()),
             Cell::text(&share(measurement, bandwidth)),
+            Cell::figure(measurement.numpy.megabytes()),
+            Cell::figure(measurement.legate.megabytes()),
         ]);
     }
     table

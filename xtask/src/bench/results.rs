@@ -36,23 +36,35 @@ pub(super) fn write(
     let commit =
         process::capture(Command::new("git").current_dir(workspace.root()).args(["rev-parse", "--short", "HEAD"]))?;
     let commit = commit.trim();
+    let machine = machine();
+    let markdown = format!("{}\n\n{}", heading(report, &machine, bandwidth), report.markdown);
     let json = json!({
         "suite": report.suite,
         "time": seconds,
         "commit": commit,
-        "machine": machine(),
+        "machine": machine,
         "rounds": report.rounds,
         "stream_gbps": bandwidth.map(Bandwidth::to_json),
         "results": report.results,
     });
-    let mut files = vec![("json", format!("{json:#}\n")), ("md", report.markdown.clone())];
+    let mut files = vec![("json", format!("{json:#}\n")), ("md", markdown.clone())];
     files.extend(report.plot.clone().map(|plot| ("svg", plot)));
     for (extension, text) in files {
         let path = folder.join(format!("{seconds}-{commit}-{}.{extension}", report.suite));
         fs::write(&path, text).with_context(|| format!("could not write {}", path.display()))?;
         println!("wrote {}", path.strip_prefix(workspace.root()).unwrap_or(&path).display());
     }
-    if document { put_into_document(workspace, report.suite, &report.markdown) } else { Ok(()) }
+    if document { put_into_document(workspace, report.suite, &markdown) } else { Ok(()) }
+}
+
+/// What the figures below it are of.
+fn heading(report: &Report, machine: &Value, bandwidth: Option<&Bandwidth>) -> String {
+    let triad = bandwidth.map_or_else(String::new, |bandwidth| format!(" Triad: {bandwidth}."));
+    let processor = machine["processor"].as_str().unwrap_or("unknown processor");
+    format!(
+        "`cargo xtask bench {}` on {} cores ({processor}), medians of {} rounds.{triad}",
+        report.suite, machine["cores"], report.rounds
+    )
 }
 
 /// Replaces what stands between the suite's marks in `docs/performance.md`.

@@ -13,6 +13,7 @@ use crate::exec::instance::PhysicalInstance;
 use crate::exec::point::{Folding, PointOperand, PointTask};
 use crate::exec::{Node, Work};
 use crate::geometry::Rect;
+use crate::id::FieldId;
 use crate::operation::{Operand, Parallelism, Privilege};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -129,9 +130,24 @@ impl Shard {
             provenance: body.provenance.clone(),
             operation: body.operation,
             cost_ns,
-            bytes,
+            bytes: if self.common.profiler.is_enabled() { self.footprint(launching, point) } else { bytes },
             counters: self.graph.counters().clone(),
         })
+    }
+
+    /// Bytes of memory that a point touches. Several views of one instance (a stencil's) are counted as what they cover together. For reports.
+    fn footprint(&self, launching: &Launching<'_>, point: &PointPlan) -> u64 {
+        let Launching { group, body, .. } = launching;
+        let mut covered: SmallVec<[(FieldId, bool, Rect); 8]> = SmallVec::new();
+        for k in &body.operands {
+            let (field, fresh) = (group.operands[*k].field, group.fresh.contains(k));
+            let image = &point.images[*k];
+            match covered.iter_mut().find(|(other, is_fresh, _)| (*other, *is_fresh) == (field, fresh)) {
+                Some((.., rect)) => *rect = rect.bounding(image),
+                None => covered.push((field, fresh, image.clone())),
+            }
+        }
+        covered.iter().map(|(field, _, rect)| rect.volume() * self.field(*field).1 as u64).sum()
     }
 
     fn chunking(&self, launching: &Launching<'_>, shape: &Shape, piece: &Rect, cost_ns: f64, bytes: u64) -> Chunking {
