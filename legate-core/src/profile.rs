@@ -229,6 +229,8 @@ pub struct Stats {
     pub groups: u64,
     /// Launches that fused into groups of more than one. Counted on shard 0.
     pub fused: u64,
+    /// Groups that shared their walk over rows with others. Counted on shard 0.
+    pub in_rows: u64,
     /// Calls of task bodies, one per chunk.
     pub tasks: u64,
     /// Messages sent between shards.
@@ -252,6 +254,7 @@ pub(crate) struct Counters {
     pub(crate) windows: AtomicU64,
     pub(crate) groups: AtomicU64,
     pub(crate) fused: AtomicU64,
+    pub(crate) in_rows: AtomicU64,
     pub(crate) tasks: AtomicU64,
     pub(crate) messages: AtomicU64,
     pub(crate) message_bytes: AtomicU64,
@@ -271,6 +274,7 @@ impl Counters {
             windows: read(&self.windows),
             groups: read(&self.groups),
             fused: read(&self.fused),
+            in_rows: read(&self.in_rows),
             tasks: read(&self.tasks),
             messages: read(&self.messages),
             message_bytes: read(&self.message_bytes),

@@ -34,6 +34,8 @@ enum Step {
     Fail(usize, Views),
     /// `inside of a = sum of shifted views of a`, perhaps backward: what is written was read before. Perhaps the new sum is folded, or added again.
     Stencil(usize, Views),
+    /// Folds along rows, what is made of them, folds along columns: groups that share their rows.
+    Rows(usize, u8),
     /// The handle goes away.
     Drop(usize),
     /// A look at a view.
@@ -43,7 +45,8 @@ enum Step {
 /// How operands are seen: numbers from which views of a common shape are made.
 type Views = Vec<u8>;
 
-const SHAPES: [&[i64]; 8] = [&[60], &[17], &[12, 5], &[5, 12], &[3, 20], &[9, 9], &[4, 3, 5], &[1]];
+const SHAPES: [&[i64]; 10] =
+    [&[60], &[17], &[12, 5], &[5, 12], &[3, 20], &[9, 9], &[4, 3, 5], &[1], &[90, 2], &[75, 3]];
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let views = || prop::collection::vec(any::<u8>(), 12);
@@ -59,6 +62,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (at(), at(), any::<bool>()).prop_map(|(a, shape, drop)| Step::Reshape(a, shape, drop)),
         1 => (at(), views()).prop_map(|(a, v)| Step::Fail(a, v)),
         3 => (at(), views()).prop_map(|(a, v)| Step::Stencil(a, v)),
+        4 => (at(), any::<u8>()).prop_map(|(a, how)| Step::Rows(a, how)),
         2 => at().prop_map(Step::Drop),
         1 => (at(), views()).prop_map(|(a, v)| Step::Look(a, v)),
     ];
@@ -149,6 +153,36 @@ fn stencil(world: &World, a: &Array, numbers: &[u8], at: u32) -> Vec<Array> {
     made
 }
 
+/// `z = rows of a folded`, `e = z + z`, `g = columns of (a + e) folded`, and perhaps `a += e`, `h = fold of e`, `z` looked at.
+fn rows(world: &World, a: &Array, how: u8, at: u32) -> Vec<Array> {
+    let (bit, rank) = (|k: u8| how >> k & 1 == 1, a.shape.len());
+    if rank < 2 {
+        return Vec::new();
+    }
+    let z = world.fold_rows(a, at);
+    let e = world.add(&z, &z, at);
+    let mut by_row = Access::identity(rank);
+    by_row.coords.pop();
+    let sum = if bit(0) { a.clone() } else { world.empty(&a.shape) };
+    let whole = Access::identity(rank);
+    let operands = vec![read(a, whole.clone()), read(&e, by_row), write(&sum, whole)];
+    world.launch(Op::Add, &a.shape, operands, at);
+    let mut made = vec![world.fold(&sum, at)];
+    if bit(1) {
+        made.push(world.fold(&e, at));
+    }
+    if bit(2) {
+        made.push(world.fold_rows(&sum, at));
+    }
+    if bit(3) {
+        made.push(z);
+    }
+    if bit(4) {
+        made.push(sum);
+    }
+    made
+}
+
 /// What a look at an array shows.
 type Seen = Result<Vec<i64>, u32>;
 
@@ -219,6 +253,7 @@ fn run(world: &World, steps: &[Step]) -> Vec<Seen> {
                 launch(Op::Fail, &shape, vec![write(&a, access[0].clone())]);
             }
             Step::Stencil(a, v) => arrays.extend(stencil(world, &pick(*a), v, at)),
+            Step::Rows(a, how) => arrays.extend(rows(world, &pick(*a), *how, at)),
             Step::Fold(a) => {
                 let a = pick(*a);
                 if !a.shape.is_empty() {

@@ -150,3 +150,43 @@ fn what_was_read_is_overwritten_in_the_same_pass_if_it_is_most_of_its_field() {
     let apart = Setup { fuse: false, ..Setup::default() }.start();
     assert_eq!(stencil(&apart, 1000, 1, 999), (2, expected(1000, 1, 999)));
 }
+
+/// Folds along rows, something made of them, a fold along columns; how many groups shared their rows.
+fn by_rows(setup: &Setup, rows: i64) -> (u64, Vec<i64>, Vec<i64>) {
+    let world = setup.start();
+    let (a, whole) = (world.iota(&[rows, 6]), Access::identity(2));
+    world.runtime.fence(&|| false).unwrap();
+    let z = world.fold_rows(&a, 11);
+    let error = world.add(&z, &z, 12);
+    let (sum, mut by_row) = (world.empty(&a.shape), whole.clone());
+    by_row.coords.pop();
+    world.launch(Op::Add, &a.shape, vec![read(&a, whole.clone()), read(&error, by_row), write(&sum, whole)], 13);
+    let columns = world.fold(&sum, 14);
+    drop((z, sum));
+    let seen = (world.values(&columns).unwrap(), world.values(&error).unwrap());
+    (world.runtime.stats().in_rows, seen.0, seen.1)
+}
+
+#[test]
+fn groups_that_share_their_rows_run_block_by_block_and_give_the_same_bits() {
+    for rows in [1, 8, 100, 1000, 1024, 3001] {
+        let (apart, columns, error) = by_rows(&Setup { fuse: false, ..Setup::default() }, rows);
+        assert_eq!(apart, 0);
+        for (ranks, chunks, executor) in [
+            (0, 1, ExecutorKind::Serial),
+            (0, 3, ExecutorKind::Parallel),
+            (0, 8, ExecutorKind::Parallel),
+            (1, 3, ExecutorKind::Parallel),
+            (2, 3, ExecutorKind::Parallel),
+            (3, 2, ExecutorKind::Parallel),
+            (7, 1, ExecutorKind::Parallel),
+        ] {
+            let setup = Setup { ranks, chunks, executor, ..Setup::default() };
+            let (together, c, e) = by_rows(&setup, rows);
+            assert_eq!((&c, &e), (&columns, &error), "{rows} rows, {setup:?}");
+            // On several ranks the fold of columns may begin its pieces elsewhere.
+            let least = if ranks < 2 { 3 } else { 2 };
+            assert!(together >= least || rows < 100 * i64::from(ranks.max(1)), "{rows} rows, {setup:?}: {together}");
+        }
+    }
+}

@@ -74,6 +74,10 @@ impl Mapper for RandomMapper {
     fn chunks(&self, points: u64, cost_ns: f64, bytes: u64, _machine: &MachineView) -> u32 {
         1 + self.draw(3, (points, cost_ns.to_bits(), bytes)).below(MAX_CHUNKS) as u32
     }
+
+    fn tunable(&self, name: &str) -> Option<i64> {
+        (name == "row_block_bytes").then(|| 1 << self.draw(4, name).below(19))
+    }
 }
 
 fn operand_key(operand: &OperandInfo) -> impl Hash + '_ {

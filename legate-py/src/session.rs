@@ -93,7 +93,7 @@ pub(crate) fn failing_array<'py>(py: Python<'py>, shape: Vec<i64>, message: &str
     crate::outcome::array(py, nd)
 }
 
-/// What the runtime has done so far: operations issued, windows flushed, groups and launches fused into them, calls of task bodies, messages
+/// What the runtime has done so far: operations issued, windows flushed, groups and launches fused into them, groups that shared their rows, calls of task bodies, messages
 /// and bytes between shards, bytes of memory. All zero before the first array needs it.
 #[pyfunction]
 pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
@@ -104,6 +104,7 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         ("windows", stats.windows),
         ("groups", stats.groups),
         ("fused", stats.fused),
+        ("in_rows", stats.in_rows),
         ("tasks", stats.tasks),
         ("messages", stats.messages),
         ("message_bytes", stats.message_bytes),

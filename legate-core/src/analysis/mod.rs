@@ -1,6 +1,6 @@
 //! The pure middle of the pipeline: from a window of operations to what each shard does and tells the others.
 //!
-//! [`fuse`] groups launches, [`map`] spreads a group over shards, [`plan`] says what moves and who computes what, [`version`] remembers where
+//! [`fuse`] groups launches, [`map`] spreads a group over shards, [`plan`] says what moves and who computes what, [`rows`] which groups share their rows, [`version`] remembers where
 //! the values are, [`dependence`] orders what touches the same memory. All of it is functions on plain data: every shard evaluates them
 //! alike, and the two ends of each message come out of the same arithmetic.
 //!
@@ -26,6 +26,7 @@ mod moves;
 pub mod oracle;
 mod pieces;
 pub mod plan;
+pub mod rows;
 pub mod stream;
 pub mod version;
 

@@ -74,6 +74,19 @@ impl Fold {
         (0..nodes).map(|_| values()).collect()
     }
 
+    /// Items of a piece: a node of the tree, which it must be.
+    pub(crate) fn node(&self, piece: &Rect) -> Node {
+        match self.tree.tree.nodes(self.tree.items(piece)).as_slice() {
+            [node] => *node,
+            nodes => panic!("{piece:?} is {nodes:?}, not one node"),
+        }
+    }
+
+    /// None yet, of the same tree.
+    pub(crate) fn partials(&self) -> Partials<Values> {
+        Partials::new(self.tree.tree)
+    }
+
     /// Bytes of the partial results of one node.
     pub(crate) fn bytes(&self, piece: &Rect) -> usize {
         self.operands.iter().map(|operand| operand.bytes(piece)).sum()
@@ -93,7 +106,8 @@ impl Fold {
         partials.insert(node, values, |left, right| self.join(left, right));
     }
 
-    fn join(&self, mut left: Values, right: Values) -> Values {
+    /// Joins neighbours.
+    pub(crate) fn join(&self, mut left: Values, right: Values) -> Values {
         for ((operand, left), right) in self.operands.iter().zip(&mut left).zip(&right) {
             operand.op.combine(left.as_mut_slice(), right.as_slice());
         }

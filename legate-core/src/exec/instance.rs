@@ -98,16 +98,7 @@ impl PhysicalInstance {
     /// The elements that the points of a domain name through `access`, beginning with point `at`.
     /// Steps along domain dimensions that the access does not use are 0.
     pub(crate) fn through(&self, access: &Access, at: &[i64]) -> Strided {
-        let mut strides: SmallVec<[isize; 4]> = SmallVec::from_elem(0, access.domain_rank as usize);
-        let mut offset = 0;
-        for (k, coordinate) in access.coords.iter().enumerate() {
-            let mut index = coordinate.offset - self.rect.lo[k];
-            for term in &coordinate.terms {
-                index += term.stride * at[term.dim as usize];
-                strides[term.dim as usize] += term.stride as isize * self.strides[k];
-            }
-            offset += index as isize * self.strides[k];
-        }
+        let (offset, strides) = through(&self.rect, &self.strides, access, at);
         Strided { ptr: self.base().wrapping_offset(offset), strides }
     }
 
@@ -122,6 +113,26 @@ impl PhysicalInstance {
     fn base(&self) -> *mut u8 {
         self.memory.as_ref().map_or(std::ptr::null_mut(), |memory| memory.0.as_ptr())
     }
+}
+
+/// Of memory that holds `rect` with these strides: the offset of the element that point `at` of a domain names through `access`, and the steps along the domain.
+pub(crate) fn through(
+    rect: &Rect,
+    rect_strides: &[isize],
+    access: &Access,
+    at: &[i64],
+) -> (isize, SmallVec<[isize; 4]>) {
+    let mut strides: SmallVec<[isize; 4]> = SmallVec::from_elem(0, access.domain_rank as usize);
+    let mut offset = 0;
+    for (k, coordinate) in access.coords.iter().enumerate() {
+        let mut index = coordinate.offset - rect.lo[k];
+        for term in &coordinate.terms {
+            index += term.stride * at[term.dim as usize];
+            strides[term.dim as usize] += term.stride as isize * rect_strides[k];
+        }
+        offset += index as isize * rect_strides[k];
+    }
+    (offset, strides)
 }
 
 /// Bytes of a rectangle's elements.

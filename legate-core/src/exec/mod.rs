@@ -27,6 +27,7 @@ pub(crate) mod instance;
 mod node;
 pub(crate) mod point;
 mod pool;
+pub(crate) mod rows;
 mod work;
 mod workers;
 

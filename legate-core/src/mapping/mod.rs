@@ -101,7 +101,8 @@ pub trait Mapper: Send + Sync {
     /// Into about how many chunks does a shard cut its piece for its cores? Asked on the owning shard only.
     fn chunks(&self, points: u64, cost_ns: f64, bytes: u64, machine: &MachineView) -> u32;
 
-    /// A number that libraries ask for by name (fusion window, thresholds); `None`: the library's own default. *Pure.*
+    /// A number that is asked for by name; `None`: the default of who asks. Core asks for `"window"` (operations that are fused at a time) and `"row_block_bytes"`
+    /// (bytes that groups sharing their rows touch at a time; should stay in the second-level cache). *Pure.*
     fn tunable(&self, name: &str) -> Option<i64> {
         let _ = name;
         None

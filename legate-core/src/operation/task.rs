@@ -60,6 +60,13 @@ pub trait Task: Send + Sync {
         Parallelism::Chunks
     }
 
+    /// Whether the runtime may call it for a few rows of the domain at a time, other tasks' calls for the same rows in between. A failure of one of them then
+    /// poisons the results of all: say yes only if it does not fail on values.
+    fn runs_in_row_blocks(&self, args: &dyn TaskArgs) -> bool {
+        let _ = args;
+        false
+    }
+
     /// The composer that can join this task's launches with their neighbours; tasks of one composer (same
     /// [`Composer::name`]) fuse, whichever library they come from.
     fn composer(&self) -> Option<Arc<dyn Composer>> {

@@ -33,6 +33,8 @@ pub enum Op {
     AddTo,
     /// `out = fold of a` by an operation that is not associative: the order shows.
     Fold,
+    /// `out = fold of a` along its last dimension, from left to right.
+    FoldRows,
     /// Panics.
     Panic,
     /// Returns an error.
@@ -84,6 +86,9 @@ impl Task for Body {
     fn composer(&self) -> Option<Arc<dyn Composer>> {
         Some(Arc::new(Fuser))
     }
+    fn runs_in_row_blocks(&self, args: &dyn TaskArgs) -> bool {
+        !matches!(args.as_any().downcast_ref(), Some(Op::Fail | Op::Panic))
+    }
 }
 
 /// Makes [`Op::Fused`].
@@ -120,6 +125,7 @@ impl Env<'_> {
             Op::Copy => for_each(rect, |p| self.set(at[1], p, self.get(at[0], p))),
             Op::AddTo => for_each(rect, |p| self.set(at[0], p, self.get(at[0], p).wrapping_add(self.get(at[1], p)))),
             Op::Fold => self.fold(at),
+            Op::FoldRows => self.fold_rows(at),
             Op::Panic => panic!("as the test wants"),
             Op::Fail => return Err(TaskError("as the test wants".into())),
             Op::Fused(_) => unreachable!("what is fused is not fused again"),
@@ -143,6 +149,21 @@ impl Env<'_> {
             }
             self.registers[register][index_in(rect, p)] = value;
         }
+    }
+    fn fold_rows(&mut self, at: &[Binding]) {
+        let rect = self.ctx.rect();
+        let last = rect.rank() - 1;
+        let mut kept = rect.clone();
+        kept.hi[last] = kept.lo[last] + 1;
+        for_each(&kept, |p| {
+            let value = |j: i64| {
+                let mut point = Point::from_slice(p);
+                point[last] = j;
+                self.get(at[0], &point)
+            };
+            let folded = (rect.lo[last] + 1..rect.hi[last]).fold(value(rect.lo[last]), |sum, j| mix(sum, value(j)));
+            self.set(at[1], p, folded);
+        });
     }
     /// Folds dimension 0; the others are kept. Leaves left to right, then along the tree counted from the piece's start.
     fn fold(&mut self, at: &[Binding]) {
@@ -293,6 +314,10 @@ impl Mapper for TestMapper {
             },
         }
     }
+    /// So small that the tests' arrays have several blocks of rows.
+    fn tunable(&self, name: &str) -> Option<i64> {
+        (name == "row_block_bytes").then_some(256)
+    }
     fn chunks(&self, _points: u64, _cost_ns: f64, _bytes: u64, _machine: &MachineView) -> u32 {
         self.chunks
     }
@@ -417,6 +442,18 @@ impl World {
         let into = Operand { field: out.field.id(), access: kept, privilege: Privilege::Reduce(self.mix) };
         let cuts = (0..rank).map(|d| if d == 0 { Cut::Tree { granule: GRANULE } } else { Cut::Free }).collect();
         self.try_launch(Op::Fold, &a.shape, vec![read(a, Access::identity(rank)), into], cuts, at).unwrap();
+        out
+    }
+    /// Folds the last dimension of two or more.
+    pub fn fold_rows(&self, a: &Array, at: u32) -> Array {
+        let last = a.shape.len() - 1;
+        let out = self.empty(&a.shape[..last]);
+        let mut kept = Access::identity(last + 1);
+        kept.coords.pop();
+        let into = Operand { field: out.field.id(), access: kept, privilege: Privilege::Reduce(self.mix) };
+        let cuts = (0..=last).map(|d| if d == last { Cut::Never } else { Cut::Free }).collect();
+        let operands = vec![read(a, Access::identity(last + 1)), into];
+        self.try_launch(Op::FoldRows, &a.shape, operands, cuts, at).unwrap();
         out
     }
     pub fn store(&self, a: &Array) -> Store {

@@ -55,6 +55,10 @@ impl Task for Product {
         let slow = !matches!(args.dtype.kind(), Kind::Float | Kind::Complex);
         Cost { ns_per_point: if slow { 0.5 } else { 0.04 } }
     }
+    fn runs_in_row_blocks(&self, args: &dyn TaskArgs) -> bool {
+        // A product of two matrices has tiles of its own, in both directions.
+        own(args).kind != ProductKind::Gemm
+    }
     fn label(&self, args: &dyn TaskArgs) -> String {
         match own(args).kind {
             ProductKind::GemvRows => "gemv_rows".to_owned(),

@@ -83,6 +83,10 @@ impl Task for ProgramTask {
         Cost { ns_per_point: own(args).compiled().cost_ns_per_point() }
     }
 
+    fn runs_in_row_blocks(&self, _args: &dyn TaskArgs) -> bool {
+        true
+    }
+
     fn composer(&self) -> Option<Arc<dyn Composer>> {
         self.composer.get().cloned()
     }

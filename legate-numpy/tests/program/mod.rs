@@ -25,6 +25,8 @@ pub enum Step {
     Assign(usize, usize),
     /// `a[inside] = sums of shifted views of a`, perhaps backward: what is written was read before. The number says which.
     Stencil(usize, u16),
+    /// Folds along rows, what is made of them, folds along columns or products with the same matrix. The number says which.
+    Rows(usize, u16),
     /// `a[slice] = scalar`
     Poke(usize, i8, i8),
     /// A reduction: which, of what, along which axes (bits), keepdims.
@@ -57,6 +59,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         12 => (any::<u8>(), array(), any::<i8>(), any::<i8>()).prop_map(|(kind, a, x, y)| Step::View(kind, a, x, y)),
         6 => (array(), array()).prop_map(|(a, b)| Step::Assign(a, b)),
         6 => (array(), any::<u16>()).prop_map(|(a, how)| Step::Stencil(a, how)),
+        6 => (array(), any::<u16>()).prop_map(|(a, how)| Step::Rows(a, how)),
         4 => (array(), any::<i8>(), any::<i8>()).prop_map(|(a, i, v)| Step::Poke(a, i, v)),
         5 => (any::<u8>(), array(), any::<u8>(), any::<bool>()).prop_map(|(r, a, axes, keep)| Step::Reduce(r, a, axes, keep)),
         2 => (array(), array(), array()).prop_map(|(a, b, c)| Step::Select(a, b, c)),
@@ -270,6 +273,7 @@ fn execute(s: &Session, array: &dyn Fn(usize) -> NdArray, step: &Step, made: u32
         Step::View(kind, a, x, y) => view(s, &array(a), kind, i64::from(x), i64::from(y)),
         Step::Assign(a, b) => s.assign(&array(a), &array(b).into()).map(|()| None),
         Step::Stencil(a, how) => stencil(s, &array(a), how),
+        Step::Rows(a, how) => rows(s, &array(a), how),
         Step::Poke(a, i, v) => {
             let items =
                 [IndexItem::Slice { start: Some(i64::from(i)), stop: None, step: Some(i64::from(v % 3) * 2 + 1) }];
@@ -388,6 +392,40 @@ fn stencil(s: &Session, a: &NdArray, how: u16) -> Result<Option<NdArray>, Error>
         s.assign(if bit(3) { &center } else { &south }, &work.clone().into())?;
     }
     Ok(if bit(4) { change } else { Some(work) })
+}
+
+/// A matrix with a fold of each row and what is made of both (softmax, variance), or with its two products (a gradient).
+fn rows(s: &Session, a: &NdArray, how: u16) -> Result<Option<NdArray>, Error> {
+    if a.ndim() != 2 || a.size() == 0 {
+        return Ok(None);
+    }
+    let bit = |k: u16| how >> k & 1 == 1;
+    let plain = CallOptions::default();
+    let call = |name: &str, inputs: &[Operand]| s.call(Ufunc::lookup(name).unwrap(), inputs, &plain);
+    let fold = |kind, of: &NdArray, axis: i64| {
+        s.reduce(kind, of, &ReduceOptions { axis: Some(&[axis]), keepdims: true, ..ReduceOptions::default() })
+    };
+    let x = if bit(0) { s.astype(a, DType::F64, Casting::Unsafe, true)? } else { a.clone() };
+    if bit(1) {
+        let z = s.dot(&x, &x.index(&[IndexItem::Int(0)])?, None)?;
+        let error = call("add", &[call("multiply", &[z.clone().into(), z.into()])?.into(), Operand::from(1)])?;
+        let gradient = s.dot(&x.transpose(None)?, &error, None)?;
+        return Ok(Some(if bit(2) { error } else { gradient }));
+    }
+    let top = fold(if bit(2) { Reduction::Max } else { Reduction::Sum }, &x, 1)?;
+    let shifted = call("add", &[x.clone().into(), top.into()])?;
+    let weight = call(
+        "add",
+        &[
+            fold(Reduction::Sum, &call("multiply", &[shifted.clone().into(), shifted.clone().into()])?, 1)?.into(),
+            Operand::from(1),
+        ],
+    )?;
+    let made = call("multiply", &[shifted.into(), weight.into()])?;
+    if bit(3) {
+        s.assign(&x, &made.clone().into())?;
+    }
+    if bit(4) { fold(Reduction::Sum, &made, i64::from(bit(5))).map(Some) } else { Ok(Some(made)) }
 }
 
 fn view(s: &Session, a: &NdArray, kind: u8, x: i64, y: i64) -> Result<Option<NdArray>, Error> {

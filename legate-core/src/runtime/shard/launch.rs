@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// The body of a group, fused or not, and which of the group's operands it touches in memory.
+#[derive(Clone)]
 pub(super) struct Body {
     pub(super) task: Arc<dyn Task>,
     pub(super) args: Arc<dyn TaskArgs>,
@@ -35,14 +36,20 @@ pub(super) struct Launching<'a> {
     old: SmallVec<[PhysicalInstance; 1]>,
 }
 
+impl<'a> Launching<'a> {
+    pub(super) fn new(group: &'a Group, plan: &'a LaunchPlan, body: Body) -> Launching<'a> {
+        let instances = SmallVec::from_elem(None, group.operands.len());
+        Launching { group, plan, body, instances, old: SmallVec::new() }
+    }
+}
+
 impl Shard {
     /// Runs a planned group.
     pub(super) fn launch(&mut self, group: &Group, plan: &LaunchPlan, body: Body) {
         let by = body.provenance.clone();
         plan.prepare.iter().for_each(|first| self.redistribute(first, &by));
         plan.sends.iter().for_each(|send| self.send(&send.transfer, &by));
-        let none = SmallVec::from_elem(None, group.operands.len());
-        let mut launching = Launching { group, plan, body, instances: none, old: SmallVec::new() };
+        let mut launching = Launching::new(group, plan, body);
         self.place(&mut launching);
         self.place_fresh(&mut launching);
         self.receive_operands(&launching);
@@ -63,7 +70,8 @@ impl Shard {
             launching.instances[k] = match &launching.plan.places[k] {
                 Place::Main(rect) => {
                     let fresh = launching.group.fresh.contains(&k);
-                    self.place_main(launching.group, operand, rect, fresh, &by);
+                    let overwritten = self.overwrites(launching.group, operand);
+                    self.place_main(operand, rect, overwritten, fresh, &by);
                     None
                 }
                 Place::Temporary { rect, local } => {
@@ -90,8 +98,15 @@ impl Shard {
         }
     }
 
-    fn place_main(&mut self, group: &Group, operand: &Operand, rect: &Rect, fresh: bool, by: &Provenance) {
-        let overwritten = self.overwrites(group, operand);
+    /// `overwritten`: none of its values need be kept. `fresh`: it is not this instance that will be written.
+    pub(super) fn place_main(
+        &mut self,
+        operand: &Operand,
+        rect: &Rect,
+        overwritten: bool,
+        fresh: bool,
+        by: &Provenance,
+    ) {
         // What the shard owns after the launch, not only what this launch touches: else a field written bit by bit would grow with each.
         let owned = self.states.extent(operand.field, self.me);
         self.cover(operand.field, &rect.bounding(&owned), overwritten, by);
@@ -116,7 +131,7 @@ impl Shard {
     }
 
     /// Whether the launch replaces all values of the operand's field, and reads none of them first.
-    fn overwrites(&self, group: &Group, operand: &Operand) -> bool {
+    pub(super) fn overwrites(&self, group: &Group, operand: &Operand) -> bool {
         let reads = |other: &Operand| other.field == operand.field && other.privilege.reads();
         matches!(operand.privilege, Privilege::WriteDiscard | Privilege::Reduce(_))
             && operand.access.covers(&group.domain, self.field(operand.field).0)

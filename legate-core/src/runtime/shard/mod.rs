@@ -12,6 +12,7 @@ mod points;
 mod record;
 mod reshape;
 mod residents;
+mod rows;
 
 use crate::analysis::fuse::{self, Step};
 use crate::analysis::group::Group;
@@ -28,6 +29,7 @@ use crate::runtime::fetched::FetchSlot;
 use launch::Body;
 use record::Reasons;
 use residents::{Halos, Resident};
+use rows::{BLOCK_BYTES, Planned};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -59,12 +61,15 @@ pub(crate) struct Shard {
     residents: BTreeMap<FieldId, Resident>,
     halos: Halos,
     graph: Graph,
+    row_block_bytes: u64,
 }
 
 impl Shard {
     pub(crate) fn new(me: ShardId, common: Arc<Common>, graph: Graph) -> Shard {
         let states = States::new(common.machine.shards);
-        Shard { me, common, states, residents: BTreeMap::new(), halos: Halos::default(), graph }
+        let wish = common.mapper.tunable("row_block_bytes");
+        let row_block_bytes = wish.map_or(BLOCK_BYTES, |bytes| bytes.max(1) as u64);
+        Shard { me, common, states, residents: BTreeMap::new(), halos: Halos::default(), graph, row_block_bytes }
     }
 
     /// The graph, to wait for.
@@ -87,16 +92,29 @@ impl Shard {
         let apart = self.explain(window);
         deaths.unused().for_each(|field| self.release_dead(field));
         let mut slots = window.slots.iter();
+        let mut waiting: Vec<Planned<'_>> = Vec::new();
         for (at, step) in steps.iter().enumerate() {
             match step {
-                Step::Group(group) => self.group(group, operations, |field| deaths.outlives(field, at), &apart),
+                Step::Group(group) => {
+                    let planned = self.plan(at, group, operations, |field| deaths.outlives(field, at), &apart);
+                    if !self.may_join(&waiting, &planned) {
+                        self.launch_waiting(&mut waiting, &deaths);
+                    }
+                    let waits = planned.rows.is_some();
+                    waiting.push(planned);
+                    if !waits {
+                        self.launch_waiting(&mut waiting, &deaths);
+                    }
+                }
                 Step::Single(index) => {
+                    self.launch_waiting(&mut waiting, &deaths);
                     let dies = |field| !deaths.outlives(field, at);
                     self.single(&operations[*index], dies, &mut slots);
+                    deaths.after(at).for_each(|field| self.release_dead(field));
                 }
             }
-            deaths.after(at).for_each(|field| self.release_dead(field));
         }
+        self.launch_waiting(&mut waiting, &deaths);
         let begun = self.common.profiler.begin();
         self.graph.retire();
         self.graph.pool().end_window();
@@ -104,7 +122,14 @@ impl Shard {
     }
 
     /// `live`: whether a field's values are wanted after this step. `apart`: for a report.
-    fn group(&mut self, group: &Group, window: &[Operation], live: impl Fn(FieldId) -> bool, apart: &Reasons) {
+    fn plan<'a>(
+        &mut self,
+        step: usize,
+        group: &'a Group,
+        window: &[Operation],
+        live: impl Fn(FieldId) -> bool,
+        apart: &Reasons,
+    ) -> Planned<'a> {
         let Common { registry, mapper, machine, profiler, .. } = &*self.common;
         let begun = profiler.begin();
         let mapping = map_group(group, window, &self.states, registry, &**mapper, machine);
@@ -130,8 +155,9 @@ impl Shard {
             count(&self.graph.counters().fused, if members > 1 { members } else { 0 });
             profiler.record(|| self.record(group, window, &bound, apart));
         }
-        self.launch(group, &plan, body);
-        self.common.profiler.end_stage(begun, self.me, "submit");
+        let rows = self.rows(group, &plan, &body);
+        self.common.profiler.end_stage(begun, self.me, "compose");
+        Planned { step, group, plan, body, rows }
     }
 
     fn single<'a>(

@@ -1,8 +1,9 @@
 //! The pieces of a launch that a shard computes become point tasks.
 
 use super::Shard;
-use super::launch::Launching;
+use super::launch::{Body, Launching};
 use crate::analysis::dependence::Usage;
+use crate::analysis::group::Group;
 use crate::analysis::plan::PointPlan;
 use crate::error::TaskFailure;
 use crate::exec::action::{Action, Name};
@@ -33,13 +34,13 @@ pub(super) struct Folded {
 }
 
 /// What is the same for all points of a launch.
-struct Shape {
-    tree: Option<TreeDim>,
-    fold: Option<Arc<Fold>>,
+pub(super) struct Shape {
+    pub(super) tree: Option<TreeDim>,
+    pub(super) fold: Option<Arc<Fold>>,
     /// Which of the body's operands are folded along the tree.
-    folded: SmallVec<[usize; 2]>,
+    pub(super) folded: SmallVec<[usize; 2]>,
     /// Several pieces' partial results make one result.
-    joined: bool,
+    pub(super) joined: bool,
 }
 
 impl Shard {
@@ -51,7 +52,7 @@ impl Shard {
         fold.filter(|_| joined).map(|fold| Folded { fold, operands: folded, points })
     }
 
-    fn shape(&self, launching: &Launching<'_>) -> Shape {
+    pub(super) fn shape(&self, launching: &Launching<'_>) -> Shape {
         let Launching { group, plan, body, .. } = launching;
         let tree = TreeDim::of(&group.domain, &group.cuts);
         let mut folded: SmallVec<[usize; 2]> = SmallVec::new();
@@ -87,7 +88,13 @@ impl Shard {
     }
 
     /// Reads first, then writes.
-    fn record_point(&mut self, uses: &mut Uses, launching: &Launching<'_>, shape: &Shape, point: &PointPlan) {
+    pub(super) fn record_point(
+        &mut self,
+        uses: &mut Uses,
+        launching: &Launching<'_>,
+        shape: &Shape,
+        point: &PointPlan,
+    ) {
         let Launching { group, body, instances, .. } = launching;
         for writes in [false, true] {
             for (k, index) in body.operands.iter().enumerate() {
@@ -108,10 +115,7 @@ impl Shard {
         point: &PointPlan,
     ) -> Result<PointTask, TaskFailure> {
         let Launching { group, body, .. } = launching;
-        let elements = |k: &usize| point.images[*k].volume() * self.field(group.operands[*k].field).1 as u64;
-        let bytes = body.operands.iter().map(elements).sum::<u64>();
-        let compute_ns = body.task.cost(&*body.args).ns_per_point * point.rect.volume() as f64;
-        let cost_ns = compute_ns.max(bytes as f64 * STREAM_NS_PER_BYTE);
+        let (cost_ns, bytes) = self.estimate(group, body, point);
         let chunking = self.chunking(launching, shape, &point.rect, cost_ns, bytes);
         let folding = self.folding(launching, shape, &point.rect, &chunking)?;
         let operand = |(k, index): (usize, &usize)| match shape.folded.iter().position(|folded| *folded == k) {
@@ -148,6 +152,14 @@ impl Shard {
             }
         }
         covered.iter().map(|(field, _, rect)| rect.volume() * self.field(*field).1 as u64).sum()
+    }
+
+    /// Nanoseconds on one core, and bytes touched.
+    pub(super) fn estimate(&self, group: &Group, body: &Body, point: &PointPlan) -> (f64, u64) {
+        let elements = |k: &usize| point.images[*k].volume() * self.field(group.operands[*k].field).1 as u64;
+        let bytes = body.operands.iter().map(elements).sum::<u64>();
+        let compute_ns = body.task.cost(&*body.args).ns_per_point * point.rect.volume() as f64;
+        (compute_ns.max(bytes as f64 * STREAM_NS_PER_BYTE), bytes)
     }
 
     fn chunking(&self, launching: &Launching<'_>, shape: &Shape, piece: &Rect, cost_ns: f64, bytes: u64) -> Chunking {
@@ -195,7 +207,12 @@ impl Shard {
         folded.iter().map(target).collect()
     }
 
-    fn direct(&self, launching: &Launching<'_>, index: usize, piece: &Rect) -> Result<PointOperand, TaskFailure> {
+    pub(super) fn direct(
+        &self,
+        launching: &Launching<'_>,
+        index: usize,
+        piece: &Rect,
+    ) -> Result<PointOperand, TaskFailure> {
         let (instance, operand) = (instance_of(launching, index), &launching.group.operands[index]);
         let memory = instance.memory().map_err(Clone::clone)?.clone();
         let at = instance.through(&operand.access, &piece.lo);
