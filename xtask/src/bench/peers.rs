@@ -2,7 +2,7 @@
 
 use crate::workspace::Workspace;
 use crate::{process, python};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -58,5 +58,9 @@ fn install(workspace: &Workspace, peer: &Peer) -> Result<()> {
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", "numpy"]);
     process::run(pip.args(peer.requirements))?;
     // What installs need not start: a library may miss a driver or a system library.
-    process::run(Command::new(interpreter(workspace, peer.name)).args(["-c", &format!("import {}", peer.name)]))
+    let import =
+        Command::new(interpreter(workspace, peer.name)).args(["-c", &format!("import {}", peer.name)]).output()?;
+    let complaint = String::from_utf8_lossy(&import.stderr);
+    ensure!(import.status.success(), "{}", complaint.lines().last().unwrap_or("it does not import"));
+    Ok(())
 }

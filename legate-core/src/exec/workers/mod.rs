@@ -130,7 +130,8 @@ impl Crew {
             state.open.pop_front();
         }
         let job = state.open.iter().find(|job| job.waiting() > 0 && (!guest || job.is_for_guests())).cloned()?;
-        let wake = self.may_wake(&mut state, job.waiting() - 1);
+        // Others may have taken all of it since it was found.
+        let wake = self.may_wake(&mut state, job.waiting().saturating_sub(1));
         drop(state);
         if wake {
             self.changed.notify_one();
