@@ -74,6 +74,12 @@ impl<'a> HostOperand<'a> {
         first >= 0 && (last as usize) < self.len() / element_size
     }
 
+    /// The operand of kernels that are no programs; `None` if it reaches outside of its bytes over a box of `shape`.
+    pub fn raw_within(&mut self, shape: &[i64], element_size: usize) -> Option<RawOperand> {
+        let fits = self.strides.len() == shape.len() && self.is_inside(shape, element_size);
+        fits.then(|| self.raw(element_size))
+    }
+
     fn raw(&mut self, element_size: usize) -> RawOperand {
         let ptr = match &mut self.bytes {
             Bytes::Read(bytes) => bytes.as_ptr().cast_mut(),

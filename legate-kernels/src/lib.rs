@@ -10,6 +10,8 @@
 //!
 //! **Sums** ([`mod@reduce`]). The order in which reductions fold, which makes their bits independent of the cutting.
 //!
+//! **Order and choice** ([`mod@scan`], [`select`], [`mod@gather`]). Running sums; elements that masks and indices choose.
+//!
 //! **Products** ([`linalg`]). Matrices times vectors and matrices.
 //!
 //! **Random numbers** ([`random`]). Streams that can be entered anywhere.
@@ -54,5 +56,10 @@ pub mod isa;
 pub mod reduce;
 
 pub mod linalg;
+
+pub mod gather;
+pub(crate) mod parallel;
+pub mod scan;
+pub mod select;
 
 pub mod random;

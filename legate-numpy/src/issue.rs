@@ -481,7 +481,7 @@ impl NdArray {
     }
 
     /// The base's bytes, known or not yet written, locked for writing to them; whatever else had the values is forgotten.
-    fn writable_host(&self) -> MutexGuard<'_, Backing> {
+    pub(crate) fn writable_host(&self) -> MutexGuard<'_, Backing> {
         let mut backing = self.base.cell.lock();
         if backing.is_known() {
             self.base.materialized(&mut backing);

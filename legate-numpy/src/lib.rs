@@ -9,6 +9,7 @@
 
 pub mod array;
 mod assign;
+pub mod choice;
 pub mod coverage;
 pub mod create;
 mod decode;
@@ -26,6 +27,8 @@ mod quick;
 pub mod random;
 pub mod reduction;
 mod resolve;
+mod routine;
+pub mod scan;
 pub mod session;
 pub mod shape;
 pub mod ufunc;
@@ -34,6 +37,7 @@ pub mod view;
 mod tasks;
 
 pub use array::NdArray;
+pub use choice::BoundsMode;
 pub use error::{Casting, Error, ExceptionKind, Result};
 pub use index::IndexItem;
 pub use legate_kernels::dtype::{DType, Kind, Scalar};
@@ -41,5 +45,6 @@ pub use norm::Norm;
 pub use promote::Weak;
 pub use random::{Generator, LegacyState};
 pub use reduction::{ReduceOptions, Reduction};
+pub use scan::ScanOp;
 pub use session::{Session, SessionConfig};
 pub use ufunc::{CallOptions, Operand, Ufunc};

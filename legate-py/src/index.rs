@@ -6,8 +6,8 @@ use crate::error::{Attempt, Failure};
 use crate::fallback;
 use crate::outcome;
 use crate::scalars;
-use crate::session::session;
-use legate_numpy::{Casting, DType, Error, IndexItem, Operand};
+use crate::session::{interrupted, session};
+use legate_numpy::{DType, Error, IndexItem, Kind, NdArray};
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -93,7 +93,7 @@ fn clamped(value: &Bound<'_, PyAny>) -> PyResult<i64> {
 impl Array {
     fn __getitem__<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let Some(items) = basic(key)? else { return fallback::get_item(slf.as_any(), key) };
+        let Some(items) = basic(key)? else { return get_chosen(slf, key) };
         let attempt = || -> Attempt<Bound<'py, PyAny>> {
             let nd = slf.get().nd().index(&items)?;
             if nd.ndim() > 0 || items.contains(&IndexItem::Ellipsis) {
@@ -124,7 +124,7 @@ impl Array {
         let attempt = || -> Attempt<()> {
             match basic(key)? {
                 Some(items) => set_basic(slf, &items, value),
-                None => set_masked(slf, key, value),
+                None => set_chosen(slf, key, value),
             }
         };
         attempt().or_else(|failure| match failure {
@@ -152,16 +152,124 @@ fn set_basic(slf: &Bound<'_, Array>, items: &Items, value: &Bound<'_, PyAny>) ->
     })
 }
 
-/// `a[mask] = value` with a mask of `a`'s shape and one value: that is a `where`, and native.
-fn set_masked(slf: &Bound<'_, Array>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> Attempt<()> {
-    let nd = slf.get().nd();
-    let mask = convert::as_array(key).ok_or(Failure::Unsupported)?.nd();
-    if mask.dtype() != DType::Bool || mask.shape() != nd.shape() {
-        return Err(Failure::Unsupported);
+/// A key that chooses elements by masks or integers.
+enum Choice {
+    /// A bool array of the shape of the first dimensions.
+    Mask(NdArray),
+    /// Integer arrays, one for each of the first dimensions.
+    Indices(SmallVec<[NdArray; 4]>),
+    /// An integer or a bool array at this dimension, beside slices.
+    Along { items: Items, axis: usize, index: NdArray },
+}
+
+impl Choice {
+    /// What a key that is not basic says of an array of `ndim` dimensions.
+    ///
+    /// # Errors
+    /// [`Failure::Unsupported`] for what NumPy should look at.
+    fn of(key: &Bound<'_, PyAny>, ndim: usize) -> Attempt<Choice> {
+        let Ok(tuple) = key.cast_exact::<PyTuple>() else {
+            let array = as_indices(key)?;
+            return match array.dtype() {
+                _ if array.ndim() == 0 => Err(Failure::Unsupported),
+                DType::Bool => Ok(Choice::Mask(array)),
+                _ => Ok(Choice::Indices(SmallVec::from_iter([array]))),
+            };
+        };
+        let mut items = Items::new();
+        let mut arrays: SmallVec<[NdArray; 4]> = SmallVec::new();
+        let mut place = 0;
+        for (k, entry) in tuple.iter_borrowed().enumerate() {
+            match item(&entry)? {
+                Some(IndexItem::NewAxis) => return Err(Failure::Unsupported),
+                Some(item) => items.push(item),
+                None => {
+                    arrays.push(as_indices(&entry)?);
+                    place = k;
+                    items.push(IndexItem::Slice { start: None, stop: None, step: None });
+                }
+            }
+        }
+        if arrays.iter().any(|array| array.ndim() == 0) || arrays.is_empty() {
+            return Err(Failure::Unsupported);
+        }
+        let has_integers = items.iter().any(|item| matches!(item, IndexItem::Int(_)));
+        if arrays.len() == tuple.len() && arrays.iter().all(|array| array.dtype() != DType::Bool) {
+            return Ok(Choice::Indices(arrays));
+        }
+        if arrays.len() > 1 || has_integers || items.len() > ndim + 1 {
+            return Err(Failure::Unsupported);
+        }
+        let index = arrays.swap_remove(0);
+        let after_ellipsis = items[..place].contains(&IndexItem::Ellipsis);
+        let axis = if after_ellipsis { ndim.checked_sub(items.len() - place) } else { Some(place) };
+        match axis {
+            Some(axis) if axis < ndim && (index.dtype() != DType::Bool || index.ndim() == 1) => {
+                Ok(Choice::Along { items, axis, index })
+            }
+            _ => Err(Failure::Unsupported),
+        }
     }
+
+    /// The array to wait for.
+    fn array(&self) -> &NdArray {
+        match self {
+            Choice::Mask(array) | Choice::Along { index: array, .. } => array,
+            Choice::Indices(arrays) => arrays.iter().find(|array| !array.is_ready()).unwrap_or(&arrays[0]),
+        }
+    }
+}
+
+/// An array or a list as indices; an empty list holds integers.
+pub(crate) fn as_indices(object: &Bound<'_, PyAny>) -> Attempt<NdArray> {
+    let array = convert::array(object)?;
+    if array.size() == 0 && array.dtype() == DType::F64 && object.cast::<PyList>().is_ok() {
+        return Ok(session(object.py())?.zeros(array.shape(), DType::I64)?);
+    }
+    match array.dtype().kind() {
+        Kind::Bool | Kind::Signed | Kind::Unsigned => Ok(array),
+        _ => Err(Failure::Unsupported), // NumPy refuses it
+    }
+}
+
+/// `a[key]` for keys that are not basic.
+fn get_chosen<'py>(slf: &Bound<'py, Array>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let (py, nd) = (slf.py(), slf.get().nd());
+    let attempt = || -> Attempt<Bound<'py, PyAny>> {
+        let session = session(py)?;
+        let choice = Choice::of(key, nd.ndim())?;
+        let waited_for = crate::functions::choice::waited_for(nd, choice.array());
+        let chosen = crate::session::issue(py, waited_for, || match &choice {
+            Choice::Mask(mask) => session.select_by_mask(nd, mask, &interrupted),
+            Choice::Indices(indices) => session.select_by_index(nd, indices, &interrupted),
+            Choice::Along { items, axis, index } => {
+                let view = nd.index(items)?;
+                let index = session.as_places(index, view.shape()[*axis], *axis, &interrupted)?;
+                session.take_along(&view, &index, *axis, &interrupted)
+            }
+        })?;
+        Ok(outcome::like(slf, outcome::array(py, chosen)?)?)
+    };
+    attempt().or_else(|failure| match failure {
+        Failure::Unsupported => fallback::get_item(slf.as_any(), key),
+        failure => Err(failure.raise(py)),
+    })
+}
+
+/// `a[key] = value` for keys that are not basic.
+fn set_chosen(slf: &Bound<'_, Array>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> Attempt<()> {
+    let (py, nd) = (slf.py(), slf.get().nd());
+    let session = session(py)?;
+    let choice = Choice::of(key, nd.ndim())?;
     let value = convert::operand(value)?;
-    match &value {
-        Operand::Array(array) if array.ndim() > 0 => Err(Failure::Unsupported),
-        _ => Ok(session(slf.py())?.copyto(nd, &value, Casting::Unsafe, Some(mask))?),
+    let waited_for = crate::functions::choice::waited_for(nd, choice.array());
+    let assigned = crate::session::issue(py, waited_for, || match &choice {
+        Choice::Mask(mask) => session.assign_by_mask(nd, mask, &value, &interrupted),
+        Choice::Indices(indices) => session.assign_by_index(nd, indices, &value, &interrupted),
+        Choice::Along { .. } => Err(Error::Unsupported("assignment beside slices".into())),
+    });
+    match assigned {
+        Err(Failure::Native(Error::IntegerOutOfBounds { .. } | Error::Value(_))) => Err(Failure::Unsupported),
+        other => other,
     }
 }

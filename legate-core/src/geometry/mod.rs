@@ -45,7 +45,7 @@ impl Rect {
     }
     /// Number of points.
     pub fn volume(&self) -> u64 {
-        (0..self.rank()).map(|d| self.extent(d) as u64).product()
+        (0..self.rank()).map(|d| self.extent(d) as u64).fold(1, u64::saturating_mul)
     }
     /// Whether it holds no point.
     pub fn is_empty(&self) -> bool {

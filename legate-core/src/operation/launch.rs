@@ -17,7 +17,8 @@ pub enum Privilege {
     /// Writes every point of the access's image, and reads none of them first. The points of the bounding box that
     /// are not in the image (strided and diagonal accesses) keep their values.
     WriteDiscard,
-    /// Reads and writes points of the access's image.
+    /// Reads and writes points of the access's image. Domain dimensions that the access does not use are never cut: one task sees all of
+    /// their points (a scatter's indices).
     ReadWrite,
     /// Overwrites the image with the fold of all points of the domain that map to one point of the field.
     /// The domain dimensions that the access does not use are folded, in the order of [`Cut::Tree`].

@@ -60,8 +60,12 @@ fn written(operand: &Operand, domain: &Rect, cuts: &[Cut], registry: &Registry) 
     let mut kept = domain.clone();
     if let Privilege::Reduce(id) = privilege {
         require(registry.has_reduction(*id), || format!("{id} is not registered"))?;
+    }
+    if matches!(privilege, Privilege::Reduce(_) | Privilege::ReadWrite) {
+        let joins = matches!(privilege, Privilege::Reduce(_));
         for d in (0..domain.rank()).filter(|d| !access.uses(*d)) {
-            let folds = matches!(cuts[d], Cut::Tree { .. } | Cut::Never) || domain.extent(d) <= 1;
+            let one_piece = matches!(cuts[d], Cut::Never) || domain.extent(d) <= 1;
+            let folds = one_piece || (joins && matches!(cuts[d], Cut::Tree { .. }));
             require(folds, || format!("{field}: folded dimension {d} may be cut freely"))?;
             kept.hi[d] = kept.lo[d] + kept.extent(d).min(1);
         }

@@ -7,13 +7,19 @@
 #![allow(unsafe_code, reason = "kernels work on raw operands; see the claim above")]
 
 use super::linalg::{ProductArgs, ProductKind};
-use legate_core::operation::{OperandView, TaskContext};
+use super::routine::Routine;
+use legate_core::operation::{OperandView, TaskContext, TaskError};
 use legate_kernels::dispatch_dtype;
+use legate_kernels::dtype::DType;
 use legate_kernels::engine::Compiled;
+use legate_kernels::gather::{OutOfBounds, gather, scatter};
+use legate_kernels::host::HostOperand;
 use legate_kernels::linalg::{Arithmetic, RawMatrix, gemm, gemv_cols, gemv_rows};
 use legate_kernels::operand::RawOperand;
 use legate_kernels::random::{Stream, fill_rect_f64};
-use smallvec::SmallVec;
+use legate_kernels::scan::scan;
+use legate_kernels::select::{RawVector, compress, count_blocks};
+use smallvec::{SmallVec, smallvec};
 
 fn raw(view: &OperandView) -> RawOperand {
     RawOperand { ptr: view.ptr, strides: SmallVec::from_slice(&view.strides) }
@@ -61,4 +67,91 @@ fn multiply_as<T: Arithmetic>(kind: ProductKind, ctx: &TaskContext<'_>) {
             }
         }
     }
+}
+
+/// Runs a routine on the chunk of a running task.
+pub(super) fn run_routine_of(routine: Routine, ctx: &TaskContext<'_>) -> Result<(), TaskError> {
+    let operands: SmallVec<[RawOperand; 8]> = ctx.operands().iter().map(raw).collect();
+    let (domain, rect) = (ctx.domain().shape(), ctx.rect());
+    // SAFETY: the operands are those of the routine, in its order, lying as the context says; by the claim above they may be used so for
+    // the duration of the call.
+    unsafe { run_routine(routine, &domain, &rect.lo, &rect.hi, &operands) }.map_err(TaskError)
+}
+
+/// Runs a routine over a whole domain, on host bytes.
+///
+/// # Panics
+/// If an operand reaches outside of its bytes.
+///
+/// # Errors
+/// What the routine refuses.
+pub(crate) fn run_routine_on_host(
+    routine: Routine,
+    domain: &[i64],
+    operands: &mut [(HostOperand<'_>, DType)],
+) -> Result<(), String> {
+    let raws: SmallVec<[RawOperand; 8]> = operands
+        .iter_mut()
+        .map(|(operand, dtype)| operand.raw_within(domain, dtype.size()).expect("views lie in their bases"))
+        .collect();
+    let lo: SmallVec<[i64; 4]> = SmallVec::from_elem(0, domain.len());
+    // SAFETY: the operands are those of the routine, in its order; over the domain they lie in bytes that are borrowed for the duration of the call,
+    // those that are written exclusively.
+    unsafe { run_routine(routine, domain, &lo, domain, &raws) }
+}
+
+/// # Safety
+/// The operands are the routine's, in its order, with a stride for each dimension of the domain. Their elements over the box `lo..hi` are valid and aligned;
+/// those that the routine writes are nobody else's.
+unsafe fn run_routine(
+    routine: Routine,
+    domain: &[i64],
+    lo: &[i64],
+    hi: &[i64],
+    operands: &[RawOperand],
+) -> Result<(), String> {
+    let extents: SmallVec<[usize; 4]> = lo.iter().zip(hi).map(|(lo, hi)| (hi - lo) as usize).collect();
+    let begin = |d: usize| lo[d] as usize;
+    let along = RawVector::along;
+    // SAFETY: the caller's word.
+    unsafe {
+        match (routine, operands) {
+            (Routine::Scan { op, dtype, axis }, [input, output]) => {
+                dispatch_dtype!(dtype, T => scan::<T>(op, axis, &extents, input, output));
+                Ok(())
+            }
+            (Routine::CountBlocks, [mask, counts]) => {
+                count_blocks(begin(0), hi[0] as usize, extents[1], along(mask, 1), along(counts, 0));
+                Ok(())
+            }
+            (Routine::Compress(selected), [mask, before, rest @ ..]) => {
+                let (values, out) = match rest {
+                    [values, out] => (values, out),
+                    // Positions have no values; the mask stands in for them.
+                    [out] => (mask, out),
+                    _ => unreachable!("a selection has three operands or four"),
+                };
+                let (mask, before, values) = (along(mask, 1), along(before, 2), along(values, 1));
+                compress(selected, (begin(0), hi[0] as usize), extents[1], mask, before, values, along(out, 0));
+                Ok(())
+            }
+            (Routine::Gather { size }, [source, index, out]) => {
+                let s = &source.strides;
+                let source = RawOperand { ptr: source.ptr, strides: smallvec![s[0], s[3], s[2]] };
+                gather(size, [extents[0], extents[1], extents[2]], extents[3], &source, along(index, 1), out)
+                    .map_err(out_of_bounds)
+            }
+            (Routine::Scatter { size }, [target, index, values]) => {
+                let v = &values.strides;
+                let values = RawOperand { ptr: values.ptr, strides: smallvec![v[2], v[1]] };
+                let (extents, range) = ([extents[0], extents[1], extents[2]], (begin(0), domain[0] as usize));
+                scatter(size, extents, range, target, along(index, 2), &values).map_err(out_of_bounds)
+            }
+            (routine, operands) => panic!("{routine:?} with {} operands", operands.len()),
+        }
+    }
+}
+
+fn out_of_bounds(index: OutOfBounds) -> String {
+    format!("index {} is out of bounds", index.0)
 }

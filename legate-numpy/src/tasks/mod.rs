@@ -7,15 +7,18 @@ mod linalg;
 mod program;
 mod random;
 mod reduction;
+mod routine;
 
+pub(crate) use bridge::run_routine_on_host;
 pub(crate) use cache::ProgramCache;
 pub(crate) use fail::FailArgs;
 pub(crate) use linalg::{ProductArgs, ProductKind};
 pub(crate) use program::{ProgramArgs, label};
 pub(crate) use random::RandomArgs;
+pub(crate) use routine::{Routine, RoutineArgs};
 
 use legate_core::id::{ReductionId, TaskId};
-use legate_core::operation::Registry;
+use legate_core::operation::{Parallelism, Registry};
 use legate_kernels::dtype::DType;
 use legate_kernels::ops::ReduceOp;
 use std::collections::BTreeMap;
@@ -30,6 +33,10 @@ pub(crate) struct Tasks {
     pub(crate) random: TaskId,
     /// Multiplies matrices.
     pub(crate) product: TaskId,
+    /// Runs a routine on chunks.
+    pub(crate) routine: TaskId,
+    /// Runs a routine that uses all cores itself.
+    pub(crate) whole_routine: TaskId,
     /// Test hook: panics.
     pub(crate) fail: TaskId,
     reductions: BTreeMap<(ReduceOp, DType), ReductionId>,
@@ -49,8 +56,10 @@ impl Tasks {
         let program = program::register(registry, cache);
         let random = registry.register_task(Arc::new(random::RandomFill));
         let product = registry.register_task(Arc::new(linalg::Product));
+        let routine = registry.register_task(Arc::new(routine::RunRoutine(Parallelism::Chunks)));
+        let whole_routine = registry.register_task(Arc::new(routine::RunRoutine(Parallelism::Whole)));
         let fail = registry.register_task(Arc::new(fail::Fail));
-        Tasks { program, random, product, fail, reductions }
+        Tasks { program, random, product, routine, whole_routine, fail, reductions }
     }
 
     /// The operator that joins partial results of `op` on elements of `dtype`.

@@ -1,8 +1,8 @@
 //! Programs of the fuzzer: steps as data, and the machine that executes them twice.
 
 use legate_numpy::{
-    CallOptions, Casting, DType, Error, IndexItem, Kind, NdArray, Operand, ReduceOptions, Reduction, Session, Ufunc,
-    Weak,
+    BoundsMode, CallOptions, Casting, DType, Error, IndexItem, Kind, NdArray, Operand, ReduceOptions, Reduction,
+    ScanOp, Session, Ufunc, Weak,
 };
 use proptest::prelude::*;
 
@@ -37,6 +37,14 @@ pub enum Step {
     Dot(usize, usize),
     /// `concatenate([a, b], axis)`
     Concatenate(usize, usize, u8),
+    /// `cumsum(a, axis)` or `cumprod(a, axis)`
+    Scan(bool, usize, u8),
+    /// `a[a > 0]`, or with a flag `a[a > 0] = values of another`.
+    Mask(usize, usize, bool),
+    /// `take(a, b modulo the length, axis)`
+    Take(usize, usize, u8),
+    /// `a[b modulo the length] = c`
+    Scatter(usize, usize, usize),
     /// Another type.
     Cast(u8, usize),
     /// The values are looked at.
@@ -65,6 +73,10 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (array(), array(), array()).prop_map(|(a, b, c)| Step::Select(a, b, c)),
         3 => (array(), array()).prop_map(|(a, b)| Step::Dot(a, b)),
         1 => (array(), array(), any::<u8>()).prop_map(|(a, b, axis)| Step::Concatenate(a, b, axis)),
+        1 => (any::<bool>(), array(), any::<u8>()).prop_map(|(op, a, axis)| Step::Scan(op, a, axis)),
+        2 => (array(), array(), any::<bool>()).prop_map(|(a, b, assign)| Step::Mask(a, b, assign)),
+        2 => (array(), array(), any::<u8>()).prop_map(|(a, b, axis)| Step::Take(a, b, axis)),
+        2 => (array(), array(), array()).prop_map(|(a, b, c)| Step::Scatter(a, b, c)),
         2 => (any::<u8>(), array()).prop_map(|(t, a)| Step::Cast(t, a)),
         3 => array().prop_map(Step::Fetch),
         4 => array().prop_map(Step::Drop),
@@ -301,9 +313,45 @@ fn execute(s: &Session, array: &dyn Fn(usize) -> NdArray, step: &Step, made: u32
                 s.concatenate(&[a, b], Some(i64::from(axis % 3)), None, None, Casting::SameKind).map(Some)
             }
         }
+        Step::Scan(product, a, axis) => {
+            let op = if product { ScanOp::Multiply } else { ScanOp::Add };
+            s.accumulate(op, &array(a), (axis < 200).then_some(i64::from(axis % 3)), None).map(Some)
+        }
+        Step::Mask(a, b, assign) => {
+            let a = array(a);
+            let mask = s.call(Ufunc::lookup("greater").unwrap(), &[(&a).into(), Operand::from(0)], &plain)?;
+            match assign {
+                false => s.select_by_mask(&a, &mask, &|| false).map(Some),
+                true => s.assign_by_mask(&a, &mask, &s.ravel(&array(b))?.into(), &|| false).map(|()| None),
+            }
+        }
+        Step::Take(a, b, axis) => {
+            let (a, b) = (array(a), array(b));
+            let axis = i64::from(axis) % a.ndim().max(1) as i64;
+            let n = a.shape().get(axis as usize).copied().unwrap_or(1);
+            let index = index_of(s, &b, n)?;
+            if a.size() / n.max(1) * index.size() > LARGEST {
+                return Ok(None);
+            }
+            s.take(&a, &index, Some(axis), BoundsMode::Raise, &|| false).map(Some)
+        }
+        Step::Scatter(a, b, c) => {
+            let (a, b) = (array(a), array(b));
+            let n = a.shape().first().copied().unwrap_or(1);
+            let index = index_of(s, &b, n)?;
+            s.assign_by_index(&a, &[index], &array(c).into(), &|| false).map(|()| None)
+        }
         Step::Cast(t, a) => s.astype(&array(a), pick(TYPES, t), Casting::Unsafe, true).map(Some),
         Step::Fetch(_) | Step::Drop(_) | Step::Flush => unreachable!("done by the machine"),
     }
+}
+
+/// Indices into `n` elements, from both ends, and one out of bounds now and then.
+fn index_of(s: &Session, b: &NdArray, n: i64) -> Result<NdArray, Error> {
+    let whole = s.astype(&b.real(), DType::I64, Casting::Unsafe, true)?;
+    let plain = CallOptions::default();
+    let bounded = s.call(Ufunc::lookup("remainder").unwrap(), &[whole.into(), Operand::from(2 * n.max(1))], &plain)?;
+    s.call(Ufunc::lookup("subtract").unwrap(), &[bounded.into(), Operand::from(n)], &plain)
 }
 
 /// What is too large is forgotten.

@@ -33,11 +33,13 @@ macro_rules! methods {
 }
 
 pub(crate) mod arguments;
+pub(crate) mod choice;
 pub(crate) mod counter;
 mod creation;
 mod joining;
 mod linalg;
 pub(crate) mod reductions;
+mod scans;
 mod selection;
 mod shaping;
 
@@ -174,10 +176,19 @@ impl Function {
 
 /// All rows that are functions of a module.
 fn rows() -> impl Iterator<Item = &'static Row> {
-    [creation::ROWS, joining::ROWS, linalg::ROWS, reductions::ROWS, selection::ROWS, shaping::ROWS]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        choice::ROWS,
+        creation::ROWS,
+        joining::ROWS,
+        linalg::ROWS,
+        reductions::ROWS,
+        scans::ROWS,
+        selection::ROWS,
+        shaping::ROWS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 /// The native functions by name (`"linalg.norm"` for those of submodules).
@@ -220,8 +231,16 @@ pub(crate) fn calls(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 
 /// All rows that are methods.
 fn methods() -> impl Iterator<Item = &'static Row> {
-    [reductions::METHODS, selection::METHODS, shaping::METHODS, linalg::METHODS, creation::METHODS]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        choice::METHODS,
+        creation::METHODS,
+        linalg::METHODS,
+        reductions::METHODS,
+        scans::METHODS,
+        selection::METHODS,
+        shaping::METHODS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }

@@ -25,6 +25,9 @@ methods! {
 }
 
 fn where_<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    if a.raw(1).is_none() && a.raw(2).is_none() {
+        return super::choice::nonzero(a);
+    }
     let (condition, x, y) = (a.operand(0)?, a.operand(1)?, a.operand(2)?);
     let nd = a.session()?.select(&condition, &x, &y)?;
     // Unlike a ufunc, `where` gives a 0-d array, not a scalar.

@@ -1,0 +1,227 @@
+//! Elements at places that an index array names.
+//!
+//! Arrays are seen as boxes of three dimensions: `outer × n × inner`, the index running along the middle one. A negative index counts from the end.
+
+use crate::operand::RawOperand;
+use crate::parallel::{self, Shared};
+use crate::select::RawVector;
+
+/// An index outside of `-n..n`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfBounds(pub i64);
+
+/// Fewer indices than this are not worth more threads than one.
+const FEW: usize = 1 << 15;
+
+/// `out[o, k, i] = source[o, index[k], i]` for a box `extents = [outer, indices, inner]`. `source` has `n` elements along its middle dimension; all of its strides
+/// are given (outer, middle, inner). Elements have `size` bytes.
+///
+/// Cost: a read at random for each index; processors overlap some ten of them.
+///
+/// # Errors
+/// The first index that is out of bounds; a part of `out` has been written then.
+///
+/// # Panics
+/// If `size` is none of 1, 2, 4, 8, 16.
+///
+/// # Safety
+/// The elements of the operands are valid for reading (`out`: for writing), aligned; nobody else touches `out` or writes the others meanwhile.
+/// `index` are `i64`s.
+pub unsafe fn gather(
+    size: usize,
+    extents: [usize; 3],
+    n: usize,
+    source: &RawOperand,
+    index: RawVector,
+    out: &RawOperand,
+) -> Result<(), OutOfBounds> {
+    // SAFETY: the caller's word, with a type of the elements' size.
+    unsafe {
+        match size {
+            1 => gather_as::<u8>(extents, n, source, index, out),
+            2 => gather_as::<u16>(extents, n, source, index, out),
+            4 => gather_as::<u32>(extents, n, source, index, out),
+            8 => gather_as::<u64>(extents, n, source, index, out),
+            16 => gather_as::<[u64; 2]>(extents, n, source, index, out),
+            _ => panic!("no element has {size} bytes"),
+        }
+    }
+}
+
+/// The place that an index names.
+#[inline(always)]
+fn place(index: i64, n: usize) -> Result<usize, OutOfBounds> {
+    let counted = if index < 0 { index.wrapping_add(n as i64) } else { index };
+    if (counted as u64) < n as u64 { Ok(counted as usize) } else { Err(OutOfBounds(index)) }
+}
+
+/// # Safety
+/// As [`gather()`], `E` having the elements' size.
+unsafe fn gather_as<E: Copy>(
+    [outer, indices, inner]: [usize; 3],
+    n: usize,
+    source: &RawOperand,
+    index: RawVector,
+    out: &RawOperand,
+) -> Result<(), OutOfBounds> {
+    let adjacent = |operand: &RawOperand| operand.strides[2] == size_of::<E>() as isize;
+    for o in 0..outer as isize {
+        let from = source.ptr.wrapping_offset(o * source.strides[0]);
+        let to = out.ptr.wrapping_offset(o * out.strides[0]);
+        for k in 0..indices {
+            // SAFETY: index `k`; rows of the boxes.
+            unsafe {
+                let row = place(index.at::<i64>(k).read(), n)?;
+                let from = from.wrapping_offset(row as isize * source.strides[1]).cast::<E>();
+                let to = to.wrapping_offset(k as isize * out.strides[1]).cast::<E>();
+                if inner == 1 {
+                    to.write(from.read());
+                } else if adjacent(source) && adjacent(out) {
+                    std::ptr::copy_nonoverlapping(from, to, inner);
+                } else {
+                    for i in 0..inner as isize {
+                        let value = from.wrapping_byte_offset(i * source.strides[2]).read();
+                        to.wrapping_byte_offset(i * out.strides[2]).write(value);
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `target[index[k], i] = values[k, i]` for all `k` in order, where the row lies in `first .. first + rows` of the `n` rows there are; `target` begins at the first of them.
+/// So where several indices name one row the last one wins, whatever the cutting. Uses all threads of the current pool.
+///
+/// `extents = [rows, inner, indices]`; strides: of `target` (row, inner), of `values` (index, inner).
+///
+/// # Errors
+/// An index that is out of bounds; parts of `target` have been written then.
+///
+/// # Panics
+/// If `size` is none of 1, 2, 4, 8, 16.
+///
+/// # Safety
+/// As [`gather()`], `target` being written.
+pub unsafe fn scatter(
+    size: usize,
+    extents: [usize; 3],
+    (first, n): (usize, usize),
+    target: &RawOperand,
+    index: RawVector,
+    values: &RawOperand,
+) -> Result<(), OutOfBounds> {
+    let [rows, inner, indices] = extents;
+    let parts = if indices < FEW { 1 } else { parallel::threads().min(rows).max(1) };
+    let (target_at, values_at) = (Shared::new(target.ptr), Shared::new(values.ptr));
+    let index_at = (Shared::new(index.ptr), index.stride);
+    let (target_strides, values_strides) = (&target.strides, &values.strides);
+    let failed = std::sync::Mutex::new(None);
+    parallel::for_each(parts, |part| {
+        let (from, to) = (rows * part / parts, rows * (part + 1) / parts);
+        let ptr = target_at.get().wrapping_offset(from as isize * target_strides[0]);
+        let target = RawOperand { ptr, strides: target_strides.clone() };
+        let values = RawOperand { ptr: values_at.get(), strides: values_strides.clone() };
+        let index = RawVector { ptr: index_at.0.get(), stride: index_at.1 };
+        let (extents, range) = ([to - from, inner, indices], (first + from, n));
+        // SAFETY: the caller's word; the parts have rows of their own.
+        let done = unsafe {
+            match size {
+                1 => scatter_as::<u8>(extents, range, &target, index, &values),
+                2 => scatter_as::<u16>(extents, range, &target, index, &values),
+                4 => scatter_as::<u32>(extents, range, &target, index, &values),
+                8 => scatter_as::<u64>(extents, range, &target, index, &values),
+                16 => scatter_as::<[u64; 2]>(extents, range, &target, index, &values),
+                _ => panic!("no element has {size} bytes"),
+            }
+        };
+        if let Err(error) = done {
+            *failed.lock().expect("nobody panics while holding it") = Some(error);
+        }
+    });
+    failed.into_inner().expect("nobody panics while holding it").map_or(Ok(()), Err)
+}
+
+/// # Safety
+/// As [`scatter()`], `E` having the elements' size, on this thread.
+unsafe fn scatter_as<E: Copy>(
+    [rows, inner, indices]: [usize; 3],
+    (first, n): (usize, usize),
+    target: &RawOperand,
+    index: RawVector,
+    values: &RawOperand,
+) -> Result<(), OutOfBounds> {
+    for k in 0..indices {
+        // SAFETY: index `k`; a row that is ours.
+        unsafe {
+            let row = place(index.at::<i64>(k).read(), n)?.wrapping_sub(first);
+            if row >= rows {
+                continue;
+            }
+            let to = target.ptr.wrapping_offset(row as isize * target.strides[0]).cast::<E>();
+            let from = values.ptr.wrapping_offset(k as isize * values.strides[0]).cast::<E>();
+            for i in 0..inner as isize {
+                let value = from.wrapping_byte_offset(i * values.strides[1]).read();
+                to.wrapping_byte_offset(i * target.strides[1]).write(value);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smallvec::smallvec;
+
+    fn vector<T>(values: &mut [T]) -> RawVector {
+        RawVector { ptr: values.as_mut_ptr().cast(), stride: size_of::<T>() as isize }
+    }
+
+    #[test]
+    fn rows_are_gathered_from_both_ends() {
+        let mut source: Vec<u32> = (0..24).collect(); // 2 × 4 × 3
+        let mut index = [3, -4, 1, 1, -1i64];
+        let mut out = vec![0u32; 2 * 5 * 3];
+        let operand = |ptr: *mut u32, strides: [isize; 3]| RawOperand {
+            ptr: ptr.cast(),
+            strides: strides.iter().map(|s| 4 * s).collect(),
+        };
+        let from = operand(source.as_mut_ptr(), [12, 3, 1]);
+        let to = operand(out.as_mut_ptr(), [15, 3, 1]);
+        // SAFETY: boxes of 24 and 30 elements.
+        assert_eq!(unsafe { gather(4, [2, 5, 3], 4, &from, vector(&mut index), &to) }, Ok(()));
+        let wanted = (0..2).flat_map(|o| [3, 0, 1, 1, 3].map(|r| [0, 1, 2].map(|i| 12 * o + 3 * r + i))).flatten();
+        assert!(out.iter().copied().eq(wanted));
+        for bad in [4, -5, i64::MIN, i64::MAX] {
+            let mut index = [0, bad];
+            // SAFETY: as before, a box of two rows.
+            let outcome = unsafe { gather(4, [2, 2, 3], 4, &from, vector(&mut index), &to) };
+            assert_eq!(outcome, Err(OutOfBounds(bad)));
+        }
+    }
+
+    #[test]
+    fn the_last_of_several_wins_on_any_threads_and_cuts() {
+        let (n, m) = (1000, 100_000);
+        let mut index: Vec<i64> =
+            (0..m as u64).map(|k| (k.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as i64 % 2000 - 1000).collect();
+        let mut values: Vec<u64> = (0..m as u64).collect();
+        let mut wanted = vec![u64::MAX; n];
+        index.iter().zip(&values).for_each(|(&i, &v)| wanted[i.rem_euclid(n as i64) as usize] = v);
+        for (threads, pieces) in [(1, 1), (3, 1), (2, 4)] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let mut target = vec![u64::MAX; n];
+            for piece in 0..pieces {
+                let (from, to) = (n * piece / pieces, n * (piece + 1) / pieces);
+                pool.install(|| {
+                    let row = |ptr: *mut u64| RawOperand { ptr: ptr.cast(), strides: smallvec![8, 0] };
+                    let (target, values) = (row(target[from..].as_mut_ptr()), row(values.as_mut_ptr()));
+                    // SAFETY: `m` indices and values, and the rows of this piece.
+                    unsafe { scatter(8, [to - from, 1, m], (from, n), &target, vector(&mut index), &values) }.unwrap();
+                });
+            }
+            assert!(target == wanted, "{threads} threads, {pieces} pieces");
+        }
+    }
+}

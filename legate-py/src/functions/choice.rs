@@ -1,0 +1,107 @@
+//! Elements that masks and integers choose.
+
+use super::reductions::store;
+use super::{Arguments, Row};
+use crate::error::{Attempt, Failure};
+use crate::outcome;
+use crate::session::interrupted;
+use legate_numpy::{BoundsMode, DType, NdArray, Operand, Scalar, Session};
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+
+type Result<'py> = Attempt<Bound<'py, PyAny>>;
+
+pub(super) static ROWS: &[&Row] = &[
+    row!("take", "a indices axis out mode", take),
+    row!("nonzero", "a", nonzero),
+    row!("flatnonzero", "a", flatnonzero),
+];
+
+methods! {
+    take("self indices axis out mode") = take,
+    nonzero("self") = nonzero,
+}
+
+fn take<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let (array, index) = (a.array(0)?, crate::index::as_indices(a.required(1)?)?);
+    let axis = a.get(2).map(crate::convert::index).transpose()?;
+    let out = a.out(3)?;
+    let mode = match a.get(4) {
+        None => BoundsMode::Raise,
+        Some(mode) => named_mode(mode)?,
+    };
+    let session = a.session()?;
+    let nd = a.issue(waited_for(&array, &index), || session.take(&array, &index, axis, mode, &interrupted))?;
+    if let Some(out) = &out {
+        store(session, &nd, out.get().nd())?;
+    }
+    a.result_like(0, nd, out)
+}
+
+fn named_mode(mode: &Bound<'_, PyAny>) -> Attempt<BoundsMode> {
+    let Ok(name) = mode.cast::<PyString>() else { return Err(Failure::Unsupported) };
+    match name.to_str()? {
+        "raise" => Ok(BoundsMode::Raise),
+        "wrap" => Ok(BoundsMode::Wrap),
+        "clip" => Ok(BoundsMode::Clip),
+        _ => Err(Failure::Unsupported),
+    }
+}
+
+/// The one whose values will take longer.
+pub(crate) fn waited_for<'a>(array: &'a NdArray, choice: &'a NdArray) -> &'a NdArray {
+    if choice.is_ready() { array } else { choice }
+}
+
+/// The places of what is not zero: one array for each dimension.
+pub(super) fn nonzero<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let array = a.array(0)?;
+    if array.ndim() == 0 {
+        return Err(Failure::Unsupported); // NumPy refuses it
+    }
+    let session = a.session()?;
+    let places = a.issue(&array, || positions(session, &array))?;
+    let arrays = coordinates(session, &places, array.shape())?;
+    let arrays = arrays.into_iter().map(|nd| outcome::array(a.py(), nd)).collect::<PyResult<Vec<_>>>()?;
+    Ok(PyTuple::new(a.py(), arrays)?.into_any())
+}
+
+fn flatnonzero<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let array = a.array(0)?;
+    let session = a.session()?;
+    let places = a.issue(&array, || positions(session, &array))?;
+    Ok(outcome::array(a.py(), places)?)
+}
+
+/// Row-major numbers of the elements that are not zero.
+fn positions(session: &Session, array: &NdArray) -> legate_numpy::Result<NdArray> {
+    let mask = match array.dtype() {
+        DType::Bool => array.clone(),
+        dtype => binary(session, "not_equal", array, Operand::Scalar(Scalar::zero(dtype)))?,
+    };
+    session.flat_positions(&mask, &interrupted)
+}
+
+/// Points of a shape by their row-major numbers: one array for each dimension.
+fn coordinates(session: &Session, places: &NdArray, shape: &[i64]) -> legate_numpy::Result<Vec<NdArray>> {
+    if shape.len() == 1 {
+        return Ok(vec![places.clone()]);
+    }
+    let coordinate = |d: usize| {
+        let below: i64 = shape[d + 1..].iter().product();
+        let row = match below {
+            1 => places.clone(),
+            _ => binary(session, "floor_divide", places, Operand::Scalar(Scalar::new(below.max(1))))?,
+        };
+        if d == 0 {
+            return Ok(row);
+        }
+        binary(session, "remainder", &row, Operand::Scalar(Scalar::new(shape[d].max(1))))
+    };
+    (0..shape.len()).map(coordinate).collect()
+}
+
+fn binary(session: &Session, name: &str, a: &NdArray, b: Operand) -> legate_numpy::Result<NdArray> {
+    let ufunc = legate_numpy::Ufunc::lookup(name).expect("the ufuncs named here are native");
+    session.call(ufunc, &[Operand::from(a), b], &legate_numpy::CallOptions::default())
+}
