@@ -2,7 +2,9 @@
 
 #![allow(clippy::print_stdout, reason = "a report")]
 
+use legate_kernels::parallel::Threads;
 use legate_kernels::random::{Pcg64, Stream, key_from_seed};
+use rayon::prelude::*;
 use std::time::Instant;
 
 /// The least of several timings, in nanoseconds.
@@ -17,13 +19,15 @@ fn least(rounds: usize, mut f: impl FnMut()) -> f64 {
 }
 
 fn main() {
+    let run = |pieces: usize, body: &(dyn Fn(usize) + Sync)| (0..pieces).into_par_iter().for_each(body);
+    let threads = Threads::new(rayon::current_num_threads(), &run);
     let pcg = Pcg64::from_entropy(&[1]);
     let streams = [("mt19937", Stream::mt19937(1)), ("pcg64", Stream::Pcg64(pcg)), ("normal", Stream::Normal(pcg))];
     for (name, stream) in streams {
         for len in [16, 1 << 10, 1 << 16, 1 << 22] {
             let mut out = vec![0.0; len];
             let serial = least(30, || stream.fill_f64(0, &mut out)) / len as f64;
-            let parallel = least(30, || stream.par_fill_f64(0, &mut out)) / len as f64;
+            let parallel = least(30, || stream.par_fill_f64(0, &mut out, threads)) / len as f64;
             println!("{name:8} {len:8} values: {serial:6.2} ns each, {parallel:6.2} on all threads");
         }
     }

@@ -3,7 +3,7 @@
 //! Arrays are seen as boxes of three dimensions: `outer × n × inner`, the index running along the middle one. A negative index counts from the end.
 
 use crate::operand::RawOperand;
-use crate::parallel::{self, Shared};
+use crate::parallel::{Shared, Threads};
 use crate::select::RawVector;
 
 /// An index outside of `-n..n`.
@@ -91,7 +91,7 @@ unsafe fn gather_as<E: Copy>(
 }
 
 /// `target[index[k], i] = values[k, i]` for all `k` in order, where the row lies in `first .. first + rows` of the `n` rows there are; `target` begins at the first of them.
-/// So where several indices name one row the last one wins, whatever the cutting. Uses all threads of the current pool.
+/// So where several indices name one row the last one wins, whatever the cutting.
 ///
 /// `extents = [rows, inner, indices]`; strides: of `target` (row, inner), of `values` (index, inner).
 ///
@@ -110,14 +110,15 @@ pub unsafe fn scatter(
     target: &RawOperand,
     index: RawVector,
     values: &RawOperand,
+    threads: Threads<'_>,
 ) -> Result<(), OutOfBounds> {
     let [rows, inner, indices] = extents;
-    let parts = if indices < FEW { 1 } else { parallel::threads().min(rows).max(1) };
+    let parts = if indices < FEW { 1 } else { threads.count().min(rows).max(1) };
     let (target_at, values_at) = (Shared::new(target.ptr), Shared::new(values.ptr));
     let index_at = (Shared::new(index.ptr), index.stride);
     let (target_strides, values_strides) = (&target.strides, &values.strides);
     let failed = std::sync::Mutex::new(None);
-    parallel::for_each(parts, |part| {
+    threads.for_each(parts, |part| {
         let (from, to) = (rows * part / parts, rows * (part + 1) / parts);
         let ptr = target_at.get().wrapping_offset(from as isize * target_strides[0]);
         let target = RawOperand { ptr, strides: target_strides.clone() };
@@ -210,15 +211,15 @@ mod tests {
         let mut wanted = vec![u64::MAX; n];
         index.iter().zip(&values).for_each(|(&i, &v)| wanted[i.rem_euclid(n as i64) as usize] = v);
         for (threads, pieces) in [(1, 1), (3, 1), (2, 4)] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let mut target = vec![u64::MAX; n];
             for piece in 0..pieces {
                 let (from, to) = (n * piece / pieces, n * (piece + 1) / pieces);
-                pool.install(|| {
-                    let row = |ptr: *mut u64| RawOperand { ptr: ptr.cast(), strides: smallvec![8, 0] };
-                    let (target, values) = (row(target[from..].as_mut_ptr()), row(values.as_mut_ptr()));
+                let row = |ptr: *mut u64| RawOperand { ptr: ptr.cast(), strides: smallvec![8, 0] };
+                let (target, values) = (row(target[from..].as_mut_ptr()), row(values.as_mut_ptr()));
+                let index = vector(&mut index);
+                Threads::scoped(threads, |threads| {
                     // SAFETY: `m` indices and values, and the rows of this piece.
-                    unsafe { scatter(8, [to - from, 1, m], (from, n), &target, vector(&mut index), &values) }.unwrap();
+                    unsafe { scatter(8, [to - from, 1, m], (from, n), &target, index, &values, threads) }.unwrap();
                 });
             }
             assert!(target == wanted, "{threads} threads, {pieces} pieces");

@@ -10,7 +10,9 @@
 //!
 //! **Sums** ([`mod@reduce`]). The order in which reductions fold, which makes their bits independent of the cutting.
 //!
-//! **Order and choice** ([`mod@scan`], [`select`], [`mod@gather`]). Running sums; elements that masks and indices choose.
+//! **Order and choice** ([`mod@scan`], [`select`], [`mod@gather`], [`mod@sort`]). Running sums; elements that masks and indices choose; sorting.
+//!
+//! **Threads** ([`parallel`]) are lent by the caller.
 //!
 //! **Products** ([`linalg`]). Matrices times vectors and matrices.
 //!
@@ -58,8 +60,9 @@ pub mod reduce;
 pub mod linalg;
 
 pub mod gather;
-pub(crate) mod parallel;
+pub mod parallel;
 pub mod scan;
 pub mod select;
+pub mod sort;
 
 pub mod random;

@@ -14,7 +14,7 @@ use crate::dispatch::run_on;
 use crate::isa::Isa;
 use crate::linalg::Arithmetic;
 use crate::operand::RawOperand;
-use crate::parallel::{self, Shared};
+use crate::parallel::{Shared, Threads};
 use serde::{Deserialize, Serialize};
 
 /// Elements of a line that are summed one after the other.
@@ -39,13 +39,20 @@ pub enum ScanOp {
     Multiply,
 }
 
-/// `output[…, i, …] = input[…, 0, …] ∘ … ∘ input[…, i, …]` along dimension `axis` of a box of these extents. A long line is cut over the threads of the
-/// current pool; boxes of many lines are for the caller to cut.
+/// `output[…, i, …] = input[…, 0, …] ∘ … ∘ input[…, i, …]` along dimension `axis` of a box of these extents. A long line is cut over the
+/// threads; boxes of many lines are for the caller to cut.
 ///
 /// # Safety
 /// Over the box the elements of `input` are valid for reading and those of `output` for writing, aligned; the two are the same elements or
 /// have none in common; nobody else touches `output` or writes `input` meanwhile; the elements of `output` are distinct.
-pub unsafe fn scan<T: Arithmetic>(op: ScanOp, axis: usize, extents: &[usize], input: &RawOperand, output: &RawOperand) {
+pub unsafe fn scan<T: Arithmetic>(
+    op: ScanOp,
+    axis: usize,
+    extents: &[usize],
+    input: &RawOperand,
+    output: &RawOperand,
+    threads: Threads<'_>,
+) {
     if extents.contains(&0) {
         return;
     }
@@ -64,7 +71,7 @@ pub unsafe fn scan<T: Arithmetic>(op: ScanOp, axis: usize, extents: &[usize], in
         unsafe {
             match sheet {
                 Some(d) => scan_sheet::<T>(op, lines, extents[d], from, to),
-                None => scan_line::<T>(op, lines, from, to),
+                None => scan_line::<T>(op, lines, from, to, threads),
             }
         }
         let Some(d) = (0..index.len()).rev().find(|&d| index[d] + 1 < extents[walked[d]]) else { return };
@@ -155,12 +162,12 @@ unsafe fn multiply_rows<T: Arithmetic>(lines: Lines, count: usize, input: *mut T
 ///
 /// # Safety
 /// As [`scan`], for this line.
-unsafe fn scan_line<T: Arithmetic>(op: ScanOp, lines: Lines, input: *mut u8, output: *mut u8) {
+unsafe fn scan_line<T: Arithmetic>(op: ScanOp, lines: Lines, input: *mut u8, output: *mut u8, threads: Threads<'_>) {
     let line = Line::<T> { lines, input: Shared::new(input.cast()), output: Shared::new(output.cast()) };
     // SAFETY: the caller's word.
     unsafe {
         match op {
-            ScanOp::Add => line.sum(),
+            ScanOp::Add => line.sum(threads),
             ScanOp::Multiply => line.multiply(),
         }
     }
@@ -197,9 +204,9 @@ impl<T: Arithmetic> Line<T> {
 
     /// # Safety
     /// As [`scan`], for this line.
-    unsafe fn sum(self) {
+    unsafe fn sum(self, threads: Threads<'_>) {
         let blocks = self.lines.n.div_ceil(SCAN_BLOCK);
-        if blocks < LONG_LINE || parallel::threads() == 1 {
+        if blocks < LONG_LINE || threads.count() == 1 {
             let mut before = None;
             for block in 0..blocks {
                 // SAFETY: the caller's word.
@@ -212,10 +219,10 @@ impl<T: Arithmetic> Line<T> {
         for first in (0..blocks).step_by(WINDOW) {
             let last = blocks.min(first + WINDOW);
             // SAFETY: the caller's word; nobody writes while the sums are taken.
-            let sums = unsafe { self.block_sums(first, last) };
+            let sums = unsafe { self.block_sums(first, last, threads) };
             let befores: Vec<Option<T>> = sums.iter().map(|&sum| before.replace(joined(before, sum))).collect();
             // SAFETY: the caller's word.
-            unsafe { self.write(first, &befores) };
+            unsafe { self.write(first, &befores, threads) };
         }
     }
 
@@ -223,12 +230,13 @@ impl<T: Arithmetic> Line<T> {
     ///
     /// # Safety
     /// The elements of these blocks of `input` may be read.
-    unsafe fn block_sums(self, first: usize, last: usize) -> Vec<T> {
+    unsafe fn block_sums(self, first: usize, last: usize, threads: Threads<'_>) -> Vec<T> {
         let mut sums = vec![T::ZERO; last - first];
         let target = Shared::new(sums.as_mut_ptr());
         // SAFETY: the caller's word; each block has a place of its own in `sums`.
         let keep = |block: usize, sum: T| unsafe { target.get().add(block - first).write(sum) };
         self.for_groups(
+            threads,
             first,
             last,
             |block| {
@@ -249,9 +257,10 @@ impl<T: Arithmetic> Line<T> {
     ///
     /// # Safety
     /// As [`scan`], for these blocks.
-    unsafe fn write(self, first: usize, befores: &[Option<T>]) {
+    unsafe fn write(self, first: usize, befores: &[Option<T>], threads: Threads<'_>) {
         let before = |block: usize| befores[block - first];
         self.for_groups(
+            threads,
             first,
             first + befores.len(),
             |block| {
@@ -283,13 +292,14 @@ impl<T: Arithmetic> Line<T> {
     /// Calls `group` for the first of each [`CHAINS`] full blocks of `first..last`, and `single` for the others, on all threads.
     fn for_groups(
         self,
+        threads: Threads<'_>,
         first: usize,
         last: usize,
-        group: impl Fn(usize) + Sync + Send,
-        single: impl Fn(usize) + Sync + Send,
+        group: impl Fn(usize) + Sync,
+        single: impl Fn(usize) + Sync,
     ) {
         let full = self.lines.n / SCAN_BLOCK;
-        parallel::for_each((last - first).div_ceil(RUN), |run| {
+        threads.for_each((last - first).div_ceil(RUN), |run| {
             let (mut block, to) = (first + run * RUN, last.min(first + (run + 1) * RUN));
             while block < to {
                 if block + CHAINS <= to.min(full) {
@@ -368,18 +378,17 @@ mod tests {
             let mut x = numbers(n);
             let wanted = expected(&x);
             for threads in [1, 2, 5] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 let mut y = vec![0.0; n];
-                pool.install(|| {
-                    let (from, to) = (operand(&mut x, [0, 1]), operand(&mut y, [0, 1]));
+                let (from, to) = (operand(&mut x, [0, 1]), operand(&mut y, [0, 1]));
+                Threads::scoped(threads, |threads| {
                     // SAFETY: both have `n` elements.
-                    unsafe { scan::<f64>(ScanOp::Add, 1, &[1, n], &from, &to) }
+                    unsafe { scan::<f64>(ScanOp::Add, 1, &[1, n], &from, &to, threads) }
                 });
                 assert!(y == wanted, "{n} on {threads}");
             }
             let in_place = operand(&mut x, [0, 1]);
             // SAFETY: as above.
-            unsafe { scan::<f64>(ScanOp::Add, 1, &[1, n], &in_place, &in_place) };
+            unsafe { scan::<f64>(ScanOp::Add, 1, &[1, n], &in_place, &in_place, Threads::ALONE) };
             assert!(x == wanted, "{n} in place");
         }
     }
@@ -391,7 +400,7 @@ mod tests {
         let mut y = vec![0.0; x.len()];
         let (from, to) = (operand(&mut x, [columns as isize, 1]), operand(&mut y, [columns as isize, 1]));
         // SAFETY: both have `rows * columns` elements.
-        unsafe { scan::<f64>(ScanOp::Add, 0, &[rows, columns], &from, &to) };
+        unsafe { scan::<f64>(ScanOp::Add, 0, &[rows, columns], &from, &to, Threads::ALONE) };
         for c in [0, 1, 255, 256, 299] {
             let line: Vec<f64> = (0..rows).map(|r| x[r * columns + c]).collect();
             let got: Vec<f64> = (0..rows).map(|r| y[r * columns + c]).collect();
@@ -407,7 +416,7 @@ mod tests {
         let from = RawOperand { ptr: x[4998..].as_mut_ptr().cast(), strides: smallvec![-8] };
         let to = RawOperand { ptr: y.as_mut_ptr().cast(), strides: smallvec![4] };
         // SAFETY: 2500 elements each.
-        unsafe { scan::<i32>(ScanOp::Multiply, 0, &[2500], &from, &to) };
+        unsafe { scan::<i32>(ScanOp::Multiply, 0, &[2500], &from, &to, Threads::ALONE) };
         let products = x.iter().rev().skip(1).step_by(2).scan(1i32, |p, &v| {
             *p = p.wrapping_mul(v);
             Some(*p)
@@ -420,7 +429,7 @@ mod tests {
         let mut x = [-0.0f64; 3];
         let line = operand(&mut x, [0, 1]);
         // SAFETY: three elements.
-        unsafe { scan::<f64>(ScanOp::Add, 1, &[1, 3], &line, &line) };
+        unsafe { scan::<f64>(ScanOp::Add, 1, &[1, 3], &line, &line, Threads::ALONE) };
         assert!(x.iter().all(|v| v.is_sign_negative()));
     }
 }

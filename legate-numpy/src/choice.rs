@@ -22,6 +22,9 @@ use std::sync::Arc;
 /// Whether to go on waiting: asked from time to time.
 type Interrupted<'a> = &'a dyn Fn() -> bool;
 
+/// Up to this many indices whose values are at hand are looked at on the calling thread.
+const FEW_INDICES: i64 = 1 << 14;
+
 /// What `take` does with an index that is out of bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BoundsMode {
@@ -103,6 +106,11 @@ impl Session {
         let mask = self.ravel(mask)?;
         let n = mask.size();
         let blocks = (n as usize).div_ceil(SELECT_BLOCK) as i64;
+        if let Some(bytes) = at_hand(&mask).filter(|_| blocks == 1) {
+            let total = bytes.as_slice().iter().map(|&one| i64::from(one)).sum();
+            let before = self.from_buffer(Arc::new(HostBuffer::zeroed(8)), &[1], DType::I64)?;
+            return Ok(Counted { mask, before, total });
+        }
         let counts = NdArray::unwritten(&[blocks], DType::I64);
         Call::new(self, Routine::CountBlocks, &[blocks, n], &[1])
             .costing(n, 0.05)
@@ -284,6 +292,11 @@ impl Session {
         if index.size() == 0 {
             return Ok(());
         }
+        let outside = |index: i64| Err(Error::IndexOutOfBounds { index, axis, size: n });
+        if let Some(values) = at_hand(index).filter(|_| index.size() <= FEW_INDICES) {
+            let values: &[i64] = bytemuck::cast_slice(values.as_slice());
+            return values.iter().find(|value| !(-n..n).contains(*value)).map_or(Ok(()), |&value| outside(value));
+        }
         let flat = self.ravel(index)?;
         let first = NdArray::unwritten(&[1], DType::I64);
         let mut body = Body::new(self, flat.shape());
@@ -301,8 +314,7 @@ impl Session {
         if place == i64::MAX {
             return Ok(());
         }
-        let index = self.integer(&flat.with_view(flat.view.at(0, place)), interrupted)?;
-        Err(Error::IndexOutOfBounds { index, axis, size: n })
+        outside(self.integer(&flat.with_view(flat.view.at(0, place)), interrupted)?)
     }
 
     fn integer(&self, a: &NdArray, interrupted: Interrupted<'_>) -> Result<i64> {
@@ -373,6 +385,11 @@ impl Session {
         })?;
         Ok(array.with_view(view))
     }
+}
+
+/// The bytes of an array that is all of its base, if they are known.
+fn at_hand(a: &NdArray) -> Option<Arc<HostBuffer>> {
+    if !a.is_whole_base() { None } else { a.base.cell.lock().host.clone() }
 }
 
 /// Whether the mask has the shape of the array's first dimensions.

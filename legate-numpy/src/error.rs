@@ -20,6 +20,8 @@ pub enum ExceptionKind {
     UFuncTypeError,
     OverflowError,
     ZeroDivisionError,
+    /// `numpy.linalg.LinAlgError` (a ValueError).
+    LinAlgError,
     MemoryError,
     RuntimeError,
     KeyboardInterrupt,
@@ -162,6 +164,8 @@ pub enum Error {
     #[error("{0}")]
     ZeroDivision(String),
     #[error("{0}")]
+    LinAlg(String),
+    #[error("{0}")]
     Memory(String),
     /// This build has no native form of the request; canonical NumPy should be asked.
     #[error("not native: {0}")]
@@ -185,6 +189,7 @@ impl Error {
             Error::UfuncCast { .. } => K::UFuncTypeError,
             Error::ArrayCast { .. } | Error::NoLoop { .. } | Error::Type(_) => K::TypeError,
             Error::ZeroDivision(_) => K::ZeroDivisionError,
+            Error::LinAlg(_) => K::LinAlgError,
             Error::Memory(_) => K::MemoryError,
             Error::Unsupported(_) => K::Fallback,
             Error::Task(failure) if failure.0.kind == legate_core::FailureKind::OutOfMemory => K::MemoryError,

@@ -8,6 +8,7 @@ use crate::session::Session;
 use crate::ufunc::Operand;
 use crate::view::normalize_axis;
 use legate_core::geometry::Point;
+use legate_core::mapping::Mapper;
 use legate_kernels::dtype::DType;
 use smallvec::SmallVec;
 
@@ -42,7 +43,7 @@ impl Session {
             return Err(Error::Value("Output array is the wrong shape".into()));
         }
         check_output("concatenate", common, out, &shape)?;
-        let result = out.cloned().map_or_else(|| self.empty(&shape, common), Ok)?;
+        let result = out.cloned().map_or_else(|| self.to_be_written(&shape, common), Ok)?;
         let mut at = 0;
         for a in arrays {
             let len = a.shape()[axis];
@@ -51,6 +52,23 @@ impl Session {
             at += len;
         }
         Ok(result)
+    }
+
+    /// A new array, all of which the caller is about to write, in parts. Unlike with [`Session::empty`] nothing is written first.
+    fn to_be_written(&self, shape: &[i64], dtype: DType) -> Result<NdArray> {
+        let size: i64 = shape.iter().product();
+        match self.runtime() {
+            Some(runtime) if size > 0 => {
+                let bytes = size as u64 * dtype.size() as u64;
+                if self.mapper().inline(size as u64, bytes, runtime.machine()) {
+                    return self.empty(shape, dtype);
+                }
+                let a = NdArray::unwritten(shape, dtype);
+                self.ensure_field(&a, runtime, true);
+                Ok(a)
+            }
+            _ => self.empty(shape, dtype),
+        }
     }
 
     /// `np.stack(arrays, axis)`.

@@ -31,6 +31,8 @@ mod routine;
 pub mod scan;
 pub mod session;
 pub mod shape;
+mod solve;
+mod sorting;
 pub mod ufunc;
 pub mod view;
 

@@ -94,6 +94,7 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
         ExceptionKind::KeyboardInterrupt => PyKeyboardInterrupt::new_err(()),
         ExceptionKind::Fallback => PyRuntimeError::new_err(text),
         ExceptionKind::AxisError => axis_error(py, text),
+        ExceptionKind::LinAlgError => linalg_error(py, text),
         ExceptionKind::UFuncTypeError => ufunc_cast_error(py, error, text),
         ExceptionKind::RuntimeError => match error {
             Error::Task(failure) => task_error(py, failure, text),
@@ -104,6 +105,14 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
 
 fn axis_error(py: Python<'_>, text: String) -> PyErr {
     let class = py.import("numpy.exceptions").and_then(|m| m.getattr("AxisError"));
+    match class.and_then(|class| class.call1((&text,))) {
+        Ok(instance) => PyErr::from_value(instance),
+        Err(error) => error,
+    }
+}
+
+fn linalg_error(py: Python<'_>, text: String) -> PyErr {
+    let class = py.import("numpy.linalg").and_then(|m| m.getattr("LinAlgError"));
     match class.and_then(|class| class.call1((&text,))) {
         Ok(instance) => PyErr::from_value(instance),
         Err(error) => error,

@@ -113,3 +113,41 @@ def test_the_rest_falls_back():
     assert np.linalg.LinAlgError is numpy.linalg.LinAlgError
     with pytest.raises(np.linalg.LinAlgError):
         np.linalg.inv(np.zeros((2, 2)))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Linear equations
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i4", "?"])
+@pytest.mark.parametrize("n", [1, 3, 16, 17, 65, 300])
+def test_solutions(n, dtype):
+    rng = numpy.random.default_rng(n)
+    a = (rng.integers(-9, 10, (n, n)) + 30 * numpy.eye(n)).astype(dtype if dtype != "?" else "f8")
+    a = numpy.tri(n).astype("?")[::-1].copy() if dtype == "?" else a
+    with legate.fallback("error"):
+        for b in (rng.random(n).astype("f4"), rng.integers(0, 9, (n, 3)), rng.random((5, n)).T, a):
+            expected = numpy.linalg.solve(a, b)
+            for m in (a, a.T[::-1].T):
+                x = np.linalg.solve(np.array(m), np.array(b))
+                assert x.dtype == expected.dtype and x.shape == expected.shape
+                residual = numpy.abs(m.astype("f8") @ numpy.array(x) - b).max()
+                assert residual <= 30 * n * numpy.finfo(x.dtype).eps * (1 + numpy.abs(expected).max())
+
+
+def test_equations_without_solution():
+    for a in ([[1.0, 2.0], [2.0, 4.0]], [[0.0]], numpy.zeros((100, 100))):
+        check(lambda m, a: m.linalg.solve(a, a[0]), numpy.array(a))
+
+
+def test_refused_and_unusual_equations():
+    a = numpy.eye(3) + 1
+    for b in (numpy.ones(2), numpy.ones((2, 3)), numpy.ones(()), numpy.ones((0,)), numpy.ones((3, 0)), numpy.ones((2, 3, 1))):
+        check(lambda m, a, b: m.linalg.solve(a, b), a, b, ulp=8)
+    check(lambda m, a: m.linalg.solve(a[:2], a[0]), a)
+    check(lambda m, a: m.linalg.solve(a[0], a[0]), a)
+    check(lambda m, a: m.linalg.solve(a * 1j, a[0]), a, ulp=8)
+    check(lambda m: m.linalg.solve(m.zeros((0, 0)), m.zeros(0)))
+    check(lambda m, a: m.linalg.solve(m.stack([a, 2 * a]), a), a, ulp=8)
+    check(lambda m, a: m.linalg.solve([[1.0, 2.0], [3.0, 5.0]], [1.0, 2.0]), a, ulp=8)

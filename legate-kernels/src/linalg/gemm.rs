@@ -14,6 +14,7 @@
 use super::panel::Panel;
 use super::{Arithmetic, RawMatrix, plain};
 use crate::dtype::{C64, C128, DType};
+use crate::parallel::{Shared, Threads};
 
 /// Rows and columns of a result tile: callers cut at multiples of it. Large enough that packing is cheap beside the product, small enough that a
 /// product of a few tiles per side feeds many cores (example `linalg_bench`).
@@ -22,6 +23,8 @@ pub const GEMM_TILE: usize = 256;
 pub const GEMM_DEPTH: usize = 512;
 /// Below this many elements of a tile the library switches to another kernel if strides suit it.
 const SMALL: usize = 16 * 16;
+/// Multiplications that are worth more threads than one.
+const WORTH_SHARING: usize = 1 << 20;
 
 /// `c[i, j] = Σ_k a[i, k]·b[k, j]` for `extents = [rows of c, columns of c, k]`, on this thread. `c` is overwritten; with `k = 0` by zeros.
 ///
@@ -66,6 +69,48 @@ fn has_library_kernel(dtype: DType) -> bool {
     matches!(dtype, DType::F32 | DType::F64 | DType::C64 | DType::C128)
 }
 
+/// `c -= a·b` for float matrices, in tiles that the threads share. The bits depend on the extents and values alone.
+///
+/// # Safety
+/// As [`gemm()`], `c` being read as well; strides along which `k` runs are not negative.
+pub(super) unsafe fn subtract_product<T: Arithmetic>(
+    extents: [usize; 3],
+    a: RawMatrix<T>,
+    b: RawMatrix<T>,
+    c: RawMatrix<T>,
+    threads: Threads<'_>,
+) {
+    let [m, n, k] = extents;
+    if m == 0 || n == 0 || k == 0 {
+        return;
+    }
+    let (rows, columns) = (m.div_ceil(GEMM_TILE), n.div_ceil(GEMM_TILE));
+    let at = [a, b, c].map(|matrix| (Shared::new(matrix.ptr), matrix.strides));
+    let work = |tile: usize| {
+        let [a, b, c] = at.map(|(ptr, strides)| RawMatrix::<T>::new(ptr.get(), strides));
+        let (i, j) = (tile / columns * GEMM_TILE, tile % columns * GEMM_TILE);
+        let blocks = k.div_ceil(GEMM_DEPTH);
+        for block in 0..blocks {
+            let (from, to) = (block * k / blocks, (block + 1) * k / blocks);
+            let extents = [GEMM_TILE.min(m - i), GEMM_TILE.min(n - j), to - from];
+            let (a, b, c) = (a.from(i, from), b.from(from, j), c.from(i, j));
+            // SAFETY: the caller's word for a tile of `c`, which no other call has.
+            unsafe {
+                match T::DTYPE {
+                    DType::F32 => call::<T, f32>(extents, a, b, c, true, [1.0, -1.0]),
+                    DType::F64 => call::<T, f64>(extents, a, b, c, true, [1.0, -1.0]),
+                    other => unreachable!("{other} matrices are not factorised"),
+                }
+            }
+        }
+    };
+    if m * n * k < WORTH_SHARING {
+        (0..rows * columns).for_each(work);
+    } else {
+        threads.for_each(rows * columns, work);
+    }
+}
+
 /// `c = a·b` or `c += a·b` by the library.
 ///
 /// # Safety
@@ -84,15 +129,17 @@ unsafe fn library_block<T: Arithmetic>(
         let a = if a.strides[1] < 0 { a_panel.pack(a, m, k) } else { a };
         let b = if b.strides[0] < 0 { b_panel.pack(b, k, n) } else { b };
         match T::DTYPE {
-            DType::F32 => call::<T, f32>(extents, a, b, c, add, 1.0),
-            DType::F64 => call::<T, f64>(extents, a, b, c, add, 1.0),
-            DType::C64 => call::<T, C64>(extents, a, b, c, add, C64::new(1.0, 0.0)),
-            DType::C128 => call::<T, C128>(extents, a, b, c, add, C128::new(1.0, 0.0)),
+            DType::F32 => call::<T, f32>(extents, a, b, c, add, [1.0; 2]),
+            DType::F64 => call::<T, f64>(extents, a, b, c, add, [1.0; 2]),
+            DType::C64 => call::<T, C64>(extents, a, b, c, add, [C64::new(1.0, 0.0); 2]),
+            DType::C128 => call::<T, C128>(extents, a, b, c, add, [C128::new(1.0, 0.0); 2]),
             _ => unreachable!("asked for with has_library_kernel"),
         }
     }
 }
 
+/// `c = alpha·c + beta·a·b`; without the first term unless `add`.
+///
 /// # Safety
 /// As [`library_block`], `E` being the type `T`.
 unsafe fn call<T, E: 'static + Copy>(
@@ -101,7 +148,7 @@ unsafe fn call<T, E: 'static + Copy>(
     b: RawMatrix<T>,
     c: RawMatrix<T>,
     add: bool,
-    one: E,
+    [alpha, beta]: [E; 2],
 ) {
     let strides = |matrix: RawMatrix<T>| matrix.strides.map(|bytes| bytes / size_of::<E>() as isize);
     let ([a_row, a_col], [b_row, b_col], [c_row, c_col]) = (strides(a), strides(b), strides(c));
@@ -110,7 +157,7 @@ unsafe fn call<T, E: 'static + Copy>(
     // SAFETY: the caller's word; the strides are whole elements because all elements are aligned.
     unsafe {
         gemm::gemm(
-            m, n, k, c, c_col, c_row, add, a, a_col, a_row, b, b_col, b_row, one, one, false, false, false, serial,
+            m, n, k, c, c_col, c_row, add, a, a_col, a_row, b, b_col, b_row, alpha, beta, false, false, false, serial,
         );
     }
 }

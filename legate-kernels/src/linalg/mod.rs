@@ -1,4 +1,4 @@
-//! Products of matrices and vectors.
+//! Products of matrices and vectors; systems of linear equations ([`solve()`]).
 //!
 //! | function | computes | cut by the caller | order of the sum over `k` |
 //! |---|---|---|---|
@@ -19,9 +19,11 @@ mod arithmetic;
 mod gemm;
 mod gemv_cols;
 mod gemv_rows;
+mod lu;
 mod panel;
 mod plain;
 mod slices;
+mod solve;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -30,7 +32,9 @@ pub use arithmetic::Arithmetic;
 pub use gemm::{GEMM_DEPTH, GEMM_TILE, gemm};
 pub use gemv_cols::{GEMV_LEAF, gemv_cols};
 pub use gemv_rows::gemv_rows;
+pub use lu::Real;
 pub use slices::{MatrixMut, MatrixRef};
+pub use solve::{Singular, solve, solve_scratch_bytes};
 
 use std::marker::PhantomData;
 

@@ -37,6 +37,7 @@ pub use pcg64::Pcg64;
 pub use rect::fill_rect_f64;
 pub use seed_sequence::{SeedSequence, words_of_u128};
 
+use crate::parallel::{Shared, Threads};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -99,14 +100,19 @@ impl Stream {
         self.finish(&cursor);
     }
 
-    /// The same on all threads of the current rayon pool.
-    pub fn par_fill_f64(&self, start: u64, out: &mut [f64]) {
-        use rayon::prelude::*;
-        let run = self.parallel_run(out.len());
+    /// The same on several threads.
+    pub fn par_fill_f64(&self, start: u64, out: &mut [f64], threads: Threads<'_>) {
+        let run = self.parallel_run(out.len(), threads);
         if run >= out.len() {
             return self.fill_f64(start, out);
         }
-        out.par_chunks_mut(run).enumerate().for_each(|(k, part)| self.fill_f64(start + (k * run) as u64, part));
+        let (n, out) = (out.len(), Shared::new(out.as_mut_ptr()));
+        threads.for_each(n.div_ceil(run), |k| {
+            let (from, to) = (k * run, n.min((k + 1) * run));
+            // SAFETY: disjoint parts of the borrowed slice.
+            let part = unsafe { std::slice::from_raw_parts_mut(out.get().add(from), to - from) };
+            self.fill_f64(start + from as u64, part);
+        });
     }
 
     /// For MT19937: `get_state()[1:3]` as NumPy gives it after the values before this place have been drawn. The key and the offset in it.
@@ -122,8 +128,8 @@ impl Stream {
     }
 
     /// Values that one thread fills in a go: enough that getting there is cheap beside it.
-    fn parallel_run(&self, len: usize) -> usize {
-        let threads = rayon::current_num_threads();
+    fn parallel_run(&self, len: usize, threads: Threads<'_>) -> usize {
+        let threads = threads.count();
         match self {
             // One run per thread: each begins with a jump.
             Stream::Mt19937 { .. } => len.div_ceil(threads).max(1 << 17),
@@ -192,9 +198,8 @@ mod tests {
             let mut whole = vec![0.0; 400_000];
             stream.fill_f64(5, &mut whole);
             for threads in [1, 2, 5] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 let mut parallel = vec![0.0; whole.len()];
-                pool.install(|| stream.par_fill_f64(5, &mut parallel));
+                Threads::scoped(threads, |threads| stream.par_fill_f64(5, &mut parallel, threads));
                 assert!(parallel == whole, "{threads} threads");
             }
             for (start, len) in [(0, 1), (1, 600), (311, 3), (399_000, 1000), (70_000, 70_000)] {
@@ -219,7 +224,7 @@ mod tests {
     #[test]
     fn normal_values_have_the_moments_of_the_distribution() {
         let mut values = vec![0.0; 1_000_000];
-        streams()[2].par_fill_f64(0, &mut values);
+        streams()[2].par_fill_f64(0, &mut values, Threads::ALONE);
         let moment = |k: i32| values.iter().map(|x: &f64| x.powi(k)).sum::<f64>() / values.len() as f64;
         // Five standard errors of each moment's estimate.
         for (k, expected, error) in [(1, 0.0, 0.005), (2, 1.0, 0.0071), (3, 0.0, 0.0194), (4, 3.0, 0.049)] {

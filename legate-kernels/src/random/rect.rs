@@ -1,6 +1,7 @@
 //! Filling a box of a row-major array from a stream.
 
 use super::{Cursor, Stream};
+use crate::parallel::{Shared, Threads};
 
 /// Values made at a time when the destination's rows are not contiguous.
 const SCRATCH: usize = 512;
@@ -9,14 +10,21 @@ const SCRATCH: usize = 512;
 /// the point `p` gets value `Σ p[d] · Π shape[d+1..]` of `stream`.
 ///
 /// The element of point `p` lies at `ptr + Σ strides[d] · (p[d] − lo[d])`, in bytes. Trailing dimensions that the box spans are one
-/// run. Large boxes are filled on all threads of the current rayon pool.
+/// run. Large boxes are cut over the threads.
 ///
 /// # Safety
 /// For every point of the box that address is valid for writing an `f64`, aligned to 8, and nobody else touches it meanwhile.
 ///
 /// # Panics
 /// If the ranks differ or the box does not lie in the domain.
-pub unsafe fn fill_rect_f64(stream: &Stream, shape: &[i64], lo: &[i64], hi: &[i64], ptr: *mut u8, strides: &[isize]) {
+pub unsafe fn fill_rect_f64(
+    stream: &Stream,
+    shape: &[i64],
+    (lo, hi): (&[i64], &[i64]),
+    ptr: *mut u8,
+    strides: &[isize],
+    threads: Threads<'_>,
+) {
     let rank = shape.len();
     assert!(
         lo.len() == rank && hi.len() == rank && strides.len() == rank,
@@ -30,24 +38,10 @@ pub unsafe fn fill_rect_f64(stream: &Stream, shape: &[i64], lo: &[i64], hi: &[i6
     if rows.contiguous() {
         // SAFETY: the elements of the only row are those of the box, one after the other, writable and nobody else's (the caller's word).
         let out = unsafe { std::slice::from_raw_parts_mut(ptr.cast::<f64>(), rows.length) };
-        stream.par_fill_f64(rows.first, out);
+        stream.par_fill_f64(rows.first, out, threads);
     } else {
         // SAFETY: `rows` enumerates the points of the box, whose addresses are valid by the caller's word.
-        unsafe { fill_groups(stream, &rows, ptr) };
-    }
-}
-
-/// A pointer that may go to another thread.
-#[derive(Clone, Copy)]
-struct Shared(*mut u8);
-// SAFETY: what is written through copies on several threads is disjoint: see `fill_groups`.
-unsafe impl Send for Shared {}
-// SAFETY: as above.
-unsafe impl Sync for Shared {}
-
-impl Shared {
-    fn get(self) -> *mut u8 {
-        self.0
+        unsafe { fill_groups(stream, &rows, ptr, threads) };
     }
 }
 
@@ -55,16 +49,15 @@ impl Shared {
 ///
 /// # Safety
 /// As [`fill_rect_f64`], for the points that `rows` enumerates from `ptr`.
-unsafe fn fill_groups(stream: &Stream, rows: &Rows, ptr: *mut u8) {
-    use rayon::prelude::*;
+unsafe fn fill_groups(stream: &Stream, rows: &Rows, ptr: *mut u8, threads: Threads<'_>) {
     let Some(&(extent, _, bytes)) = rows.outer.first() else {
         // SAFETY: the caller's word.
         return unsafe { fill_rows(stream, rows, ptr) };
     };
     let per_step = rows.length * rows.outer[1..].iter().map(|(extent, ..)| extent).product::<usize>();
-    let steps = stream.parallel_run(extent * per_step).div_ceil(per_step);
-    let base = Shared(ptr);
-    (0..extent.div_ceil(steps)).into_par_iter().for_each(|group| {
+    let steps = stream.parallel_run(extent * per_step, threads).div_ceil(per_step);
+    let base = Shared::new(ptr);
+    threads.for_each(extent.div_ceil(steps), |group| {
         let (from, to) = (group * steps, extent.min((group + 1) * steps));
         let ptr = base.get().wrapping_offset(from as isize * bytes);
         // SAFETY: the rows of this group alone, some of the caller's.
@@ -171,6 +164,10 @@ mod tests {
 
     /// Fills the box in an array of the domain's extents with row-major or reversed strides and compares all of it.
     fn check(stream: &Stream, shape: &[i64], lo: &[i64], hi: &[i64], column_major: bool) {
+        check_on(1, stream, shape, (lo, hi), column_major);
+    }
+
+    fn check_on(threads: usize, stream: &Stream, shape: &[i64], (lo, hi): (&[i64], &[i64]), column_major: bool) {
         let rank = shape.len();
         let volume = shape.iter().product::<i64>() as usize;
         let mut all = vec![0.0; volume];
@@ -186,8 +183,10 @@ mod tests {
         let mut out = vec![-1.0f64; volume];
         let origin: isize = (0..rank).map(|d| strides[d] * lo[d] as isize).sum();
         let ptr = out.as_mut_ptr().wrapping_offset(origin).cast();
-        // SAFETY: the strides address the array `out`, which has an element for each point of the domain.
-        unsafe { fill_rect_f64(stream, shape, lo, hi, ptr, &bytes) };
+        Threads::scoped(threads, |threads| {
+            // SAFETY: the strides address the array `out`, which has an element for each point of the domain.
+            unsafe { fill_rect_f64(stream, shape, (lo, hi), ptr, &bytes, threads) }
+        });
         for (linear, value) in all.iter().enumerate() {
             let mut rest = linear as i64;
             let mut point = vec![0; rank];
@@ -223,9 +222,8 @@ mod tests {
 
     #[test]
     fn large_boxes_are_filled_by_all_threads() {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         for stream in [Stream::mt19937(4), Stream::Pcg64(Pcg64::from_entropy(&[4]))] {
-            pool.install(|| check(&stream, &[700, 600], &[3, 1], &[699, 598], false));
+            check_on(3, &stream, &[700, 600], (&[3, 1], &[699, 598]), false);
         }
     }
 
@@ -235,7 +233,10 @@ mod tests {
         let stream = Stream::mt19937(9);
         let mut out = [0.0; 9];
         // SAFETY: nine elements, three rows of three.
-        unsafe { fill_rect_f64(&stream, &[4, 1_500_000], &[1, 70], &[4, 73], out.as_mut_ptr().cast(), &[24, 8]) };
+        unsafe {
+            let (lo, hi, ptr) = (&[1, 70], &[4, 73], out.as_mut_ptr().cast());
+            fill_rect_f64(&stream, &[4, 1_500_000], (lo, hi), ptr, &[24, 8], Threads::ALONE);
+        }
         for row in 0..3 {
             let mut expected = [0.0; 3];
             stream.fill_f64((row as u64 + 1) * 1_500_000 + 70, &mut expected);

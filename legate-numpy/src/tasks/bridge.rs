@@ -8,17 +8,20 @@
 
 use super::linalg::{ProductArgs, ProductKind};
 use super::routine::Routine;
+use legate_core::exec::HostBuffer;
 use legate_core::operation::{OperandView, TaskContext, TaskError};
 use legate_kernels::dispatch_dtype;
-use legate_kernels::dtype::DType;
+use legate_kernels::dtype::{B8, DType};
 use legate_kernels::engine::Compiled;
 use legate_kernels::gather::{OutOfBounds, gather, scatter};
 use legate_kernels::host::HostOperand;
-use legate_kernels::linalg::{Arithmetic, RawMatrix, gemm, gemv_cols, gemv_rows};
+use legate_kernels::linalg::{Arithmetic, RawMatrix, Real, gemm, gemv_cols, gemv_rows, solve, solve_scratch_bytes};
 use legate_kernels::operand::RawOperand;
+use legate_kernels::parallel::Threads;
 use legate_kernels::random::{Stream, fill_rect_f64};
 use legate_kernels::scan::scan;
 use legate_kernels::select::{RawVector, compress, count_blocks};
+use legate_kernels::sort;
 use smallvec::{SmallVec, smallvec};
 
 fn raw(view: &OperandView) -> RawOperand {
@@ -41,7 +44,9 @@ pub(super) fn fill_random(stream: &Stream, ctx: &TaskContext<'_>) {
     let out = &ctx.operands()[0];
     let rect = ctx.rect();
     // SAFETY: the operand's elements over the chunk are aligned doubles that only this call touches, by the claim above.
-    unsafe { fill_rect_f64(stream, &ctx.domain().shape(), &rect.lo, &rect.hi, out.ptr, &out.strides) }
+    with_threads(ctx, |threads| unsafe {
+        fill_rect_f64(stream, &ctx.domain().shape(), (&rect.lo, &rect.hi), out.ptr, &out.strides, threads);
+    });
 }
 
 /// Multiplies the operands of a running task: two factors and the result.
@@ -69,13 +74,21 @@ fn multiply_as<T: Arithmetic>(kind: ProductKind, ctx: &TaskContext<'_>) {
     }
 }
 
+/// Calls `call` with the threads that a running task may use.
+fn with_threads<R>(ctx: &TaskContext<'_>, call: impl FnOnce(Threads<'_>) -> R) -> R {
+    let run = |pieces: usize, body: &(dyn Fn(usize) + Sync)| ctx.for_chunks(pieces, body);
+    call(Threads::new(ctx.threads(), &run))
+}
+
 /// Runs a routine on the chunk of a running task.
 pub(super) fn run_routine_of(routine: Routine, ctx: &TaskContext<'_>) -> Result<(), TaskError> {
     let operands: SmallVec<[RawOperand; 8]> = ctx.operands().iter().map(raw).collect();
     let (domain, rect) = (ctx.domain().shape(), ctx.rect());
     // SAFETY: the operands are those of the routine, in its order, lying as the context says; by the claim above they may be used so for
     // the duration of the call.
-    unsafe { run_routine(routine, &domain, &rect.lo, &rect.hi, &operands) }.map_err(TaskError)
+    let done =
+        with_threads(ctx, |threads| unsafe { run_routine(routine, &domain, (&rect.lo, &rect.hi), &operands, threads) });
+    done.map_err(TaskError)
 }
 
 /// Runs a routine over a whole domain, on host bytes.
@@ -97,7 +110,7 @@ pub(crate) fn run_routine_on_host(
     let lo: SmallVec<[i64; 4]> = SmallVec::from_elem(0, domain.len());
     // SAFETY: the operands are those of the routine, in its order; over the domain they lie in bytes that are borrowed for the duration of the call,
     // those that are written exclusively.
-    unsafe { run_routine(routine, domain, &lo, domain, &raws) }
+    unsafe { run_routine(routine, domain, (&lo, domain), &raws, Threads::ALONE) }
 }
 
 /// # Safety
@@ -106,9 +119,9 @@ pub(crate) fn run_routine_on_host(
 unsafe fn run_routine(
     routine: Routine,
     domain: &[i64],
-    lo: &[i64],
-    hi: &[i64],
+    (lo, hi): (&[i64], &[i64]),
     operands: &[RawOperand],
+    threads: Threads<'_>,
 ) -> Result<(), String> {
     let extents: SmallVec<[usize; 4]> = lo.iter().zip(hi).map(|(lo, hi)| (hi - lo) as usize).collect();
     let begin = |d: usize| lo[d] as usize;
@@ -117,8 +130,24 @@ unsafe fn run_routine(
     unsafe {
         match (routine, operands) {
             (Routine::Scan { op, dtype, axis }, [input, output]) => {
-                dispatch_dtype!(dtype, T => scan::<T>(op, axis, &extents, input, output));
+                dispatch_dtype!(dtype, T => scan::<T>(op, axis, &extents, input, output, threads));
                 Ok(())
+            }
+            (Routine::Sort { dtype, axis, places }, [input, output]) => {
+                let mut scratch = HostBuffer::try_zeroed(sort::scratch_bytes(extents[axis], dtype.size(), places))
+                    .map_err(|e| e.to_string())?;
+                let scratch = scratch.as_mut_slice();
+                dispatch_sortable!(dtype, T => match places {
+                    false => sort::sort::<T>(axis, &extents, input, output, scratch, threads),
+                    true => sort::argsort::<T>(axis, &extents, input, output, scratch, threads),
+                });
+                Ok(())
+            }
+            (Routine::Solve { dtype: DType::F32 }, [a, b, x, singular]) => {
+                solve_system::<f32>(&extents, [a, b, x], singular, threads)
+            }
+            (Routine::Solve { dtype: DType::F64 }, [a, b, x, singular]) => {
+                solve_system::<f64>(&extents, [a, b, x], singular, threads)
             }
             (Routine::CountBlocks, [mask, counts]) => {
                 count_blocks(begin(0), hi[0] as usize, extents[1], along(mask, 1), along(counts, 0));
@@ -145,12 +174,89 @@ unsafe fn run_routine(
                 let v = &values.strides;
                 let values = RawOperand { ptr: values.ptr, strides: smallvec![v[2], v[1]] };
                 let (extents, range) = ([extents[0], extents[1], extents[2]], (begin(0), domain[0] as usize));
-                scatter(size, extents, range, target, along(index, 2), &values).map_err(out_of_bounds)
+                scatter(size, extents, range, target, along(index, 2), &values, threads).map_err(out_of_bounds)
             }
             (routine, operands) => panic!("{routine:?} with {} operands", operands.len()),
         }
     }
 }
+
+/// # Safety
+/// As [`run_routine`], for [`Routine::Solve`].
+unsafe fn solve_system<T: Real>(
+    extents: &[usize],
+    [a, b, x]: [&RawOperand; 3],
+    singular: &RawOperand,
+    threads: Threads<'_>,
+) -> Result<(), String> {
+    let (n, columns) = (extents[0], extents[2]);
+    let matrix = |operand: &RawOperand, row: usize, column: usize| {
+        RawMatrix::<T>::new(operand.ptr, [operand.strides[row], operand.strides[column]])
+    };
+    let bytes = solve_scratch_bytes(n, columns, size_of::<T>());
+    let mut scratch = HostBuffer::try_zeroed(bytes).map_err(|e| e.to_string())?;
+    let matrices = (matrix(a, 0, 1), matrix(b, 0, 2), matrix(x, 1, 2));
+    // SAFETY: the caller's word.
+    unsafe {
+        let solved = solve(n, columns, matrices, scratch.as_mut_slice(), threads);
+        singular.ptr.cast::<i64>().write(i64::from(solved.is_err()));
+    }
+    Ok(())
+}
+
+/// As [`dispatch_dtype!`], for the types that have an order.
+macro_rules! dispatch_sortable {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            DType::C64 | DType::C128 => panic!("complex elements have no order"),
+            DType::Bool => {
+                type $T = B8;
+                $body
+            }
+            DType::I8 => {
+                type $T = i8;
+                $body
+            }
+            DType::U8 => {
+                type $T = u8;
+                $body
+            }
+            DType::I16 => {
+                type $T = i16;
+                $body
+            }
+            DType::U16 => {
+                type $T = u16;
+                $body
+            }
+            DType::I32 => {
+                type $T = i32;
+                $body
+            }
+            DType::U32 => {
+                type $T = u32;
+                $body
+            }
+            DType::I64 => {
+                type $T = i64;
+                $body
+            }
+            DType::U64 => {
+                type $T = u64;
+                $body
+            }
+            DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            DType::F64 => {
+                type $T = f64;
+                $body
+            }
+        }
+    };
+}
+use dispatch_sortable;
 
 fn out_of_bounds(index: OutOfBounds) -> String {
     format!("index {} is out of bounds", index.0)

@@ -15,6 +15,11 @@ use std::sync::Arc;
 pub(crate) enum Routine {
     /// Running sums or products along dimension `axis`: input, output, both over the domain.
     Scan { op: ScanOp, dtype: DType, axis: usize },
+    /// Elements in ascending order along dimension `axis`, or the `places` (int64) that they come from: input, output, both over the domain.
+    Sort { dtype: DType, axis: usize, places: bool },
+    /// Solves linear equations: domain (n, n, columns, 1); matrix (0, 1), right-hand sides (0, 2), solutions (1, 2), and whether the matrix is singular
+    /// (3), an int64.
+    Solve { dtype: DType },
     /// Ones in each block of a mask: domain (blocks, n); mask (1), counts (0).
     CountBlocks,
     /// Elements that a mask selects: domain (selected, n, blocks); mask (1), ones before each block (2), values (1), result (0).
@@ -69,6 +74,9 @@ impl Task for RunRoutine {
         let name = match own(args).routine {
             Routine::Scan { op: ScanOp::Add, .. } => "cumsum",
             Routine::Scan { op: ScanOp::Multiply, .. } => "cumprod",
+            Routine::Sort { places: false, .. } => "sort",
+            Routine::Sort { places: true, .. } => "argsort",
+            Routine::Solve { .. } => "solve",
             Routine::CountBlocks => "count_blocks",
             Routine::Compress(_) => "compress",
             Routine::Gather { .. } => "gather",

@@ -39,6 +39,8 @@ pub enum Step {
     Concatenate(usize, usize, u8),
     /// `cumsum(a, axis)` or `cumprod(a, axis)`
     Scan(bool, usize, u8),
+    /// `sort(a, axis)`, or with a flag `argsort(a, axis)`
+    Sort(bool, usize, u8),
     /// `a[a > 0]`, or with a flag `a[a > 0] = values of another`.
     Mask(usize, usize, bool),
     /// `take(a, b modulo the length, axis)`
@@ -74,6 +76,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (array(), array()).prop_map(|(a, b)| Step::Dot(a, b)),
         1 => (array(), array(), any::<u8>()).prop_map(|(a, b, axis)| Step::Concatenate(a, b, axis)),
         1 => (any::<bool>(), array(), any::<u8>()).prop_map(|(op, a, axis)| Step::Scan(op, a, axis)),
+        1 => (any::<bool>(), array(), any::<u8>()).prop_map(|(places, a, axis)| Step::Sort(places, a, axis)),
         2 => (array(), array(), any::<bool>()).prop_map(|(a, b, assign)| Step::Mask(a, b, assign)),
         2 => (array(), array(), any::<u8>()).prop_map(|(a, b, axis)| Step::Take(a, b, axis)),
         2 => (array(), array(), array()).prop_map(|(a, b, c)| Step::Scatter(a, b, c)),
@@ -316,6 +319,10 @@ fn execute(s: &Session, array: &dyn Fn(usize) -> NdArray, step: &Step, made: u32
         Step::Scan(product, a, axis) => {
             let op = if product { ScanOp::Multiply } else { ScanOp::Add };
             s.accumulate(op, &array(a), (axis < 200).then_some(i64::from(axis % 3)), None).map(Some)
+        }
+        Step::Sort(places, a, axis) => {
+            let axis = (axis < 200).then_some(i64::from(axis % 3));
+            if places { s.argsort(&array(a), axis).map(Some) } else { s.sort(&array(a), axis).map(Some) }
         }
         Step::Mask(a, b, assign) => {
             let a = array(a);

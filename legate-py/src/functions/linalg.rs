@@ -22,6 +22,7 @@ pub(super) static ROWS: &[&Row] = &[
         Ok(outcome::array(a.py(), a.session()?.diagflat(&a.array(0)?, a.integer(1, 0)?)?)?)
     }),
     row!("linalg.norm", "x ord axis keepdims", norm),
+    row!("linalg.solve", "a b", solve),
 ];
 
 methods! {
@@ -81,6 +82,12 @@ fn diag<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
         2 => a.view(0, nd.diagonal(k, 0, 1)?),
         _ => Ok(outcome::array(a.py(), a.session()?.diag(&nd, k)?)?),
     }
+}
+
+fn solve<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let (matrix, sides, session) = (a.array(0)?, a.array(1)?, a.session()?);
+    let nd = a.issue(&matrix, || session.solve(&matrix, &sides, &crate::session::interrupted))?;
+    a.result_array_like(0, nd)
 }
 
 fn norm<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {

@@ -42,6 +42,7 @@ pub(crate) mod reductions;
 mod scans;
 mod selection;
 mod shaping;
+mod sorting;
 
 pub(crate) use arguments::Arguments;
 
@@ -185,6 +186,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
         scans::ROWS,
         selection::ROWS,
         shaping::ROWS,
+        sorting::ROWS,
     ]
     .into_iter()
     .flatten()
@@ -239,6 +241,7 @@ fn methods() -> impl Iterator<Item = &'static Row> {
         scans::METHODS,
         selection::METHODS,
         shaping::METHODS,
+        sorting::METHODS,
     ]
     .into_iter()
     .flatten()

@@ -12,6 +12,7 @@ from legate.numpy._base import native as _native
 from legate.numpy._base import ufunc as _ufunc
 
 norm = _functions()["linalg.norm"]
+solve = _functions()["linalg.solve"]
 matmul = _ufunc("matmul")
 matrix_transpose = _views.matrix_transpose
 tensordot = _native["tensordot"]
