@@ -39,7 +39,12 @@ fn unary(op: UnaryOp, dtype: DType) -> f64 {
     use UnaryOp::*;
     match op {
         Sqrt | Reciprocal if dtype.kind() == Kind::Float => DIVISION,
-        Exp | Log | Erf | Sin | Cos | Tanh if dtype.kind() == Kind::Float => VECTOR_FUNCTION,
+        Exp | Exp2 | Expm1 | Log | Log2 | Log10 | Log1p | Cbrt | Sin | Cos | Tan | Arcsin | Arccos | Arctan | Sinh
+        | Cosh | Tanh | Arcsinh | Arccosh | Arctanh | Erf
+            if dtype.kind() == Kind::Float =>
+        {
+            VECTOR_FUNCTION
+        }
         _ if op.vectorises(dtype) => scaled(dtype),
         _ if dtype.kind() == Kind::Complex => COMPLEX_FUNCTION,
         _ => SCALAR_FUNCTION,
@@ -49,7 +54,12 @@ fn unary(op: UnaryOp, dtype: DType) -> f64 {
 fn binary(op: BinaryOp, dtype: DType) -> f64 {
     match op {
         BinaryOp::Divide if dtype.kind() != Kind::Complex => DIVISION,
-        BinaryOp::Power | BinaryOp::FloatPower if dtype.kind() == Kind::Float => 2.0 * VECTOR_FUNCTION,
+        BinaryOp::Power | BinaryOp::FloatPower | BinaryOp::Logaddexp | BinaryOp::Logaddexp2
+            if dtype.kind() == Kind::Float =>
+        {
+            2.0 * VECTOR_FUNCTION
+        }
+        _ if !op.is_cheap() && dtype.kind() == Kind::Float => VECTOR_FUNCTION,
         _ if op.vectorises(dtype) => scaled(dtype),
         _ if dtype.kind() == Kind::Complex => COMPLEX_FUNCTION,
         _ => SCALAR_FUNCTION,

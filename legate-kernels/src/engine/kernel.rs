@@ -203,7 +203,7 @@ struct FindSplat {
 struct HasSplats<T, F>(std::marker::PhantomData<(T, F)>);
 
 impl<T: Element, F: BinaryFn<T>> HasSplats<T, F> {
-    const VALUE: bool = F::VECTORISES && !F::HAS_RARE && matches!(T::DTYPE, DType::F32 | DType::F64);
+    const VALUE: bool = F::VECTORISES && F::OP.is_cheap() && matches!(T::DTYPE, DType::F32 | DType::F64);
 }
 
 impl BinaryVisitor for FindSplat {

@@ -1,12 +1,19 @@
 //! Mathematical functions of real and complex numbers.
 
+mod circular;
 pub(crate) mod complex;
+mod erf;
 #[allow(clippy::approx_constant, reason = "the numbers of a table")]
 mod erf_table;
-#[allow(clippy::approx_constant, reason = "the numbers of a table")]
-mod log_table;
+mod exponential;
+mod float;
+mod inverse_circular;
+mod logarithm;
 mod power;
-mod vector;
+mod root;
+mod single;
+
+pub(crate) use float::select;
 
 use crate::dtype::{B8, C64, C128, Element};
 use num_traits::Num;
@@ -72,6 +79,7 @@ pub(crate) trait Real: Element + Num + Neg<Output = Self> + PartialOrd {
     fn copysign(self, y: Self) -> Self;
     fn abs(self) -> Self;
     fn floor(self) -> Self;
+    fn trunc(self) -> Self;
     fn mul_add(self, y: Self, z: Self) -> Self;
     fn is_nan(self) -> bool;
     fn is_infinite(self) -> bool;
@@ -104,8 +112,8 @@ pub(crate) trait Real: Element + Num + Neg<Output = Self> + PartialOrd {
 }
 
 macro_rules! real {
-    ($R:ident, exp_max $exp_max:literal, pow $pow:ident, std { $($std:ident($($arg:ident)?) as $name:ident),* $(,)? },
-     libm { $($method:ident = $libm:ident),* $(,)? }, vector { $($vector:ident),* $(,)? }) => {
+    ($R:ident, exp_max $exp_max:literal, std { $($std:ident($($arg:ident)?)),* $(,)? },
+     vector { $($module:ident { $($vector:ident($($other:ident)?)),* })* }, circular $circular:ident, power $power:ident) => {
         impl Real for $R {
             const ZERO: $R = 0.0;
             const ONE: $R = 1.0;
@@ -126,30 +134,27 @@ macro_rules! real {
             fn to_f64(self) -> f64 { f64::from(self) }
             $(
                 #[inline(always)]
-                fn $name(self $(, $arg: $R)?) -> $R { <$R>::$std(self $(, $arg)?) }
+                fn $std(self $(, $arg: $R)?) -> $R { <$R>::$std(self $(, $arg)?) }
             )*
-            $(
+            $($(
                 #[inline(always)]
-                fn $method(self) -> $R { libm::$libm(self) }
-            )*
-            $(
-                // In double precision also for `f32`: no more digits to worry about, and faster than a call.
-                #[inline(always)]
-                fn $vector(self) -> $R { vector::$vector(f64::from(self)) as $R }
-            )*
+                fn $vector(self $(, $other: $R)?) -> $R { $module::$vector(self $(, $other)?) }
+            )*)*
             #[inline(always)]
-            fn is_beyond_circular(self) -> bool { vector::is_beyond_circular(f64::from(self)) }
+            fn erf(self) -> $R { erf::erf(f64::from(self)) as $R }
             #[inline(always)]
-            fn sin_common(self) -> $R { vector::sin(f64::from(self)) as $R }
+            fn is_beyond_circular(self) -> bool { circular::is_beyond(f64::from(self)) }
             #[inline(always)]
-            fn cos_common(self) -> $R { vector::cos(f64::from(self)) as $R }
+            fn sin_common(self) -> $R { $circular::sin(f64::from(self)) as $R }
             #[inline(always)]
-            fn tan_common(self) -> $R { vector::tan(f64::from(self)) as $R }
+            fn cos_common(self) -> $R { $circular::cos(f64::from(self)) as $R }
+            #[inline(always)]
+            fn tan_common(self) -> $R { $circular::tan(f64::from(self)) as $R }
             fn sin_beyond(self) -> $R { <$R>::sin(self) }
             fn cos_beyond(self) -> $R { <$R>::cos(self) }
             fn tan_beyond(self) -> $R { <$R>::tan(self) }
             #[inline(always)]
-            fn pow_common(self, y: $R) -> $R { power::$pow(f64::from(self), f64::from(y)) as $R }
+            fn pow_common(self, y: $R) -> $R { $power::pow(f64::from(self), f64::from(y)) as $R }
             #[inline(always)]
             fn is_pow_rare(self, y: $R) -> bool { power::is_rare(f64::from(self), f64::from(y)) }
             fn pow_rare(self, y: $R) -> $R { <$R>::powf(self, y) }
@@ -166,18 +171,20 @@ macro_rules! real {
 }
 
 macro_rules! reals {
-    ($($R:ident exp_max $exp_max:literal pow $pow:ident libm { $($libm:tt)* })*) => {$(
-        real!($R, exp_max $exp_max, pow $pow, std {
-            cbrt() as cbrt, sqrt() as sqrt, asin() as asin, acos() as acos, atan() as atan, atan2(x) as atan2,
-            hypot(y) as hypot, copysign(y) as copysign, abs() as abs,
-            floor() as floor, next_up() as next_up, next_down() as next_down,
-        }, libm { $($libm)* }, vector { exp, exp2, expm1, log, log2, log10, log1p, sinh, cosh, tanh, erf });
+    ($($R:ident exp_max $exp_max:literal circular $circular:ident power $power:ident;)*) => {$(
+        real!($R, exp_max $exp_max, std {
+            sqrt(), copysign(y), abs(), floor(), trunc(), next_up(), next_down(),
+        }, vector {
+            exponential { exp(), exp2(), expm1(), sinh(), cosh(), tanh() }
+            logarithm { log(), log2(), log10(), log1p(), asinh(), acosh(), atanh() }
+            inverse_circular { asin(), acos(), atan(), atan2(x) }
+            root { cbrt(), hypot(y) }
+        }, circular $circular, power $power);
     )*};
 }
-// The standard library's inverse hyperbolic functions lose digits.
 reals! {
-    f32 exp_max 88.0 pow pow_single libm { asinh = asinhf, acosh = acoshf, atanh = atanhf }
-    f64 exp_max 709.0 pow pow libm { asinh = asinh, acosh = acosh, atanh = atanh }
+    f32 exp_max 88.0 circular single power single;
+    f64 exp_max 709.0 circular circular power power;
 }
 
 /// -1, 0 or 1, or NaN; the sign of zero is lost, as in NumPy.

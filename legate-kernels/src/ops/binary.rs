@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The scalar body of a row for inputs of type `T`.
 pub(crate) trait BinaryFn<T: Element>: 'static {
     type Out: Element;
+    const OP: BinaryOp;
     /// Whether the compiler can vectorise the body.
     const VECTORISES: bool;
     /// The value for arguments that are not rare.
@@ -106,6 +107,7 @@ macro_rules! body {
     ($T:ty, $Op:ident, $out:ident, $arrow:tt, $x:ident, $y:ident, $body:expr $(, $rare:expr, $slow:expr)?) => {
         impl BinaryFn<$T> for rows::$Op {
             type Out = out_type!($out, $T);
+            const OP: BinaryOp = BinaryOp::$Op;
             const VECTORISES: bool = vectorises!($arrow);
             #[inline(always)]
             fn common($x: $T, $y: $T) -> Self::Out {
@@ -150,6 +152,12 @@ impl BinaryOp {
     /// Whether the body for inputs of type `input` compiles to vector instructions.
     pub(crate) fn vectorises(self, input: DType) -> bool {
         self.visit(input, Vectorises).unwrap_or(false)
+    }
+
+    /// Whether the body is a few instructions, so that what it spends its time on is loading and storing.
+    pub(crate) const fn is_cheap(self) -> bool {
+        use BinaryOp::{Arctan2, FloatPower, FloorDivide, Fmod, Hypot, Logaddexp, Logaddexp2, Power, Remainder};
+        !matches!(self, Power | FloatPower | FloorDivide | Remainder | Fmod | Arctan2 | Hypot | Logaddexp | Logaddexp2)
     }
 
     /// The error budget in units in the last place for inputs of type `input`; 0 means correctly rounded. The parts of complex results
@@ -197,7 +205,7 @@ binary_ops! {
             if x.wrapping_rem(y) != 0 && (x < 0) != (y < 0) { quotient - 1 } else { quotient }
         },
         unsigned => same |x, y| x.checked_div(y).unwrap_or(0),
-        float => same |x, y| real::floor_divide(x, y),
+        float -> same |x, y| real::floor_divide(x, y, real::near_remainder(x, y)); rare real::is_far(x, y) => real::floor_divide(x, y, x % y),
     }
     /// `x - y * floor(x / y)`: it has the sign of `y`; 0 for integers divided by 0.
     Remainder "remainder" ulp 0 {
@@ -206,13 +214,13 @@ binary_ops! {
             if remainder != 0 && (remainder < 0) != (y < 0) { remainder + y } else { remainder }
         },
         unsigned => same |x, y| x.checked_rem(y).unwrap_or(0),
-        float => same |x, y| real::remainder(x, y),
+        float -> same |x, y| real::remainder(y, real::near_remainder(x, y)); rare real::is_far(x, y) => real::remainder(y, x % y),
     }
     /// `x - y * trunc(x / y)`: it has the sign of `x`; 0 for integers divided by 0.
     Fmod "fmod" ulp 0 {
         signed => same |x, y| if y == 0 { 0 } else { x.wrapping_rem(y) },
         unsigned => same |x, y| x.checked_rem(y).unwrap_or(0),
-        float => same |x, y| x % y,
+        float -> same |x, y| real::near_remainder(x, y); rare real::is_far(x, y) => x % y,
     }
     /// `x ** y`. Negative integer exponents truncate towards zero (NumPy's front end refuses them).
     Power "power" ulp 1 {
@@ -342,12 +350,12 @@ binary_ops! {
         unsigned -> same |x, y| if (y as u64) < u64::from(T::BITS) { x.wrapping_shr(y as u32) } else { 0 },
     }
     /// The angle of the point `(y, x)`.
-    Arctan2 "arctan2" ulp 1 {
-        float => same |x, y| Real::atan2(x, y),
+    Arctan2 "arctan2" ulp 1.5 {
+        float -> same |x, y| Real::atan2(x, y),
     }
     /// `sqrt(x*x + y*y)` without overflow on the way.
     Hypot "hypot" ulp 1 {
-        float => same |x, y| Real::hypot(x, y),
+        float -> same |x, y| Real::hypot(x, y),
     }
     /// The size of `x` with the sign of `y`.
     Copysign "copysign" ulp 0 {
@@ -363,11 +371,11 @@ binary_ops! {
     }
     /// `log(exp(x) + exp(y))`.
     Logaddexp "logaddexp" ulp 2 {
-        float => same |x, y| real::logaddexp(x, y),
+        float -> same |x, y| real::logaddexp(x, y),
     }
     /// `log2(2**x + 2**y)`.
     Logaddexp2 "logaddexp2" ulp 2 {
-        float => same |x, y| real::logaddexp2(x, y),
+        float -> same |x, y| real::logaddexp2(x, y),
     }
     /// The greatest common divisor, not negative.
     Gcd "gcd" ulp 0 {

@@ -6,4 +6,6 @@ mod all_ops;
 mod numpy_values;
 mod programs;
 mod reductions;
+mod reference;
 mod support;
+mod ulps;
