@@ -64,6 +64,7 @@ fn group<'py>(py: Python<'py>, explained: &Explained) -> PyResult<Bound<'py, PyD
     all.set_item("shape", &group.shape)?;
     all.set_item("apart", &group.apart)?;
     all.set_item("apart_from", group.apart_from.as_ref().map(line))?;
+    all.set_item("walk", explained.walk)?;
     all.set_item("unstored", group.unstored)?;
     all.set_item("unstored_bytes", group.unstored_bytes)?;
     all.set_item("dead", group.dead)?;

@@ -131,3 +131,21 @@ def test_profile_tells_the_same(tmp_path):
     reasons = {event["args"].get("apart") for event in tasks}
     assert "it needs the result of a reduction, which takes all points (after <string>:10)" in reasons
     assert all(event["args"]["predicted_us"] > 0 for event in tasks if "fused" in event["args"])
+
+
+def test_groups_in_one_walk_over_rows_are_told_so():
+    text = report(
+        """
+        import legate, legate.numpy as np
+        X = np.arange(3_200_000.0).reshape(100_000, 32) * 1e-7
+        w = np.ones(32)
+        def step():
+            return X.T.dot(1.0 / (1.0 + np.exp(-X.dot(w))))
+        g = step()
+        legate.fence()
+        print(legate.explain(step))
+        """
+    )
+    assert "6 operations in 3 groups" in text
+    assert text.count("in the walk over rows that begins with <string>:6") == 2
+    assert text.count("GB/s") == 0 and text.count(", R; predicted") == 1, "the figures stand once"

@@ -23,6 +23,8 @@ pub struct Explanation {
 pub struct Explained {
     /// What it was.
     pub group: GroupRecord,
+    /// The group, counted from 0, in whose walk over rows it ran: the figures are told there, for all of them. A group that leads a walk names itself.
+    pub walk: Option<usize>,
     /// Into how many chunks it was cut.
     pub chunks: u64,
     /// On how many threads they ran.
@@ -92,13 +94,21 @@ impl Explanation {
                 _ => {}
             }
         }
+        let mut places: BTreeMap<OpId, usize> = BTreeMap::new();
         for record in records {
             match record {
+                Record::Rows { operations, .. } => {
+                    let leader = operations.first().and_then(|operation| places.get(operation)).copied();
+                    for place in operations.iter().filter_map(|operation| places.get(operation)) {
+                        all.groups[*place].walk = leader;
+                    }
+                }
                 Record::Window { operations, ended_by, line } => {
                     all.windows.push((*operations, *ended_by, line.clone()));
                 }
                 Record::AtOnce(call) => all.at_once.push(call.clone()),
                 Record::Group(group) => {
+                    places.insert(group.operation, all.groups.len());
                     let ran = chunks.remove(&group.operation).unwrap_or_default();
                     all.groups.push(explained(group, &ran, cores));
                 }
@@ -111,6 +121,7 @@ impl Explanation {
 fn explained(group: &GroupRecord, ran: &Chunks, cores: u64) -> Explained {
     Explained {
         group: group.clone(),
+        walk: None,
         chunks: ran.count,
         threads: ran.threads.len(),
         bytes: ran.bytes,
@@ -161,8 +172,10 @@ mod tests {
             span("task", Some(9), 1, (150, 151)),
             span("copy", None, 1, (0, 7)),
         ];
-        let all = Explanation::new(&[group(4), group(5)], &spans, 2);
-        let [first, second] = all.groups.as_slice() else { panic!("two groups") };
+        let walk = Record::Rows { operations: vec![OpId(4), OpId(5)], blocks: 7 };
+        let all = Explanation::new(&[group(4), group(5), walk, group(6)], &spans, 2);
+        let [first, second, third] = all.groups.as_slice() else { panic!("three groups") };
+        assert_eq!((first.walk, second.walk, third.walk), (Some(0), Some(0), None));
         assert_eq!((first.chunks, first.threads, first.bytes), (2, 2, 200));
         assert_eq!((first.measured_ns, first.busy_ns), (50, 70));
         assert_eq!(first.predicted_ns, 30.0, "two chunks of 30 ns at the same time");

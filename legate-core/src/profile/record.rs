@@ -17,6 +17,13 @@ pub enum Record {
     },
     /// A group ran as one.
     Group(GroupRecord),
+    /// Groups, by their first launches, ran together, block of rows by block of rows: one walk over what they share.
+    Rows {
+        /// In program order.
+        operations: Vec<OpId>,
+        /// How many blocks.
+        blocks: usize,
+    },
     /// The front end computed something without the runtime.
     AtOnce(AtOnce),
 }

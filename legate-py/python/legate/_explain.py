@@ -34,6 +34,9 @@ class Group:
         Memory that was read or written, each array once.
     unstored, unstored_bytes : int
         Results that nobody else needs: how many, and the memory that they did not take.
+    walk : int, or None
+        It ran block of rows by block of rows together with its neighbours, in one walk over what they share: the place in
+        :attr:`Explanation.groups` of the first of them, which has the figures of all.
     dead : bool
         Nobody needs any of its results: it did not run.
     chunks, threads : int
@@ -105,9 +108,11 @@ class Explanation:
     def _group_texts(self):
         """One text for groups that differ in their times alone: the rounds of a loop."""
         alike = {}
-        for group in self.groups:
-            alike.setdefault((tuple(group.operations), group.shape, group.apart, group.apart_from, group.dead), []).append(group)
-        return [_group_text(groups) for groups in alike.values()]
+        for k, group in enumerate(self.groups):
+            leader = None if group.walk in (None, k) else self.groups[group.walk].operations[0]
+            key = (tuple(group.operations), group.shape, group.apart, group.apart_from, group.dead, leader)
+            alike.setdefault(key, []).append(group)
+        return [_group_text(groups, key[-1]) for key, groups in alike.items()]
 
     def _at_once_text(self):
         calls = Counter(self.at_once)
@@ -187,7 +192,7 @@ def _compiled(code):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _group_text(groups):
+def _group_text(groups, leader):
     first = groups[0]
     shape = "scalars" if first.shape == () else " x ".join(f"{extent}" for extent in first.shape)
     lines = [f"\n{_number(len(first.operations), 'operation')} on {shape}{_times(len(groups))}"]
@@ -195,8 +200,12 @@ def _group_text(groups):
     lines += [f"    {_place(operation):<{width}}  {operation.name}" for operation in first.operations]
     if first.dead:
         lines.append("  not computed: nobody holds a result")
+    elif leader:
+        lines.append(f"  in the walk over rows that begins with {_place(leader)}")
     else:
         lines.append(_times_text(groups))
+        if first.walk is not None:
+            lines.append("  the figures are of a walk over rows, block by block, that other groups share")
     if first.unstored:
         lines.append(f"  {_number(first.unstored, 'result')} not stored, {_size(first.unstored_bytes)}")
     if first.apart:

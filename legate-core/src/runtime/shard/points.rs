@@ -134,18 +134,29 @@ impl Shard {
             provenance: body.provenance.clone(),
             operation: body.operation,
             cost_ns,
-            bytes: if self.common.profiler.is_enabled() { self.footprint(launching, point) } else { bytes },
+            bytes: if self.common.profiler.is_enabled() {
+                self.covered(images(launching, point), |_| false)
+            } else {
+                bytes
+            },
             counters: self.graph.counters().clone(),
         })
     }
 
-    /// Bytes of memory that a point touches. Several views of one instance (a stencil's) are counted as what they cover together. For reports.
-    fn footprint(&self, launching: &Launching<'_>, point: &PointPlan) -> u64 {
-        let Launching { group, body, .. } = launching;
+    /// Bytes of memory that launches touch at their first points, fields in scratch left out. Several views of one instance (a stencil's) are counted as what they
+    /// cover together. For reports.
+    pub(super) fn footprint(&self, launchings: &[Launching<'_>], in_scratch: impl Fn(FieldId) -> bool) -> u64 {
+        let points = launchings.iter().filter_map(|launching| Some((launching, launching.plan.points.first()?)));
+        self.covered(points.flat_map(|(launching, point)| images(launching, point)), in_scratch)
+    }
+
+    fn covered<'a>(
+        &self,
+        images: impl Iterator<Item = (FieldId, bool, &'a Rect)>,
+        in_scratch: impl Fn(FieldId) -> bool,
+    ) -> u64 {
         let mut covered: SmallVec<[(FieldId, bool, Rect); 8]> = SmallVec::new();
-        for k in &body.operands {
-            let (field, fresh) = (group.operands[*k].field, group.fresh.contains(k));
-            let image = &point.images[*k];
+        for (field, fresh, image) in images.filter(|(field, ..)| !in_scratch(*field)) {
             match covered.iter_mut().find(|(other, is_fresh, _)| (*other, *is_fresh) == (field, fresh)) {
                 Some((.., rect)) => *rect = rect.bounding(image),
                 None => covered.push((field, fresh, image.clone())),
@@ -219,6 +230,15 @@ impl Shard {
         at.assert_within(memory.buffer(), &piece.shape(), instance.element());
         Ok(PointOperand::Direct { at, writable: operand.privilege.writes(), _memory: memory })
     }
+}
+
+/// What a point touches of the fields in memory, and whether that is a fresh instance.
+fn images<'a>(
+    launching: &'a Launching<'_>,
+    point: &'a PointPlan,
+) -> impl Iterator<Item = (FieldId, bool, &'a Rect)> + 'a {
+    let group = launching.group;
+    launching.body.operands.iter().map(move |k| (group.operands[*k].field, group.fresh.contains(k), &point.images[*k]))
 }
 
 fn instance_of<'a>(launching: &'a Launching<'_>, index: usize) -> &'a PhysicalInstance {

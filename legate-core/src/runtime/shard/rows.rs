@@ -19,7 +19,7 @@ use crate::exec::{Node, Work};
 use crate::geometry::Rect;
 use crate::id::{FieldId, ShardId};
 use crate::operation::Parallelism;
-use crate::profile::count;
+use crate::profile::{Record, count};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -145,6 +145,8 @@ impl Shard {
     fn launch_rows(&mut self, members: Vec<Planned<'_>>, blocks: Vec<Range<i64>>, outlives: impl Fn(FieldId) -> bool) {
         if self.me == ShardId(0) {
             count(&self.graph.counters().in_rows, members.len() as u64);
+            let operations = || members.iter().map(|planned| planned.body.operation).collect();
+            self.common.profiler.record(|| Record::Rows { operations: operations(), blocks: blocks.len() });
         }
         let chunks = self.row_chunks(members.iter());
         let slabs = self.slabs(&members, &blocks, outlives);
@@ -246,6 +248,11 @@ impl Shard {
         slabs.values().for_each(|slab| scratch[slab.index] = slab.bytes);
         let estimates = launchings.iter().map(|l| self.estimate(l.group, &l.body, &l.plan.points[0]));
         let (cost_ns, bytes) = estimates.fold((0.0, 0), |(ns, bytes), (more_ns, more)| (ns + more_ns, bytes + more));
+        let bytes = if self.common.profiler.is_enabled() {
+            self.footprint(launchings, |field| slabs.contains_key(&field))
+        } else {
+            bytes
+        };
         RowsTask {
             members,
             chunks: (0..parts).map(|part| n * part / parts..n * (part + 1) / parts).collect(),
