@@ -1,7 +1,7 @@
 //! What an operation costs apart from its work: additions on arrays so small that the work is nothing.
 
 use crate::measure::best_seconds;
-use legate_core::runtime::ExecutorKind;
+use legate_core::runtime::{ExecutorKind, Replay};
 use legate_mapper::{DefaultMapper, Thresholds};
 use legate_numpy::{CallOptions, DType, NdArray, Operand, Reduction, Session, SessionConfig, Ufunc};
 use std::collections::BTreeMap;
@@ -47,6 +47,7 @@ fn session(inline: bool, sim_ranks: u32, fuse: bool) -> Session {
         sim_seed: 0,
         executor: ExecutorKind::Parallel,
         fuse,
+        replay: Replay::On,
     };
     Session::new(config).expect("the configuration is consistent")
 }

@@ -32,7 +32,7 @@
 //! ```
 //! use legate_core::mapping::{FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper};
 //! use legate_core::operation::{Cut, Operand, Privilege, Registry, Task, TaskArgs, TaskContext, TaskError};
-//! use legate_core::runtime::{ExecutorKind, LaunchRequest, Runtime, RuntimeConfig};
+//! use legate_core::runtime::{ExecutorKind, LaunchRequest, Replay, Runtime, RuntimeConfig};
 //! use legate_core::store::{Access, Store};
 //! use legate_core::{Error, Provenance};
 //! use std::{any::Any, sync::Arc};
@@ -95,6 +95,7 @@
 //!     sim_seed: 0,
 //!     executor: ExecutorKind::Parallel,
 //!     fuse: true,
+//!     replay: Replay::On,
 //! })?;
 //! let field = runtime.create_field(&[4], 1, 1);
 //! let (whole, line) = (Access::identity(1), Provenance { file: "doc".into(), line: 1 });

@@ -173,14 +173,19 @@ pub fn trace_json(spans: &[Span], records: &[Record]) -> String {
     let names = shards.into_iter().map(|shard| {
         json!({"ph": "M", "name": "process_name", "pid": shard.0, "args": {"name": format!("shard {}", shard.0)}})
     });
-    let group = |record| match record {
-        &Record::Group(ref group) => Some((group.operation, group)),
-        _ => None,
-    };
-    let groups: BTreeMap<OpId, &GroupRecord> = records.iter().filter_map(group).collect();
+    let groups: BTreeMap<OpId, &GroupRecord> = records.iter().filter_map(Record::group).collect();
     let event = |span: &Span| event(span, span.operation.and_then(|operation| groups.get(&operation).copied()));
     let events: Vec<Value> = names.chain(spans.iter().map(event)).collect();
     json!({"displayTimeUnit": "ns", "traceEvents": events}).to_string()
+}
+
+impl Record {
+    fn group(&self) -> Option<(OpId, &GroupRecord)> {
+        match self {
+            Record::Group(group) => Some((group.operation, group)),
+            _ => None,
+        }
+    }
 }
 
 fn event(span: &Span, group: Option<&GroupRecord>) -> Value {
@@ -225,6 +230,8 @@ pub struct Stats {
     pub operations: u64,
     /// Windows flushed.
     pub windows: u64,
+    /// Of them, those that were like an earlier one, whose steps and plans were used again. Counted on shard 0.
+    pub replayed: u64,
     /// Groups run: a launch that fused with none is a group of one. Counted on shard 0.
     pub groups: u64,
     /// Launches that fused into groups of more than one. Counted on shard 0.
@@ -252,6 +259,7 @@ pub struct Stats {
 pub(crate) struct Counters {
     pub(crate) operations: AtomicU64,
     pub(crate) windows: AtomicU64,
+    pub(crate) replayed: AtomicU64,
     pub(crate) groups: AtomicU64,
     pub(crate) fused: AtomicU64,
     pub(crate) in_rows: AtomicU64,
@@ -272,6 +280,7 @@ impl Counters {
         Stats {
             operations: read(&self.operations),
             windows: read(&self.windows),
+            replayed: read(&self.replayed),
             groups: read(&self.groups),
             fused: read(&self.fused),
             in_rows: read(&self.in_rows),

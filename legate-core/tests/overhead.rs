@@ -1,9 +1,10 @@
 //! What one small operation costs. `cargo test --release -p legate-core --test overhead -- --ignored --nocapture`
-#![allow(clippy::disallowed_methods, reason = "it measures")]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::unwrap_used, reason = "it measures and tells")]
 
 mod common;
 
 use common::{Setup, line};
+use legate_core::runtime::Replay;
 use std::time::Instant;
 
 fn median_us(rounds: usize, mut call: impl FnMut()) -> f64 {
@@ -21,7 +22,7 @@ fn median_us(rounds: usize, mut call: impl FnMut()) -> f64 {
 #[test]
 #[ignore = "a measurement, not a check"]
 fn overheads() {
-    let world = Setup { chunks: 1, ..Setup::default() }.start();
+    let world = Setup { chunks: 1, replay: Replay::On, ..Setup::default() }.start();
     let a = world.iota(&[100]);
     let round_trip = median_us(5000, || {
         let b = world.add(&a, &a, 1);
@@ -74,7 +75,7 @@ fn overheads() {
     });
     println!("launch incl. its share of flushing: {:.2} us", launches / 20.0);
     for ranks in [1, 2, 3] {
-        let world = Setup { ranks, ..Setup::default() }.start();
+        let world = Setup { ranks, replay: Replay::On, ..Setup::default() }.start();
         let a = world.iota(&[100]);
         let trip = median_us(500, || {
             let b = world.add(&a, &a, 1);
@@ -86,7 +87,7 @@ fn overheads() {
 
 /// What the runtime itself costs: the bodies have next to nothing to do.
 fn chains(lengths: &[usize], rounds: usize) {
-    let world = Setup { chunks: 1, ..Setup::default() }.start();
+    let world = Setup { chunks: 1, replay: Replay::On, ..Setup::default() }.start();
     let a = world.iota(&[1]);
     for chain in lengths {
         let round_trip = median_us(rounds, || {
@@ -117,9 +118,9 @@ fn some_launches() {
 #[test]
 #[ignore = "a measurement, not a check"]
 fn hand_off() {
-    let world = Setup { chunks: 2, ..Setup::default() }.start();
+    let world = Setup { chunks: 2, replay: Replay::On, ..Setup::default() }.start();
     let a = world.iota(&[2000]);
-    let alone = Setup { chunks: 1, ..Setup::default() }.start();
+    let alone = Setup { chunks: 1, replay: Replay::On, ..Setup::default() }.start();
     let b = alone.iota(&[2000]);
     for pause_us in [0u64, 20, 100, 1000, 10_000] {
         let rounds = if pause_us > 1000 { 100 } else { 2000 };

@@ -7,7 +7,7 @@ use common::{Array, Op, Setup, World, line, read, write};
 use legate_core::Error;
 use legate_core::geometry::Point;
 use legate_core::operation::{Cut, Operand, Privilege};
-use legate_core::runtime::ExecutorKind;
+use legate_core::runtime::{ExecutorKind, Replay};
 use legate_core::store::{Access, Coordinate, Store};
 use proptest::prelude::*;
 
@@ -194,8 +194,24 @@ fn look(world: &World, store: &Store) -> Seen {
 }
 
 /// Everything that a program sees. Launches that contradict themselves are refused, the same ones everywhere.
-fn run(world: &World, steps: &[Step]) -> Vec<Seen> {
+///
+/// The steps are done `rounds` times, with what was made in a round forgotten at its end: windows come again.
+fn run(world: &World, steps: &[Step], rounds: usize) -> Vec<Seen> {
     let mut arrays = vec![world.iota(SHAPES[0]), world.iota(SHAPES[2])];
+    let mut seen = Vec::new();
+    for _ in 1..rounds {
+        seen.extend(round(world, steps, &mut arrays));
+        arrays.truncate(2);
+        world.runtime.flush();
+    }
+    seen.extend(round(world, steps, &mut arrays));
+    seen.extend(arrays.iter().map(|array| look(world, &world.store(array))));
+    world.runtime.fence(&|| false).unwrap();
+    seen
+}
+
+/// What the looks of one round see.
+fn round(world: &World, steps: &[Step], arrays: &mut Vec<Array>) -> Vec<Seen> {
     let mut seen = Vec::new();
     for (at, step) in steps.iter().enumerate() {
         let at = at as u32 + 100;
@@ -279,8 +295,6 @@ fn run(world: &World, steps: &[Step]) -> Vec<Seen> {
             }
         }
     }
-    seen.extend(arrays.iter().map(|array| look(world, &world.store(array))));
-    world.runtime.fence(&|| false).unwrap();
     seen
 }
 
@@ -295,12 +309,14 @@ proptest! {
         chunks in 1u32..8,
         serial: bool,
         fuse: bool,
+        rounds in 1usize..5,
     ) {
-        let plain = Setup { executor: ExecutorKind::Serial, chunks: 1, fuse: false, ..Setup::default() };
-        let expected = run(&plain.start(), &steps);
+        let replay = Replay::Off;
+        let plain = Setup { executor: ExecutorKind::Serial, chunks: 1, fuse: false, replay, ..Setup::default() };
+        let expected = run(&plain.start(), &steps, rounds);
         let executor = if serial { ExecutorKind::Serial } else { ExecutorKind::Parallel };
         let setup = Setup { ranks, network_seed, mapper_seed, chunks, executor, fuse, ..Setup::default() };
-        let found = run(&setup.start(), &steps);
+        let found = run(&setup.start(), &steps, rounds);
         prop_assert_eq!(found.len(), expected.len());
         for (found, expected) in found.iter().zip(&expected) {
             // A launch that fails poisons its pieces: which points of a view are lost depends on how it is cut. Values never do.
@@ -322,11 +338,12 @@ proptest! {
         memory_bytes in 2_000u64..30_000,
         serial: bool,
     ) {
-        let plain = Setup { executor: ExecutorKind::Serial, chunks: 1, fuse: false, ..Setup::default() };
-        let expected = run(&plain.start(), &steps);
+        let replay = Replay::Off;
+        let plain = Setup { executor: ExecutorKind::Serial, chunks: 1, fuse: false, replay, ..Setup::default() };
+        let expected = run(&plain.start(), &steps, 1);
         let executor = if serial { ExecutorKind::Serial } else { ExecutorKind::Parallel };
         let setup = Setup { ranks, network_seed, mapper_seed, memory_bytes, executor, ..Setup::default() };
-        let found = run(&setup.start(), &steps);
+        let found = run(&setup.start(), &steps, 1);
         for (found, expected) in found.iter().zip(&expected) {
             if let (Ok(found), Ok(expected)) = (found, expected) {
                 prop_assert_eq!(found, expected);

@@ -3,7 +3,7 @@
 //! `cargo run --release -p legate-numpy --example small_calls [part of a name]`
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement")]
 
-use legate_core::runtime::ExecutorKind;
+use legate_core::runtime::{ExecutorKind, Replay};
 use legate_mapper::DefaultMapper;
 use legate_numpy::{
     CallOptions, DType, IndexItem, NdArray, Operand, ReduceOptions, Reduction, Session, SessionConfig, Ufunc,
@@ -38,6 +38,7 @@ fn main() {
         sim_seed: 0,
         executor: ExecutorKind::Serial,
         fuse: true,
+        replay: Replay::On,
     })
     .unwrap();
     let add = Ufunc::lookup("add").unwrap();

@@ -12,7 +12,7 @@ use legate_core::exec::HostBuffer;
 use legate_core::mapping::Mapper;
 use legate_core::operation::{Operand, Privilege, Registry};
 use legate_core::profile::{AtOnce, Record};
-use legate_core::runtime::{ExecutorKind, LaunchRequest, Runtime, RuntimeConfig};
+use legate_core::runtime::{ExecutorKind, LaunchRequest, Replay, Runtime, RuntimeConfig};
 use legate_core::store::{Access, Store};
 use legate_kernels::dtype::{B8, Scalar};
 use parking_lot::{Mutex, RwLock};
@@ -37,6 +37,8 @@ pub struct SessionConfig {
     pub executor: ExecutorKind,
     /// Join launches where legal.
     pub fuse: bool,
+    /// Whether windows that come again are recognised.
+    pub replay: Replay,
 }
 
 /// Asked for the user's line when an operation is really issued (not for what is computed at once), on the calling thread.
@@ -82,6 +84,7 @@ impl Session {
             sim_seed: config.sim_seed,
             executor: config.executor,
             fuse: config.fuse,
+            replay: config.replay,
         });
         let runtime = Arc::new(runtime.map_err(|e| Error::Value(e.to_string()))?);
         Ok(Session::with(mapper, programs, Some(Engine { runtime, tasks })))

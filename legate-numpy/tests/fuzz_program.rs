@@ -16,7 +16,7 @@
 mod program;
 
 use legate_core::mapping::Mapper;
-use legate_core::runtime::ExecutorKind;
+use legate_core::runtime::{ExecutorKind, Replay};
 use legate_mapper::{DeferringMapper, RandomMapper};
 use legate_numpy::{Session, SessionConfig};
 use program::{Machine, Step, steps};
@@ -29,6 +29,8 @@ struct Setup {
     sim_ranks: u32,
     executor: ExecutorKind,
     fuse: bool,
+    /// How often the second half of the program is run.
+    rounds: u32,
     seed: u64,
     /// Nothing is computed at once: every step goes through the runtime.
     defer_all: bool,
@@ -48,6 +50,8 @@ impl Setup {
             sim_seed: self.seed,
             executor: self.executor,
             fuse: self.fuse,
+            // What is used again is worked out anew and compared.
+            replay: Replay::Check,
         })
         .unwrap()
     }
@@ -56,8 +60,18 @@ impl Setup {
 /// Runs the steps on both and compares after each fetch and at the end.
 fn check(setup: Setup, steps: &[Step]) -> Result<(), TestCaseError> {
     let mut machine = Machine::new(setup.session(), Session::eager());
-    for (k, step) in steps.iter().enumerate() {
-        machine.step(step).map_err(|e| TestCaseError::fail(format!("step {k}, {step:?}: {e}")))?;
+    let (before, round) = steps.split_at(if setup.rounds > 1 { steps.len() / 2 } else { 0 });
+    let run = |machine: &mut Machine, steps: &[Step]| {
+        let mut numbered = steps.iter().enumerate();
+        numbered.try_for_each(|(k, step)| {
+            machine.step(step).map_err(|e| TestCaseError::fail(format!("step {k}, {step:?}: {e}")))
+        })
+    };
+    run(&mut machine, before)?;
+    let start = machine.start_round();
+    for _ in 0..setup.rounds {
+        run(&mut machine, round)?;
+        machine.end_round(start);
     }
     machine.compare_all().map_err(TestCaseError::fail)
 }
@@ -89,7 +103,11 @@ fn fuzz(setups: impl Fn(u64) -> Setup, salt: u8) {
 fn on_ranks(sim_ranks: u32) {
     let parallel = |seed: u64| if seed & 2 == 0 { ExecutorKind::Parallel } else { ExecutorKind::Serial };
     fuzz(
-        |seed| Setup { sim_ranks, executor: parallel(seed), fuse: seed & 4 == 0, seed, defer_all: seed & 8 == 0 },
+        |seed| {
+            let (fuse, defer_all) = (seed & 4 == 0, seed & 8 == 0);
+            let rounds = if seed & 16 == 0 { 4 } else { 1 };
+            Setup { sim_ranks, executor: parallel(seed), fuse, rounds, seed, defer_all }
+        },
         sim_ranks as u8,
     );
 }

@@ -93,7 +93,8 @@ pub(crate) fn failing_array<'py>(py: Python<'py>, shape: Vec<i64>, message: &str
     crate::outcome::array(py, nd)
 }
 
-/// What the runtime has done so far: operations issued, windows flushed, groups and launches fused into them, groups that shared their rows, calls of task bodies, messages
+/// What the runtime has done so far: operations issued, windows flushed and, of them, replayed (like an earlier one, whose plan was used again),
+/// groups and launches fused into them, groups that shared their rows, calls of task bodies, messages
 /// and bytes between shards, bytes of memory. All zero before the first array needs it.
 #[pyfunction]
 pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
@@ -102,6 +103,7 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     for (name, value) in [
         ("operations", stats.operations),
         ("windows", stats.windows),
+        ("replayed", stats.replayed),
         ("groups", stats.groups),
         ("fused", stats.fused),
         ("in_rows", stats.in_rows),

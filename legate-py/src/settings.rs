@@ -1,7 +1,7 @@
 //! The settings of the runtime, from the environment (the `legate` command puts its options there).
 
 use legate_core::mapping::Mapper;
-use legate_core::runtime::ExecutorKind;
+use legate_core::runtime::{ExecutorKind, Replay};
 use legate_mapper::{DeferringMapper, LoggingMapper, Machine};
 use legate_numpy::SessionConfig;
 use pyo3::exceptions::PyValueError;
@@ -17,6 +17,7 @@ pub(crate) struct Settings {
     sim_seed: u64,
     serial: bool,
     fuse: bool,
+    replay: bool,
     inline: bool,
     mapper: String,
     log_mapping: bool,
@@ -36,6 +37,7 @@ impl Settings {
             sim_seed: number("LEGATE_SIM_SEED", 0)?,
             serial: choice("LEGATE_EXECUTOR", &["parallel", "serial"])? == "serial",
             fuse: switch("LEGATE_FUSE", true)?,
+            replay: switch("LEGATE_REPLAY", true)?,
             inline: switch("LEGATE_INLINE", true)?,
             mapper: text("LEGATE_MAPPER").unwrap_or_else(|| "default".to_owned()),
             log_mapping: switch("LEGATE_LOG_MAPPING", false)?,
@@ -59,6 +61,7 @@ impl Settings {
             sim_seed: self.sim_seed,
             executor: if self.serial { ExecutorKind::Serial } else { ExecutorKind::Parallel },
             fuse: self.fuse,
+            replay: if self.replay { Replay::On } else { Replay::Off },
         })
     }
 
@@ -135,6 +138,7 @@ pub(crate) fn config(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     all.set_item("simulated ranks", settings.sim_ranks)?;
     all.set_item("executor", if settings.serial { "serial" } else { "parallel" })?;
     all.set_item("fusion", on_off(settings.fuse))?;
+    all.set_item("replay", on_off(settings.replay))?;
     all.set_item("inline", on_off(settings.inline))?;
     all.set_item("mapper", &settings.mapper)?;
     all.set_item("log mapping", on_off(settings.log_mapping))?;

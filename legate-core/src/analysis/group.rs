@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// Launches of a window that run as one, and their joined operand table. Pure: the same on every shard.
 ///
 /// Which of the operands are written to memory is decided apart from this, see [`Group::bind`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// The members in program order.
     pub members: SmallVec<[Member; 2]>,
@@ -29,7 +29,7 @@ pub struct Group {
 }
 
 /// One launch of a group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Position in the window.
     pub index: usize,

@@ -2,7 +2,8 @@
 //!
 //! [`fuse`] groups launches, [`map`] spreads a group over shards, [`plan`] says what moves and who computes what, [`rows`] which groups share their rows, [`version`] remembers where
 //! the values are, [`dependence`] orders what touches the same memory. All of it is functions on plain data: every shard evaluates them
-//! alike, and the two ends of each message come out of the same arithmetic.
+//! alike, and the two ends of each message come out of the same arithmetic. What came out for a window is remembered, and used again when a window of the
+//! same pattern comes (`replay`).
 //!
 //! The calls of one window, in order:
 //!
@@ -26,6 +27,7 @@ mod moves;
 pub mod oracle;
 mod pieces;
 pub mod plan;
+pub(crate) mod replay;
 pub mod rows;
 pub mod stream;
 pub mod version;

@@ -40,7 +40,8 @@ pub struct FieldState {
 pub struct States {
     shards: u32,
     forest: Forest,
-    fields: BTreeMap<FieldId, FieldState>,
+    // In boxes: fields come and go, and a map moves its values.
+    fields: BTreeMap<FieldId, Box<FieldState>>,
 }
 
 /// Copies that a field remembers. More would cost planning time and save few messages.
@@ -105,7 +106,7 @@ impl States {
     /// A field comes into being.
     pub fn create(&mut self, create: &Create) {
         let region = self.forest.region(&create.bounds);
-        let old = self.fields.insert(create.field, FieldState::new(region, create));
+        let old = self.fields.insert(create.field, Box::new(FieldState::new(region, create)));
         assert!(old.is_none(), "field names are not used twice");
     }
     /// Forgets a field that no later operation names. When this is called may differ between shards.
@@ -130,6 +131,7 @@ impl States {
     pub fn extent(&self, field: FieldId, shard: ShardId) -> Rect {
         let state = self.get(field);
         match &state.distribution {
+            Some(Distribution::Replicated) => state.bounds.clone(),
             Some(distribution) => distribution.extent(&state.bounds, shard, self.shards),
             None => Rect { lo: state.bounds.lo.clone(), hi: state.bounds.lo.clone() },
         }

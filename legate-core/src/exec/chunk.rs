@@ -67,6 +67,9 @@ impl TreeDim {
 /// Cuts `piece` into about `target` chunks, outer dimensions first. `tree_last`: the tree dimension only when the others do not suffice
 /// (each node costs a partial result, and they are large).
 pub(crate) fn cut(piece: &Rect, cuts: &[Cut], tree: Option<&TreeDim>, target: u32, tree_last: bool) -> Chunking {
+    if target <= 1 && tree.is_none() {
+        return Chunking { chunks: vec![Chunk { rect: piece.clone(), node: 0 }], nodes: Vec::new() };
+    }
     let rank = piece.rank();
     let is_tree = |d: &usize| tree.is_some_and(|tree| tree.dim == *d);
     let mut order: SmallVec<[usize; 4]> = (0..rank).collect();

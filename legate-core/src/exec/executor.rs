@@ -74,6 +74,13 @@ impl Executor {
         node
     }
 
+    /// Runs work that waits for nothing, if it is done here at once whatever happens; else gives it back.
+    pub(crate) fn run_now(&self, work: Box<dyn Work>) -> Result<Outcome, Box<dyn Work>> {
+        let chunks = work.chunks().max(1);
+        let here = self.0.kind == ExecutorKind::Serial || self.0.is_small(chunks, work.cost_ns());
+        if here { Ok(self.0.finish_here(work, chunks)) } else { Err(work) }
+    }
+
     /// Like [`Executor::submit`], but the node waits for one call of [`Arrival::arrived`] as well.
     pub(crate) fn submit_receiver(
         &self,
@@ -117,6 +124,9 @@ impl Executor {
     /// long to wake.
     pub(crate) fn help(&self, done: &dyn Fn() -> bool, interrupted: &dyn Fn() -> bool) -> Helped {
         let crew = &self.0.crew;
+        if done() {
+            return Helped::Done;
+        }
         let mut next_poll = Instant::now() + POLL;
         while !done() {
             let seen = crew.seen();
@@ -207,7 +217,7 @@ impl Shared {
     /// Runs what is small among nodes that may run, and what becomes ready by that; hands the rest over.
     fn dispatch(self: &Arc<Self>, mut ready: SmallVec<[Arc<Node>; 2]>) {
         while let Some(node) = ready.pop() {
-            if self.is_small(&node) || node.poisoned().is_some() {
+            if self.is_small(node.chunks, node.cost_ns) || node.poisoned().is_some() {
                 ready.extend(self.run_whole(&node));
             } else {
                 let hands = node.chunks;
@@ -217,14 +227,14 @@ impl Shared {
     }
 
     /// Whether to hand a node over would take longer than to do it here.
-    fn is_small(&self, node: &Node) -> bool {
-        let limit = match node.chunks {
+    fn is_small(&self, chunks: usize, cost_ns: f64) -> bool {
+        let limit = match chunks {
             _ if self.crew.count() == 1 => SMALL_ON_ONE_CORE_NS,
             1 => SMALL_WHOLE_NS,
             _ if self.crew.is_awake() => SMALL_NS,
             _ => SMALL_ASLEEP_NS,
         };
-        node.cost_ns < limit
+        cost_ns < limit
     }
 
     /// Runs a node to its end on this thread. Returns what may run because of that.
@@ -232,9 +242,19 @@ impl Shared {
         let work = node.take_work();
         let outcome = match node.poisoned() {
             Some(failure) => Err(failure),
-            None => (0..node.chunks).try_for_each(|chunk| self.run_chunk(&*work, chunk, &self.crew)),
+            None => self.run_chunks(&*work, node.chunks),
         };
         self.end(node, work, outcome)
+    }
+
+    fn run_chunks(&self, work: &dyn Work, chunks: usize) -> Outcome {
+        (0..chunks).try_for_each(|chunk| self.run_chunk(work, chunk, &self.crew))
+    }
+
+    /// Does work that is no node's to its end.
+    fn finish_here(&self, work: Box<dyn Work>, chunks: usize) -> Outcome {
+        let outcome = self.run_chunks(&*work, chunks);
+        self.finish(work, outcome)
     }
 
     /// Waits until the gate is open, then runs the node here.
@@ -261,13 +281,17 @@ impl Shared {
         })
     }
 
-    fn end(&self, node: &Node, work: Box<dyn Work>, outcome: Outcome) -> SmallVec<[Arc<Node>; 2]> {
+    /// Ends work whose chunks have ended so. It is dropped before anybody hears of it: who waits for it may count on its memory being free.
+    fn finish(&self, work: Box<dyn Work>, outcome: Outcome) -> Outcome {
         let outcome = outcome.and_then(|()| self.guard(&*work, || work.finish()));
         if let Err(failure) = &outcome {
             work.poisoned(failure);
         }
-        // Before the event: whoever waits for the node may count on its memory being free.
-        drop(work);
+        outcome
+    }
+
+    fn end(&self, node: &Node, work: Box<dyn Work>, outcome: Outcome) -> SmallVec<[Arc<Node>; 2]> {
+        let outcome = self.finish(work, outcome);
         let ready = node.end(outcome);
         self.in_flight.end();
         ready

@@ -38,6 +38,8 @@ pub(crate) struct Graph {
     received: BTreeMap<ShardId, u64>,
     /// The allocation of the last node's edge list.
     edges: Vec<Dependence<u64>>,
+    /// What stands for all nodes that ended well when they were submitted.
+    done: Arc<Node>,
 }
 
 /// What a node that is about to be submitted must wait for.
@@ -82,6 +84,7 @@ impl Graph {
             sent: BTreeMap::new(),
             received: BTreeMap::new(),
             edges: Vec::new(),
+            done: Node::over(Ok(())),
         }
     }
 
@@ -152,9 +155,25 @@ impl Graph {
     /// Submits the node.
     pub(crate) fn submit(&mut self, mut uses: Uses, work: Box<dyn Work>) -> Arc<Node> {
         self.resolve(&mut uses);
+        let mut work = work;
+        if uses.after.is_empty() && uses.poison.is_none() {
+            match self.executor.run_now(work) {
+                Ok(outcome) => {
+                    let node = if outcome.is_ok() { self.done.clone() } else { Node::over(outcome) };
+                    self.remember(uses, &node);
+                    return node;
+                }
+                Err(large) => work = large,
+            }
+        }
         let node = self.executor.submit(work, &uses.after, uses.poison.as_ref());
         self.remember(uses, &node);
         node
+    }
+
+    /// Whether all nodes have ended, and well: every instance has its values.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.executor.is_idle() && self.alive.values().all(|node| node.is_done())
     }
 
     /// Submits a node that sends `shape` elements of `source`; `None`: they are lost, and the node poisoned.
@@ -266,7 +285,7 @@ impl Graph {
     fn resolve(&self, uses: &mut Uses) {
         simplify(&mut uses.edges);
         for edge in uses.edges.drain(..) {
-            if let Some(node) = self.alive.get(&edge.on) {
+            if let Some(node) = self.alive.get(&edge.on).filter(|node| !node.is_done()) {
                 let kind = if edge.kind == DependenceType::True { Edge::True } else { Edge::Anti };
                 uses.after.push((node.clone(), kind));
             }

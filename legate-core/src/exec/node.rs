@@ -32,6 +32,13 @@ impl Node {
         Arc::new(Node { gate: Gate::new(), ended: Event::new(), work: Mutex::new(Some(work)), chunks, cost_ns })
     }
 
+    /// One that has ended.
+    pub(super) fn over(outcome: Outcome) -> Arc<Node> {
+        let node = Node { gate: Gate::new(), ended: Event::new(), work: Mutex::new(None), chunks: 1, cost_ns: 0.0 };
+        node.ended.trigger(outcome);
+        Arc::new(node)
+    }
+
     /// How it ended, if it has.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         self.ended.outcome()

@@ -30,6 +30,15 @@ impl Privilege {
     pub fn reads(self) -> bool {
         matches!(self, Privilege::ReadOnly | Privilege::ReadWrite)
     }
+    /// A number for each.
+    pub(super) fn code(self) -> u64 {
+        match self {
+            Privilege::ReadOnly => 0,
+            Privilege::WriteDiscard => 1,
+            Privilege::ReadWrite => 2,
+            Privilege::Reduce(id) => 3 | u64::from(id.0) << 32,
+        }
+    }
     /// Whether the operand changes.
     pub fn writes(self) -> bool {
         !matches!(self, Privilege::ReadOnly)

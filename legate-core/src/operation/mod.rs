@@ -1,5 +1,6 @@
 //! The operation stream: everything a front end asks for, in program order, as plain data.
 
+pub(crate) mod fingerprint;
 pub mod hash;
 mod launch;
 mod task;
@@ -34,6 +35,20 @@ pub enum Operation {
     Fetch(Fetch),
     /// Everything before ends before anything after begins.
     Fence(OpId),
+}
+
+impl Operation {
+    /// Calls with each field that the operation names, in a fixed order.
+    pub(crate) fn for_each_field(&self, mut call: impl FnMut(FieldId)) {
+        match self {
+            Operation::Create(create) => call(create.field),
+            Operation::Attach(attach) => call(attach.field),
+            Operation::Launch(launch) => launch.operands.iter().for_each(|operand| call(operand.field)),
+            Operation::Reshape(reshape) => [reshape.src, reshape.dst].into_iter().for_each(call),
+            Operation::Fetch(fetch) => call(fetch.src.field),
+            Operation::Fence(_) => {}
+        }
+    }
 }
 
 /// See [`Operation::Create`].

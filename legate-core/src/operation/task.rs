@@ -14,6 +14,24 @@ pub trait TaskArgs: Any + Send + Sync + fmt::Debug {
     fn as_any(&self) -> &dyn Any;
     /// Appends the canonical bytes: equal for equal arguments. They are hashed, sent and decoded by [`Task::decode`].
     fn encode(&self, out: &mut Vec<u8>);
+    /// Whether a task would do the same with the other arguments. A quicker way than to compare the canonical bytes, where there is one.
+    fn is_same(&self, other: &dyn TaskArgs) -> bool {
+        let bytes = |args: &dyn TaskArgs| {
+            let mut bytes = Vec::new();
+            args.encode(&mut bytes);
+            bytes
+        };
+        let mut own = Vec::new();
+        self.encode(&mut own);
+        own == bytes(other)
+    }
+    /// A number that is equal for arguments that are the same, the same on every machine, and mostly different for others. Quicker than to hash the canonical
+    /// bytes, where there is a way.
+    fn fingerprint(&self) -> u64 {
+        let mut bytes = Vec::new();
+        self.encode(&mut bytes);
+        xxhash_rust::xxh3::xxh3_64(&bytes)
+    }
 }
 
 /// How a point task uses the cores of its shard.

@@ -54,6 +54,22 @@ pub struct RuntimeConfig {
     pub executor: ExecutorKind,
     /// Join launches where legal.
     pub fuse: bool,
+    /// Whether windows that come again are recognised.
+    pub replay: Replay,
+}
+
+/// What is done about a window like one that came before (a loop's).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// It is fused, mapped and planned as if it were new: the slow twin.
+    Off,
+    /// What was worked out for the other one is used.
+    On,
+    /// As `On`, and all is worked out anew and compared.
+    ///
+    /// # Panics
+    /// Then a window's processing does, if there is a difference.
+    Check,
 }
 
 impl RuntimeConfig {

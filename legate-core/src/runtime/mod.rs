@@ -10,7 +10,7 @@ mod shard;
 mod sim;
 mod stream;
 
-pub use config::{ExecutorKind, LaunchRequest, RuntimeConfig};
+pub use config::{ExecutorKind, LaunchRequest, Replay, RuntimeConfig};
 pub use fetched::Fetched;
 
 use crate::error::{Error, Provenance, Result};
@@ -89,10 +89,10 @@ impl Runtime {
         let guests = usize::from(config.sim_ranks == 0);
         let workers = Workers::start(Crew::new(machine.cores as usize, guests));
         let workers = workers.map_err(|error| Error::Invalid(error.to_string()))?;
-        let RuntimeConfig { registry, mapper, sim_ranks, sim_seed, executor, fuse, .. } = config;
+        let RuntimeConfig { registry, mapper, sim_ranks, sim_seed, executor, fuse, replay, .. } = config;
         let stream = Stream::new(machine.memory_bytes, mapper.tunable("window"));
         let profiler = Arc::default();
-        let common = Arc::new(Common { registry, mapper, machine, profiler, fuse });
+        let common = Arc::new(Common { registry, mapper, machine, profiler, fuse, replay });
         let counters: Arc<Counters> = Arc::default();
         let pools: Vec<_> = (0..common.machine.shards).map(|_| BufferPool::new(common.machine.memory_bytes)).collect();
         let shard = |rank: u32, transport: Arc<dyn Transport>| {
@@ -275,19 +275,22 @@ impl Runtime {
 
     fn flush_if_full(&self, stream: &mut Stream) {
         if stream.is_full() {
-            self.flush_locked(stream);
+            let mut dropped = self.dropped.lock();
+            let window = stream.take_rounds(&mut dropped);
+            drop(dropped);
+            self.hand_on(window);
         }
     }
 
     fn flush_locked(&self, stream: &mut Stream) {
         let dead = std::mem::take(&mut *self.dropped.lock());
-        if let Some(window) = stream.take(dead) {
-            count(&self.counters.windows, 1);
-            self.hand_on(window);
-        }
+        let window = stream.take(dead);
+        self.hand_on(window);
     }
 
-    fn hand_on(&self, window: Window) {
+    fn hand_on(&self, window: Option<Window>) {
+        let Some(window) = window else { return };
+        count(&self.counters.windows, 1);
         match &self.engine {
             Engine::Local(shard) => shard.lock().process(&window),
             Engine::Sim(ranks) => ranks.process(window),

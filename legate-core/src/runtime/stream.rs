@@ -4,6 +4,7 @@ use super::fetched::FetchSlot;
 use super::shard::Window;
 use crate::geometry::Rect;
 use crate::id::{FieldId, OpId};
+use crate::operation::fingerprint::fingerprint;
 use crate::operation::{Create, Operation};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,13 +16,16 @@ const WINDOW_MEMORY_SHARE: u64 = 8;
 
 /// What is issued and not handed on.
 ///
+/// A window that is full and consists of rounds of a loop ends with the last whole round: what is left begins the next window. So the windows of
+/// a loop are all alike, and what was worked out for one serves the others.
+///
 /// # Control replication
-/// When a window ends depends on the operations alone: their number, the sizes of the fields they make, and the fetches.
+/// When a window ends depends on the operations alone: their number, what they do, the sizes of the fields they make, and the fetches.
 pub(super) struct Stream {
     next_op: u64,
     next_field: u64,
     /// Fields with handles.
-    fields: BTreeMap<FieldId, Create>,
+    fields: BTreeMap<FieldId, Box<Create>>,
     window: Window,
     made_bytes: u64,
     /// Operations of the window, those left out that make a field.
@@ -61,19 +65,24 @@ impl Stream {
         self.next_field += 1;
         let field = FieldId(self.next_field);
         let create = Create { field, bounds: Rect::from_shape(shape), size, align };
-        self.fields.insert(field, create.clone());
+        self.fields.insert(field, Box::new(create.clone()));
         self.made_bytes = self.made_bytes.saturating_add(bytes(&create));
-        self.window.operations.push(Operation::Create(create));
+        self.enter(Operation::Create(create));
         field
     }
 
     /// What is known of a field.
     pub(super) fn field(&self, field: FieldId) -> Option<&Create> {
-        self.fields.get(&field)
+        self.fields.get(&field).map(|create| &**create)
     }
 
     pub(super) fn push(&mut self, operation: Operation) {
         self.waiting += 1;
+        self.enter(operation);
+    }
+
+    fn enter(&mut self, operation: Operation) {
+        self.window.fingerprints.push(fingerprint(&operation));
         self.window.operations.push(operation);
     }
 
@@ -101,8 +110,103 @@ impl Stream {
         window.dead = dead;
         Some(window)
     }
+
+    /// The whole rounds of a loop that a full window consists of; all of it, if it is no such loop. `dead`: fields that lost their last handle; those that
+    /// what is left names stay in it.
+    pub(super) fn take_rounds(&mut self, dead: &mut Vec<FieldId>) -> Option<Window> {
+        let length = self.window.operations.len();
+        let period = period(&self.window.fingerprints);
+        let rest = length % period;
+        if rest == 0 || length < 2 * period {
+            return self.take(std::mem::take(dead));
+        }
+        let operations = self.window.operations.split_off(length - rest);
+        let fingerprints = self.window.fingerprints.split_off(length - rest);
+        let mut named: Vec<FieldId> = Vec::new();
+        operations.iter().for_each(|operation| operation.for_each_field(|field| named.push(field)));
+        named.sort_unstable();
+        let gone = std::mem::take(dead);
+        let (later, now): (Vec<FieldId>, _) = gone.into_iter().partition(|f| named.binary_search(f).is_ok());
+        *dead = later;
+        let window = self.take(now);
+        self.waiting = operations.iter().filter(|operation| !matches!(operation, Operation::Create(_))).count();
+        let made = operations.iter().filter_map(|operation| match operation {
+            Operation::Create(create) => Some(bytes(create)),
+            _ => None,
+        });
+        self.made_bytes = made.fold(0, u64::saturating_add);
+        self.window = Window { operations, fingerprints, ..Window::default() };
+        window
+    }
+}
+
+/// The least `p` such that each number equals the one `p` places before it.
+fn period(numbers: &[u64]) -> usize {
+    // The length of the longest proper prefix of `numbers[..=k]` that is also its suffix: Knuth, Morris and Pratt's table.
+    let mut borders: Vec<usize> = vec![0; numbers.len()];
+    for k in 1..numbers.len() {
+        let mut border = borders[k - 1];
+        while border > 0 && numbers[border] != numbers[k] {
+            border = borders[border - 1];
+        }
+        borders[k] = border + usize::from(numbers[border] == numbers[k]);
+    }
+    (numbers.len() - borders.last().copied().unwrap_or(0)).max(1)
 }
 
 fn bytes(create: &Create) -> u64 {
     create.bounds.volume().saturating_mul(u64::from(create.size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_period_of_a_sequence() {
+        for (numbers, expected) in [
+            (&[1, 2, 3, 1, 2, 3, 1][..], 3),
+            (&[1, 1, 1, 1], 1),
+            (&[1, 1, 2, 1, 1, 2], 3),
+            (&[1, 2, 3, 4], 4),
+            (&[9, 1, 2, 1, 2, 1, 2], 7),
+            (&[], 1),
+        ] {
+            assert_eq!(period(numbers), expected, "{numbers:?}");
+        }
+    }
+
+    /// A fetch of one element: an operation that makes nothing.
+    fn fetch(stream: &mut Stream, field: FieldId, at: i64) {
+        let coordinate = crate::store::Coordinate { offset: at, terms: Default::default() };
+        let access = crate::store::Access { domain_rank: 0, coords: [coordinate].into_iter().collect() };
+        let src = crate::store::Store { field, shape: Default::default(), access };
+        let (id, provenance) = (stream.number(), Default::default());
+        stream.push(Operation::Fetch(crate::operation::Fetch { id, src, provenance }));
+    }
+
+    #[test]
+    fn full_windows_of_a_loop_are_alike_and_keep_what_is_named_later() {
+        let mut stream = Stream::new(1 << 30, Some(7));
+        let mut windows = Vec::new();
+        let mut dead = Vec::new();
+        for _ in 0..9 {
+            let field = stream.create(&[3], 8, 8);
+            for at in 0..3 {
+                fetch(&mut stream, field, at);
+                if stream.is_full() {
+                    windows.push(stream.take_rounds(&mut dead).unwrap());
+                }
+            }
+            dead.push(field);
+        }
+        // Seven fetches are two rounds of three, and one that is left.
+        assert_eq!(windows.len(), 4);
+        for (k, window) in windows.iter().enumerate() {
+            assert_eq!(window.operations.len(), 8);
+            assert_eq!(window.fingerprints, windows[0].fingerprints);
+            assert_eq!(window.dead, [FieldId(2 * k as u64 + 1), FieldId(2 * k as u64 + 2)]);
+        }
+        assert_eq!(stream.take(dead).unwrap().operations.len(), 4);
+    }
 }

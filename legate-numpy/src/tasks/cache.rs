@@ -21,11 +21,16 @@ pub(crate) struct ProgramCache {
 }
 
 impl ProgramCache {
-    /// The compiled form of a well-formed program for domains of `rank` dimensions.
-    pub(crate) fn compiled(&self, program: &Program, rank: usize) -> Arc<Compiled> {
+    /// Equal for equal programs of equal rank.
+    pub(crate) fn hash(program: &Program, rank: usize) -> u64 {
         let mut hasher = FxHasher::default();
         (&program.instrs, rank).hash(&mut hasher);
-        let hash = hasher.finish();
+        hasher.finish()
+    }
+
+    /// The compiled form of a well-formed program for domains of `rank` dimensions.
+    pub(crate) fn compiled(&self, program: &Program, rank: usize) -> Arc<Compiled> {
+        let hash = ProgramCache::hash(program, rank);
         let found = |known: &Known| {
             let same = known.get(&hash)?.iter().find(|(r, compiled)| *r == rank && compiled.program() == program)?;
             Some(Arc::clone(&same.1))

@@ -41,6 +41,13 @@ impl TaskArgs for ProgramArgs {
         out.push(self.rank as u8);
         self.program.encode(out);
     }
+    fn is_same(&self, other: &dyn TaskArgs) -> bool {
+        let other = other.as_any().downcast_ref::<ProgramArgs>();
+        other.is_some_and(|other| self.rank == other.rank && self.program == other.program)
+    }
+    fn fingerprint(&self) -> u64 {
+        ProgramCache::hash(&self.program, self.rank)
+    }
 }
 
 /// Registers the task with its composer.

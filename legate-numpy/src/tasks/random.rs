@@ -4,7 +4,9 @@ use super::bridge;
 use legate_core::Error;
 use legate_core::operation::{Cost, Parallelism, Task, TaskArgs, TaskContext, TaskError};
 use legate_kernels::random::Stream;
+use rustc_hash::FxHasher;
 use std::any::Any;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The stream, set on the value of the domain's first point.
@@ -17,6 +19,18 @@ impl TaskArgs for RandomArgs {
     }
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend(postcard::to_allocvec(&self.0).expect("a stream is plain data"));
+    }
+    fn is_same(&self, other: &dyn TaskArgs) -> bool {
+        other.as_any().downcast_ref::<RandomArgs>().is_some_and(|other| self.0 == other.0)
+    }
+    fn fingerprint(&self) -> u64 {
+        let mut hasher = FxHasher::default();
+        match &self.0 {
+            // The key is long, and seldom another.
+            Stream::Mt19937 { key, pos } => (key[0], pos).hash(&mut hasher),
+            stream => stream.hash(&mut hasher),
+        }
+        hasher.finish()
     }
 }
 

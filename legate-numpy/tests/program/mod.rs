@@ -187,6 +187,19 @@ impl Machine {
         Machine { subject, shadow, arrays: Vec::new(), made: 0 }
     }
 
+    /// To be given to [`Machine::end_round`].
+    pub fn start_round(&mut self) -> (usize, u32) {
+        self.subject.flush();
+        (self.arrays.len(), self.made)
+    }
+
+    /// Forgets what was made in a round, so that the next one does the same to what is left.
+    pub fn end_round(&mut self, (arrays, made): (usize, u32)) {
+        self.arrays.truncate(arrays.max(1));
+        self.made = made;
+        self.subject.flush();
+    }
+
     /// Executes a step on both.
     pub fn step(&mut self, step: &Step) -> Result<(), String> {
         self.made += 1;

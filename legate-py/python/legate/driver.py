@@ -21,7 +21,8 @@ EPILOG = """\
 with no program, -m or -c: an interactive interpreter with `np` imported
 environment: LEGATE_CPUS, LEGATE_FALLBACK, LEGATE_PROFILE, LEGATE_LOG_MAPPING as the options above;
   LEGATE_SIM_RANKS=N (N simulated ranks), LEGATE_MAPPER=default|random[:seed]|FILE.toml,
-  LEGATE_EXECUTOR=serial|parallel, LEGATE_FUSE=0|1, LEGATE_INLINE=0 (everything through the runtime)
+  LEGATE_EXECUTOR=serial|parallel, LEGATE_FUSE=0|1, LEGATE_REPLAY=0 (loops are planned anew in each round),
+  LEGATE_INLINE=0 (everything through the runtime)
 """
 
 

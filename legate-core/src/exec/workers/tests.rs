@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize as Counter};
 
 fn workers(threads: usize, guests: usize) -> Workers {
-    Workers::start(Crew::new(threads, guests)).unwrap()
+    Workers::start(Crew::new(threads, guests)).expect("a few threads can be started")
 }
 
 /// Calls of each chunk.

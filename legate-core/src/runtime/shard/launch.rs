@@ -108,8 +108,12 @@ impl Shard {
         by: &Provenance,
     ) {
         // What the shard owns after the launch, not only what this launch touches: else a field written bit by bit would grow with each.
-        let owned = self.states.extent(operand.field, self.me);
-        self.cover(operand.field, &rect.bounding(&owned), overwritten, by);
+        if rect == self.field(operand.field).0 {
+            self.cover(operand.field, rect, overwritten, by);
+        } else {
+            let owned = self.states.extent(operand.field, self.me);
+            self.cover(operand.field, &rect.bounding(&owned), overwritten, by);
+        }
         if operand.privilege.writes() && !fresh {
             self.unshare(operand.field, overwritten, by);
         }

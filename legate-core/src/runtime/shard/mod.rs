@@ -13,23 +13,23 @@ mod record;
 mod reshape;
 mod residents;
 mod rows;
+mod stages;
 
 use crate::analysis::fuse::{self, Step};
-use crate::analysis::group::Group;
-use crate::analysis::map::map_group;
 use crate::analysis::plan::Recipient;
+use crate::analysis::replay::{Memory, Scan};
 use crate::analysis::version::States;
 use crate::exec::Executor;
 use crate::exec::graph::Graph;
 use crate::id::{FieldId, ShardId};
 use crate::mapping::{MachineView, Mapper};
 use crate::operation::{Operation, Registry};
-use crate::profile::{Profiler, count};
+use crate::profile::Profiler;
+use crate::runtime::Replay;
 use crate::runtime::fetched::FetchSlot;
-use launch::Body;
-use record::Reasons;
 use residents::{Halos, Resident};
-use rows::{BLOCK_BYTES, Planned};
+use rows::BLOCK_BYTES;
+use stages::Taken;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -40,6 +40,8 @@ pub(crate) struct Window {
     pub(crate) operations: Vec<Operation>,
     /// Fields whose last handle is gone, sorted. Later windows do not name them.
     pub(crate) dead: Vec<FieldId>,
+    /// Of each operation what it does, as a number.
+    pub(crate) fingerprints: Vec<u64>,
     /// One for each [`Operation::Fetch`], in order.
     pub(crate) slots: Vec<Arc<FetchSlot>>,
 }
@@ -51,6 +53,7 @@ pub(crate) struct Common {
     pub(crate) machine: MachineView,
     pub(crate) profiler: Arc<Profiler>,
     pub(crate) fuse: bool,
+    pub(crate) replay: Replay,
 }
 
 /// See the module's documentation.
@@ -58,10 +61,12 @@ pub(crate) struct Shard {
     me: ShardId,
     common: Arc<Common>,
     states: States,
-    residents: BTreeMap<FieldId, Resident>,
+    residents: BTreeMap<FieldId, Box<Resident>>,
     halos: Halos,
     graph: Graph,
     row_block_bytes: u64,
+    scan: Scan,
+    memory: Memory<Taken>,
 }
 
 impl Shard {
@@ -69,7 +74,8 @@ impl Shard {
         let states = States::new(common.machine.shards);
         let wish = common.mapper.tunable("row_block_bytes");
         let row_block_bytes = wish.map_or(BLOCK_BYTES, |bytes| bytes.max(1) as u64);
-        Shard { me, common, states, residents: BTreeMap::new(), halos: Halos::default(), graph, row_block_bytes }
+        let (residents, halos, scan, memory) = Default::default();
+        Shard { me, common, states, residents, halos, graph, row_block_bytes, scan, memory }
     }
 
     /// The graph, to wait for.
@@ -79,87 +85,19 @@ impl Shard {
 
     /// Takes a window through all stages. Returns when its nodes are submitted, not when they have run.
     pub(crate) fn process(&mut self, window: &Window) {
-        let begun = self.common.profiler.begin();
-        let operations = &window.operations;
-        for operation in operations {
+        for operation in &window.operations {
             if let Operation::Create(create) = operation {
                 self.states.create(create);
             }
         }
-        let steps = fuse::steps(operations, &self.states, &self.common.registry, self.common.fuse);
-        let deaths = Deaths::new(&steps, window);
-        self.common.profiler.end_stage(begun, self.me, "fuse");
-        let apart = self.explain(window);
-        deaths.unused().for_each(|field| self.release_dead(field));
-        let mut slots = window.slots.iter();
-        let mut waiting: Vec<Planned<'_>> = Vec::new();
-        for (at, step) in steps.iter().enumerate() {
-            match step {
-                Step::Group(group) => {
-                    let planned = self.plan(at, group, operations, |field| deaths.outlives(field, at), &apart);
-                    if !self.may_join(&waiting, &planned) {
-                        self.launch_waiting(&mut waiting, &deaths);
-                    }
-                    let waits = planned.rows.is_some();
-                    waiting.push(planned);
-                    if !waits {
-                        self.launch_waiting(&mut waiting, &deaths);
-                    }
-                }
-                Step::Single(index) => {
-                    self.launch_waiting(&mut waiting, &deaths);
-                    let dies = |field| !deaths.outlives(field, at);
-                    self.single(&operations[*index], dies, &mut slots);
-                    deaths.after(at).for_each(|field| self.release_dead(field));
-                }
-            }
-        }
-        self.launch_waiting(&mut waiting, &deaths);
+        self.take_steps(window);
         let begun = self.common.profiler.begin();
         self.graph.retire();
         self.graph.pool().end_window();
         self.common.profiler.end_stage(begun, self.me, "retire");
     }
 
-    /// `live`: whether a field's values are wanted after this step. `apart`: for a report.
-    fn plan<'a>(
-        &mut self,
-        step: usize,
-        group: &'a Group,
-        window: &[Operation],
-        live: impl Fn(FieldId) -> bool,
-        apart: &Reasons,
-    ) -> Planned<'a> {
-        let Common { registry, mapper, machine, profiler, .. } = &*self.common;
-        let begun = profiler.begin();
-        let mapping = map_group(group, window, &self.states, registry, &**mapper, machine);
-        profiler.end_stage(begun, self.me, "map");
-        let begun = profiler.begin();
-        let plan = self.states.plan_launch(group, &mapping, self.me);
-        profiler.end_stage(begun, self.me, "plan");
-        let begun = profiler.begin();
-        let bound = group.bind(live);
-        let (task, args) = group.compose(&bound, window, registry);
-        let first = group.launches(window).next().expect("a group has members");
-        let body = Body {
-            task: registry.task(task).clone(),
-            args,
-            operands: bound.operands.iter().copied().collect(),
-            provenance: first.provenance.clone(),
-            operation: first.id,
-            dead: bound.dead,
-        };
-        if self.me == ShardId(0) {
-            let members = group.members.len() as u64;
-            count(&self.graph.counters().groups, 1);
-            count(&self.graph.counters().fused, if members > 1 { members } else { 0 });
-            profiler.record(|| self.record(group, window, &bound, apart));
-        }
-        let rows = self.rows(group, &plan, &body);
-        self.common.profiler.end_stage(begun, self.me, "compose");
-        Planned { step, group, plan, body, rows }
-    }
-
+    /// Takes an operation that is no launch. `dies`: whether a field is not used again.
     fn single<'a>(
         &mut self,
         operation: &Operation,
@@ -199,11 +137,21 @@ struct Deaths {
 }
 
 impl Deaths {
+    /// As they were for an earlier window of the same pattern. `last`: the last step of a field, by its number.
+    fn recalled(window: &Window, scan: &Scan, last: &[Option<usize>]) -> Deaths {
+        let last = |field: &FieldId| scan.known(*field).and_then(|number| last[number as usize]);
+        Deaths { dead: window.dead.clone(), last: window.dead.iter().map(last).collect() }
+    }
     fn new(steps: &[Step], window: &Window) -> Deaths {
         let dead = window.dead.clone();
         let uses = if dead.is_empty() { BTreeMap::new() } else { fuse::last_uses(steps, &window.operations) };
         let last = dead.iter().map(|field| uses.get(field).copied()).collect();
         Deaths { dead, last }
+    }
+    /// For each field of a scan, by its number: its last step, if it dies.
+    fn by_number(&self, scan: &Scan) -> Vec<Option<usize>> {
+        let last = |field: &FieldId| self.dead.binary_search(field).ok().and_then(|k| self.last[k]);
+        scan.names().iter().map(last).collect()
     }
     /// Whether a field has a handle or is used after a step.
     fn outlives(&self, field: FieldId, step: usize) -> bool {

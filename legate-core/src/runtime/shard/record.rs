@@ -2,7 +2,7 @@
 
 use super::{Shard, Window};
 use crate::analysis::fuse::why::{Apart, apart};
-use crate::analysis::group::{Bound, Group};
+use crate::analysis::group::Group;
 use crate::error::Provenance;
 use crate::id::{OpId, ShardId};
 use crate::operation::{Launch, Operation};
@@ -28,14 +28,20 @@ impl Shard {
         apart(operations, &self.states, &self.common.registry, self.common.fuse)
     }
 
-    /// What is to be told of a group.
-    pub(super) fn record(&self, group: &Group, window: &[Operation], bound: &Bound, reasons: &Reasons) -> Record {
+    /// What is to be told of a group. `stored`: its operands that are in memory; `dead`: nobody can see its results.
+    pub(super) fn record(
+        &self,
+        group: &Group,
+        window: &[Operation],
+        (stored, dead): (&[usize], bool),
+        reasons: &Reasons,
+    ) -> Record {
         let member = |launch: &Launch| Member {
             name: self.common.registry.task(launch.task).label(&*launch.args),
             provenance: launch.provenance.clone(),
         };
         let first = group.launches(window).next().expect("a group has members");
-        let unstored = (0..group.operands.len()).filter(|k| !bound.operands.contains(k));
+        let unstored = (0..group.operands.len()).filter(|k| !stored.contains(k));
         let bytes = |k: usize| {
             let operand = &group.operands[k];
             operand.access.image(&group.domain).volume() * self.field(operand.field).1 as u64
@@ -46,7 +52,7 @@ impl Shard {
             shape: group.domain.shape().to_vec(),
             unstored: unstored.clone().count(),
             unstored_bytes: unstored.map(bytes).sum(),
-            dead: bound.dead,
+            dead,
             apart: reasons.get(&first.id).map_or_else(String::new, |apart| apart.reason.to_string()),
             apart_from: reasons.get(&first.id).and_then(|apart| line_of(apart.from?, window)),
         })

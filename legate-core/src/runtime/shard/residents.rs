@@ -43,6 +43,9 @@ impl Halos {
     /// What `rect` will probably grow to.
     fn foresee(&self, bounds: &Rect, rect: &Rect) -> Rect {
         let mut rect = rect.clone();
+        if self.0.is_empty() {
+            return rect;
+        }
         // Each step grows the rectangle, so that it ends.
         while let Some(next) = self.0.get(&Halos::key(bounds, &rect)) {
             rect = next.clone();
@@ -71,14 +74,11 @@ impl Shard {
         if rect.is_empty() {
             return;
         }
-        let (is_enough, needed) = match self.main(field) {
-            Some(main) if overwritten => (main.memory().is_ok() && main.rect.contains(rect), rect.clone()),
-            Some(main) => (main.rect.contains(rect), main.rect.bounding(rect)),
-            None => (false, rect.clone()),
+        let needed = match self.main(field) {
+            Some(main) if main.rect.contains(rect) && (!overwritten || main.memory().is_ok()) => return,
+            Some(main) if !overwritten => main.rect.bounding(rect),
+            _ => rect.clone(),
         };
-        if is_enough {
-            return;
-        }
         let bounds = &self.states.get(field).bounds;
         if let Some(main) = self.residents.get(&field).filter(|_| !overwritten) {
             self.halos.learn(bounds, &main.instance.rect, &needed);
@@ -99,7 +99,7 @@ impl Shard {
     pub(super) fn renew(&mut self, field: FieldId, by: &Provenance) -> PhysicalInstance {
         let rect = self.main(field).expect("what is written has an instance").rect.clone();
         let instance = self.allocate(&rect, self.field(field).1, by);
-        self.residents.insert(field, Resident { instance: instance.clone(), made_at: by.clone() });
+        self.residents.insert(field, Box::new(Resident { instance: instance.clone(), made_at: by.clone() }));
         instance
     }
 
@@ -114,7 +114,7 @@ impl Shard {
             }
             self.graph.retire_instance(&old);
         }
-        self.residents.insert(field, Resident { instance, made_at: by.clone() });
+        self.residents.insert(field, Box::new(Resident { instance, made_at: by.clone() }));
     }
 
     /// Takes the main instance away. The graph is still to be told.
@@ -125,7 +125,7 @@ impl Shard {
     /// Makes an instance the main instance of a field.
     pub(super) fn install(&mut self, field: FieldId, instance: PhysicalInstance, by: &Provenance) {
         self.release(field);
-        self.residents.insert(field, Resident { instance, made_at: by.clone() });
+        self.residents.insert(field, Box::new(Resident { instance, made_at: by.clone() }));
     }
 
     /// Gives the main instance up.
@@ -169,7 +169,7 @@ impl Shard {
 
     /// The failure of an operation for which there is no memory: says who has it.
     pub(super) fn out_of_memory(&self, refusal: &OutOfMemory, by: &Provenance) -> TaskFailure {
-        let mut residents: Vec<&Resident> = self.residents.values().collect();
+        let mut residents: Vec<&Resident> = self.residents.values().map(|resident| &**resident).collect();
         residents.sort_by_key(|resident| std::cmp::Reverse(resident.instance.bytes()));
         let mut message = refusal.to_string();
         for resident in residents.iter().take(LARGEST_LISTED).filter(|resident| resident.instance.bytes() > 0) {

@@ -31,10 +31,10 @@ pub(super) const BLOCK_BYTES: u64 = 1 << 18;
 const MOST_OVERSIZE: u64 = 4;
 
 /// A group between its planning and its launch.
-pub(super) struct Planned<'a> {
+pub(super) struct Planned {
     /// Of the window.
     pub(super) step: usize,
-    pub(super) group: &'a Group,
+    pub(super) group: Group,
     pub(super) plan: LaunchPlan,
     pub(super) body: Body,
     /// The rows that it computes here, if it may run in blocks of them.
@@ -59,23 +59,22 @@ impl Shard {
     }
 
     /// Whether a group may run on a block of rows after those that wait, and leaves blocks enough for all cores.
-    pub(super) fn may_join(&self, waiting: &[Planned<'_>], next: &Planned<'_>) -> bool {
+    pub(super) fn may_join(&self, waiting: &[Planned], next: &Planned) -> bool {
         let Some(first) = waiting.first() else { return false };
         let alike = next.rows.is_some()
             && first.rows == next.rows
             && first.group.domain.extent(0) == next.group.domain.extent(0)
-            && waiting.iter().all(|earlier| may_follow(earlier.group, next.group));
+            && waiting.iter().all(|earlier| may_follow(&earlier.group, &next.group));
         alike && self.blocks(waiting.iter().chain([next])).is_some()
     }
 
-    /// Launches what waits.
-    pub(super) fn launch_waiting(&mut self, waiting: &mut Vec<Planned<'_>>, deaths: &Deaths) {
-        if waiting.is_empty() {
+    /// Launches groups that waited.
+    pub(super) fn launch_waiting(&mut self, members: &[Planned], deaths: &Deaths) {
+        if members.is_empty() {
             return;
         }
         let begun = self.common.profiler.begin();
-        let members = std::mem::take(waiting);
-        let blocks = if members.len() > 1 && self.is_worth_it(&members) { self.blocks(members.iter()) } else { None };
+        let blocks = if members.len() > 1 && self.is_worth_it(members) { self.blocks(members.iter()) } else { None };
         let steps: SmallVec<[usize; 4]> = members.iter().map(|planned| planned.step).collect();
         match blocks {
             Some(blocks) => {
@@ -85,8 +84,8 @@ impl Shard {
             }
             None => {
                 for Planned { step, group, plan, body, .. } in members {
-                    self.launch(group, &plan, body);
-                    deaths.after(step).for_each(|field| self.release_dead(field));
+                    self.launch(group, plan, body.clone());
+                    deaths.after(*step).for_each(|field| self.release_dead(field));
                 }
             }
         }
@@ -94,7 +93,7 @@ impl Shard {
     }
 
     /// For each field whose rows are walked how many groups touch it, and the bytes of it that they touch here.
-    fn traffic<'a>(&self, members: impl Iterator<Item = &'a Planned<'a>>) -> BTreeMap<FieldId, (u64, u64)> {
+    fn traffic<'a>(&self, members: impl Iterator<Item = &'a Planned>) -> BTreeMap<FieldId, (u64, u64)> {
         let mut traffic = BTreeMap::new();
         for Planned { group, plan, body, .. } in members {
             let mut own: BTreeMap<FieldId, u64> = BTreeMap::new();
@@ -112,14 +111,14 @@ impl Shard {
     }
 
     /// Whether more than a block's worth of bytes need not be read from memory again.
-    fn is_worth_it(&self, members: &[Planned<'_>]) -> bool {
+    fn is_worth_it(&self, members: &[Planned]) -> bool {
         let saved = self.traffic(members.iter()).values().map(|(uses, bytes)| (uses - 1) * bytes).sum::<u64>();
         saved > self.row_block_bytes
     }
 
     /// Blocks of rows for some groups; `None` if there are none that stay in the cache and leave every core its share.
-    fn blocks<'a>(&self, members: impl Iterator<Item = &'a Planned<'a>> + Clone) -> Option<Vec<Range<i64>>> {
-        let leaf = common_leaf(members.clone().map(|planned| planned.group))?;
+    fn blocks<'a>(&self, members: impl Iterator<Item = &'a Planned> + Clone) -> Option<Vec<Range<i64>>> {
+        let leaf = common_leaf(members.clone().map(|planned| &planned.group))?;
         let first = members.clone().next()?;
         let rows = first.rows.clone()?;
         let bytes: u64 = self.traffic(members.clone()).values().map(|(_, bytes)| bytes).sum();
@@ -132,9 +131,9 @@ impl Shard {
     }
 
     /// Into how many chunks the mapper cuts the node of some groups.
-    fn row_chunks<'a>(&self, members: impl Iterator<Item = &'a Planned<'a>>) -> u32 {
+    fn row_chunks<'a>(&self, members: impl Iterator<Item = &'a Planned>) -> u32 {
         let estimates =
-            members.map(|p| (p.plan.points[0].rect.volume(), self.estimate(p.group, &p.body, &p.plan.points[0])));
+            members.map(|p| (p.plan.points[0].rect.volume(), self.estimate(&p.group, &p.body, &p.plan.points[0])));
         let (points, (cost_ns, bytes)) = estimates
             .reduce(|(n, (ns, bytes)), (m, (more_ns, more))| (n.max(m), (ns + more_ns, bytes + more)))
             .unwrap_or_default();
@@ -142,17 +141,16 @@ impl Shard {
     }
 
     /// Several groups as one node.
-    fn launch_rows(&mut self, members: Vec<Planned<'_>>, blocks: Vec<Range<i64>>, outlives: impl Fn(FieldId) -> bool) {
+    fn launch_rows(&mut self, members: &[Planned], blocks: Vec<Range<i64>>, outlives: impl Fn(FieldId) -> bool) {
         if self.me == ShardId(0) {
             count(&self.graph.counters().in_rows, members.len() as u64);
             let operations = || members.iter().map(|planned| planned.body.operation).collect();
             self.common.profiler.record(|| Record::Rows { operations: operations(), blocks: blocks.len() });
         }
         let chunks = self.row_chunks(members.iter());
-        let slabs = self.slabs(&members, &blocks, outlives);
-        let plans: Vec<(&Group, LaunchPlan, Body)> = members.into_iter().map(|p| (p.group, p.plan, p.body)).collect();
+        let slabs = self.slabs(members, &blocks, outlives);
         let mut launchings: Vec<Launching<'_>> =
-            plans.iter().map(|(group, plan, body)| Launching::new(group, plan, body.clone())).collect();
+            members.iter().map(|p| Launching::new(&p.group, &p.plan, p.body.clone())).collect();
         self.place_rows(&mut launchings, &slabs);
         let shapes: Vec<Shape> = launchings.iter().map(|launching| self.shape(launching)).collect();
         let node = self.submit_rows(&launchings, &shapes, blocks, chunks, &slabs);
@@ -165,9 +163,9 @@ impl Shard {
     }
 
     /// Fields that nobody sees but the members, block by block: made whole by one of them, and dead when the last has run.
-    fn slabs(&self, members: &[Planned<'_>], blocks: &[Range<i64>], outlives: impl Fn(FieldId) -> bool) -> Slabbed {
+    fn slabs(&self, members: &[Planned], blocks: &[Range<i64>], outlives: impl Fn(FieldId) -> bool) -> Slabbed {
         let operands =
-            || members.iter().flat_map(|p| p.body.operands.iter().map(move |k| (p.group, &p.group.operands[*k])));
+            || members.iter().flat_map(|p| p.body.operands.iter().map(move |k| (&p.group, &p.group.operands[*k])));
         let most = blocks.iter().map(|block| block.end - block.start).max().unwrap_or(0);
         let mut slabs = Slabbed::new();
         let mut met = BTreeSet::new();
