@@ -64,28 +64,56 @@ unsafe fn gather_as<E: Copy>(
     index: RawVector,
     out: &RawOperand,
 ) -> Result<(), OutOfBounds> {
-    let adjacent = |operand: &RawOperand| operand.strides[2] == size_of::<E>() as isize;
+    // Strides as numbers: read through the operands they would be read again after each write.
+    let ([s_outer, s_row, s_inner], [o_outer, o_row, o_inner]) = (three(source), three(out));
+    let size = size_of::<E>() as isize;
+    let is_flat = inner == 1 && s_row == size && o_row == size && index.stride == size_of::<i64>() as isize;
     for o in 0..outer as isize {
-        let from = source.ptr.wrapping_offset(o * source.strides[0]);
-        let to = out.ptr.wrapping_offset(o * out.strides[0]);
+        let from = source.ptr.wrapping_offset(o * s_outer);
+        let to = out.ptr.wrapping_offset(o * o_outer);
+        if is_flat {
+            // SAFETY: the caller's word; all three are vectors of adjacent elements.
+            unsafe { gather_flat::<E>(indices, n, from.cast(), index.ptr.cast(), to.cast()) }?;
+            continue;
+        }
         for k in 0..indices {
             // SAFETY: index `k`; rows of the boxes.
             unsafe {
                 let row = place(index.at::<i64>(k).read(), n)?;
-                let from = from.wrapping_offset(row as isize * source.strides[1]).cast::<E>();
-                let to = to.wrapping_offset(k as isize * out.strides[1]).cast::<E>();
-                if inner == 1 {
-                    to.write(from.read());
-                } else if adjacent(source) && adjacent(out) {
+                let from = from.wrapping_offset(row as isize * s_row).cast::<E>();
+                let to = to.wrapping_offset(k as isize * o_row).cast::<E>();
+                if s_inner == size && o_inner == size {
                     std::ptr::copy_nonoverlapping(from, to, inner);
                 } else {
                     for i in 0..inner as isize {
-                        let value = from.wrapping_byte_offset(i * source.strides[2]).read();
-                        to.wrapping_byte_offset(i * out.strides[2]).write(value);
+                        let value = from.wrapping_byte_offset(i * s_inner).read();
+                        to.wrapping_byte_offset(i * o_inner).write(value);
                     }
                 }
             }
         }
+    }
+    Ok(())
+}
+
+fn three(operand: &RawOperand) -> [isize; 3] {
+    [operand.strides[0], operand.strides[1], operand.strides[2]]
+}
+
+/// Few instructions for each index: the more of them a core sees at a time, the more reads it overlaps.
+///
+/// # Safety
+/// `source` has `n` elements, `index` and `out` have `indices`.
+unsafe fn gather_flat<E: Copy>(
+    indices: usize,
+    n: usize,
+    source: *const E,
+    index: *const i64,
+    out: *mut E,
+) -> Result<(), OutOfBounds> {
+    for k in 0..indices {
+        // SAFETY: the caller's word, and `place` gives a place below `n`.
+        unsafe { out.add(k).write(source.add(place(index.add(k).read(), n)?).read()) };
     }
     Ok(())
 }
@@ -152,6 +180,7 @@ unsafe fn scatter_as<E: Copy>(
     index: RawVector,
     values: &RawOperand,
 ) -> Result<(), OutOfBounds> {
+    let (t_row, t_inner, v_row, v_inner) = (target.strides[0], target.strides[1], values.strides[0], values.strides[1]);
     for k in 0..indices {
         // SAFETY: index `k`; a row that is ours.
         unsafe {
@@ -159,11 +188,11 @@ unsafe fn scatter_as<E: Copy>(
             if row >= rows {
                 continue;
             }
-            let to = target.ptr.wrapping_offset(row as isize * target.strides[0]).cast::<E>();
-            let from = values.ptr.wrapping_offset(k as isize * values.strides[0]).cast::<E>();
+            let to = target.ptr.wrapping_offset(row as isize * t_row).cast::<E>();
+            let from = values.ptr.wrapping_offset(k as isize * v_row).cast::<E>();
             for i in 0..inner as isize {
-                let value = from.wrapping_byte_offset(i * values.strides[1]).read();
-                to.wrapping_byte_offset(i * target.strides[1]).write(value);
+                let value = from.wrapping_byte_offset(i * v_inner).read();
+                to.wrapping_byte_offset(i * t_inner).write(value);
             }
         }
     }

@@ -10,7 +10,8 @@
 //!
 //! **Sums** ([`mod@reduce`]). The order in which reductions fold, which makes their bits independent of the cutting.
 //!
-//! **Order and choice** ([`mod@scan`], [`select`], [`mod@gather`], [`mod@sort`]). Running sums; elements that masks and indices choose; sorting.
+//! **Order and choice** ([`mod@scan`], [`select`], [`mod@gather`], [`extreme`], [`mod@sort`]). Running sums; elements that masks and indices choose; where
+//! extremes are; sorting.
 //!
 //! **Threads** ([`parallel`]) are lent by the caller.
 //!
@@ -59,6 +60,7 @@ pub mod reduce;
 
 pub mod linalg;
 
+pub mod extreme;
 pub mod gather;
 pub mod parallel;
 pub mod scan;

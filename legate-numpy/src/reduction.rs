@@ -6,7 +6,9 @@ use crate::error::{Casting, Error, Result};
 use crate::issue::Body;
 use crate::order::Order;
 use crate::promote::{Weak, promote_types};
+use crate::routine::Call;
 use crate::session::Session;
+use crate::tasks::Routine;
 use crate::ufunc::{CallOptions, Operand, Ufunc};
 use crate::view::{View, normalize_axes};
 use legate_core::geometry::Point;
@@ -15,6 +17,9 @@ use legate_kernels::dtype::{DType, Kind, Scalar};
 use legate_kernels::ops::{BinaryOp, ReduceOp, UnaryOp};
 use legate_kernels::program::ValueId;
 use smallvec::SmallVec;
+
+/// From this many lines on the runtime cuts a search for extremes between them; the kernel cuts each of fewer.
+const MANY_LINES: i64 = 64;
 
 /// A reduction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -298,6 +303,9 @@ impl Session {
         if a.size() == 0 {
             return self.deliver(self.constant(&axes.result_shape(a), Scalar::new(0i64)), name, axes, options);
         }
+        if let Some(places) = self.places_in_lines(op, a, axes)? {
+            return self.deliver(places, name, axes, options);
+        }
         let plain = ReduceOptions { axis: options.axis, keepdims: true, ..ReduceOptions::default() };
         let extreme = self.fold(op, a, axes, &plain)?;
         let extreme = extreme.with_view(axes.undelivered(&extreme.view));
@@ -313,6 +321,31 @@ impl Session {
         let index = body.program.select(hit, index, beyond);
         let result = self.fold_value(body, &order, axes, ReduceOp::Minimum, index, a, None)?;
         self.deliver(result, name, axes, options)
+    }
+}
+
+impl Session {
+    /// The places of the extremes by a kernel that reads each line once, where trailing axes are folded and one process has all elements: it
+    /// would have to bring lines together. With the shape of a result that keeps its folded axes.
+    fn places_in_lines(&self, op: ReduceOp, a: &NdArray, axes: &Axes) -> Result<Option<NdArray>> {
+        let kept = a.ndim() - axes.folded.len();
+        let trailing = axes.folded.iter().copied().eq(kept..a.ndim());
+        let here = self.runtime().is_none_or(|runtime| runtime.machine().shards == 1);
+        if !trailing || !here || a.dtype().kind() == Kind::Complex {
+            return Ok(None);
+        }
+        let (lines, n) = (a.shape()[..kept].iter().product::<i64>(), axes.count(a));
+        let Some(view) = a.view.reshaped(&[lines, n]) else { return Ok(None) };
+        let places = NdArray::unwritten(&axes.result_shape(a), DType::I64);
+        let of_lines = places.view.reshaped(&[lines]).expect("a new array takes any shape of its size");
+        let routine = Routine::ArgExtreme { dtype: a.dtype(), largest: op == ReduceOp::Maximum };
+        Call::new(self, routine, &[lines, n], &[1])
+            .on_all_cores(lines < MANY_LINES)
+            .costing(a.size(), 0.1)
+            .read(&a.with_view(view), &[0, 1])?
+            .write(&places.with_view(of_lines), &[0])
+            .run()?;
+        Ok(Some(places))
     }
 }
 

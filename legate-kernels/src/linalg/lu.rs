@@ -148,7 +148,7 @@ unsafe fn factorise_panel<T: Real>(a: Columns<T>, m: usize, n: usize, pivots: &m
         let column = unsafe { a.column(k, m) };
         let pivot = k + largest(&column[k..]);
         pivots[k] = pivot;
-        if column[pivot] == T::ZERO {
+        if column[pivot] == T::ZERO && column[k..].iter().all(|x| *x == T::ZERO) {
             return false;
         }
         for j in 0..n {
@@ -168,19 +168,17 @@ unsafe fn factorise_panel<T: Real>(a: Columns<T>, m: usize, n: usize, pivots: &m
     true
 }
 
-/// The place of the largest magnitude, the first of several; of a NaN if there is one.
+/// The place of the largest magnitude, the first of several. (In a column with a NaN, any: all that comes of it is lost.)
 #[inline(always)]
 fn largest<T: Real>(column: &[T]) -> usize {
     let mut lanes = [T::ZERO; 16];
     let (groups, rest) = column.as_chunks::<16>();
     for group in groups {
         for (lane, x) in lanes.iter_mut().zip(group) {
-            let size = x.size();
-            // Not `size > lane`: a NaN is to stay.
-            *lane = if size <= *lane { *lane } else { size };
+            *lane = if x.size() > *lane { x.size() } else { *lane };
         }
     }
-    let most = lanes.iter().chain(rest).fold(T::ZERO, |most, x| if x.size() <= most { most } else { x.size() });
+    let most = lanes.iter().chain(rest).fold(T::ZERO, |most, x| if x.size() > most { x.size() } else { most });
     column.iter().position(|x| x.size() == most).unwrap_or(0)
 }
 

@@ -13,6 +13,7 @@ use legate_core::operation::{OperandView, TaskContext, TaskError};
 use legate_kernels::dispatch_dtype;
 use legate_kernels::dtype::{B8, DType};
 use legate_kernels::engine::Compiled;
+use legate_kernels::extreme::arg_extreme;
 use legate_kernels::gather::{OutOfBounds, gather, scatter};
 use legate_kernels::host::HostOperand;
 use legate_kernels::linalg::{Arithmetic, RawMatrix, Real, gemm, gemv_cols, gemv_rows, solve, solve_scratch_bytes};
@@ -140,6 +141,14 @@ unsafe fn run_routine(
                 dispatch_sortable!(dtype, T => match places {
                     false => sort::sort::<T>(axis, &extents, input, output, scratch, threads),
                     true => sort::argsort::<T>(axis, &extents, input, output, scratch, threads),
+                });
+                Ok(())
+            }
+            (Routine::ArgExtreme { dtype, largest }, [input, output]) => {
+                let extents = [extents[0], extents[1]];
+                dispatch_sortable!(dtype, T => match largest {
+                    false => arg_extreme::<T, false>(extents, input, output, threads),
+                    true => arg_extreme::<T, true>(extents, input, output, threads),
                 });
                 Ok(())
             }

@@ -17,6 +17,8 @@ pub(crate) enum Routine {
     Scan { op: ScanOp, dtype: DType, axis: usize },
     /// Elements in ascending order along dimension `axis`, or the `places` (int64) that they come from: input, output, both over the domain.
     Sort { dtype: DType, axis: usize, places: bool },
+    /// The place of the extreme of each line: domain (lines, n); input (0, 1), output (0), an int64.
+    ArgExtreme { dtype: DType, largest: bool },
     /// Solves linear equations: domain (n, n, columns, 1); matrix (0, 1), right-hand sides (0, 2), solutions (1, 2), and whether the matrix is singular
     /// (3), an int64.
     Solve { dtype: DType },
@@ -76,6 +78,8 @@ impl Task for RunRoutine {
             Routine::Scan { op: ScanOp::Multiply, .. } => "cumprod",
             Routine::Sort { places: false, .. } => "sort",
             Routine::Sort { places: true, .. } => "argsort",
+            Routine::ArgExtreme { largest: false, .. } => "argmin",
+            Routine::ArgExtreme { largest: true, .. } => "argmax",
             Routine::Solve { .. } => "solve",
             Routine::CountBlocks => "count_blocks",
             Routine::Compress(_) => "compress",
