@@ -17,16 +17,18 @@ pub(super) struct Bandwidth {
 }
 
 impl Bandwidth {
-    /// Builds `legate-bench` if need be and runs its `stream`.
+    /// Builds `legate-bench`, if told to, and runs its `stream`.
     ///
     /// # Errors
     /// If it does not build, or prints something else than it should.
-    pub(super) fn measure(workspace: &Workspace, threads: Option<u32>) -> Result<Bandwidth> {
-        // Of the whole workspace, so that its libraries are built with the features that the extension module's have.
-        let mut cargo = Command::new("cargo");
-        cargo.current_dir(workspace.root());
-        cargo.args(["build", "--quiet", "--release", "--locked", "--workspace", "--bin", "legate-bench"]);
-        process::run(&mut cargo)?;
+    pub(super) fn measure(workspace: &Workspace, threads: Option<u32>, build: bool) -> Result<Bandwidth> {
+        if build {
+            // Of the whole workspace, so that its libraries are built with the features that the extension module's have.
+            let mut cargo = Command::new("cargo");
+            cargo.current_dir(workspace.root());
+            cargo.args(["build", "--quiet", "--release", "--locked", "--workspace", "--bin", "legate-bench"]);
+            process::run(&mut cargo)?;
+        }
         let target = workspace.path(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
         let mut stream = Command::new(target.join("release/legate-bench"));
         stream.arg("stream");

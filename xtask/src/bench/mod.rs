@@ -41,9 +41,12 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
     if options.set_up_peers {
         return peers::set_up(workspace, &options.peers_to_set_up());
     }
-    package::ensure_installed(workspace, Extras::None)?;
+    if options.build {
+        package::ensure_installed(workspace, Extras::None)?;
+    }
     let wants_bandwidth = !options.quick && !options.list;
-    let bandwidth = if wants_bandwidth { Some(Bandwidth::measure(workspace, options.threads)?) } else { None };
+    let bandwidth =
+        if wants_bandwidth { Some(Bandwidth::measure(workspace, options.threads, options.build)?) } else { None };
     if let Some(bandwidth) = &bandwidth {
         println!("memory bandwidth (triad, 24 bytes per element): {bandwidth}");
     }

@@ -20,6 +20,7 @@ cargo xtask bench [programs|small|kernels] [NAME...] [OPTIONS]
   --peers A,B    other libraries to time beside NumPy (default: those that are installed; `--peers none`)
   --setup-peers  makes the environments of the peers (of `--peers`, or all) from the package index, and stops
   --markdown     also writes the table into docs/performance.md
+  --no-build     what is installed in .venv, whatever has changed since
   --list         the cases
 
 Writes bench-results/TIME-COMMIT-SUITE.json, .md and .svg.
@@ -46,6 +47,7 @@ pub(super) struct Options {
     peers: Option<Vec<String>>,
     pub(super) set_up_peers: bool,
     pub(super) markdown: bool,
+    pub(super) build: bool,
     pub(super) list: bool,
 }
 
@@ -66,6 +68,7 @@ impl Options {
             peers: None,
             set_up_peers: false,
             markdown: false,
+            build: true,
             list: false,
         };
         let mut words = arguments.iter().map(|word| word.to_string_lossy().into_owned());
@@ -82,6 +85,7 @@ impl Options {
                 "--peers" => options.peers = Some(named_peers(&value()?)?),
                 "--setup-peers" => options.set_up_peers = true,
                 "--markdown" => options.markdown = true,
+                "--no-build" => options.build = false,
                 "--list" => options.list = true,
                 flag if flag.starts_with('-') => bail!("no option {flag}\n\n{HELP}"),
                 "programs" => options.suites.push(Suite::Programs),
