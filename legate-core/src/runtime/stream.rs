@@ -10,14 +10,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A window is handed on when it has this many operations that do something (the mapper may say another number, `"window"`).
-const WINDOW_OPERATIONS: usize = 64;
-/// Or when the fields made in it take this share of the memory: they might all have to be there at once.
-const WINDOW_MEMORY_SHARE: u64 = 8;
+///
+/// More than an iteration of most programs: where a window ends, temporaries that the next one reads are written to memory. Issuing so many takes
+/// well under a millisecond, for which the workers wait at the start of a program.
+const WINDOW_OPERATIONS: usize = 256;
 
 /// What is issued and not handed on.
 ///
 /// A window that is full and consists of rounds of a loop ends with the last whole round: what is left begins the next window. So the windows of
 /// a loop are all alike, and what was worked out for one serves the others.
+///
+/// It is also handed on when the fields made in it would fill the memory. Most of them never have any (fusion keeps temporaries in
+/// registers), and for the others nodes wait until earlier ones give theirs back.
 ///
 /// # Control replication
 /// When a window ends depends on the operations alone: their number, what they do, the sizes of the fields they make, and the fetches.
@@ -45,7 +49,7 @@ impl Stream {
             made_bytes: 0,
             waiting: 0,
             most_operations: window.map_or(WINDOW_OPERATIONS, |wish| wish.max(1) as usize),
-            most_bytes: memory_bytes / WINDOW_MEMORY_SHARE,
+            most_bytes: memory_bytes,
         }
     }
 
