@@ -13,6 +13,9 @@ use legate_kernels::program::Program;
 use std::hint::black_box;
 use std::time::Instant;
 
+/// Results that need more than half of this are written past the caches.
+const CACHE_BYTES: u64 = 32 << 20;
+
 /// A program, its operands' strides (in elements) for a domain, and what to compare with.
 struct Case {
     name: &'static str,
@@ -308,28 +311,48 @@ fn measure(case: &Case, points: usize) {
     let dtypes: Vec<DType> =
         case.program.operand_dtypes().into_iter().map(|d| d.expect("all operands are used")).collect();
     let mut bytes_moved = 0;
-    let mut arrays: Vec<Vec<u8>> = Vec::new();
+    let mut arrays: Vec<Memory> = Vec::new();
     for (dtype, strides) in dtypes.iter().zip(&strides) {
         let elements = 1 + shape.iter().zip(strides).map(|(n, s)| (n - 1) * s.unsigned_abs()).sum::<usize>();
         bytes_moved += elements.min(points) * dtype.size();
         let values: Vec<Scalar> =
             (0..61).map(|i| legate_kernels::cast::cast(Scalar::new(0.3 + f64::from(i) / 37.0), *dtype)).collect();
-        arrays.push((0..elements).flat_map(|i| values[i % 61].as_bytes().iter().copied()).collect());
+        let bytes: Vec<u8> = (0..elements).flat_map(|i| values[i % 61].as_bytes().iter().copied()).collect();
+        arrays.push(Memory::new(&bytes, arrays.len()));
     }
     let raw: Vec<RawOperand> = arrays
         .iter_mut()
         .zip(dtypes.iter().zip(&strides))
         .map(|(array, (dtype, strides))| RawOperand {
-            ptr: array.as_mut_ptr(),
+            ptr: array.start(),
             strides: strides.iter().map(|s| s * dtype.size() as isize).collect(),
         })
         .collect();
-    let compiled = Compiled::new(&case.program, shape.len()).expect("a valid program");
+    let compiled = Compiled::new(&case.program, shape.len()).expect("a valid program").with_cache(CACHE_BYTES);
     let domain: Vec<i64> = shape.iter().map(|n| *n as i64).collect();
     let lo = vec![0; shape.len()];
     // SAFETY: each operand has memory of its own, as long as its strides reach.
     let ns = best_ns(points, || unsafe { compiled.run(&domain, &lo, &shape, black_box(&raw)) });
     report(case.name, points, ns, bytes_moved);
+}
+
+/// Bytes at a cache line, as the runtime's buffers are, and not at the same offset in a page as those of the operand before.
+struct Memory {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Memory {
+    fn new(content: &[u8], operand: usize) -> Memory {
+        let mut bytes = vec![0; content.len() + 8192];
+        let start = bytes.as_ptr().align_offset(4096) + operand * 512 % 4096;
+        bytes[start..start + content.len()].copy_from_slice(content);
+        Memory { bytes, start }
+    }
+
+    fn start(&mut self) -> *mut u8 {
+        self.bytes[self.start..].as_mut_ptr()
+    }
 }
 
 fn memcpy(points: usize) {

@@ -71,7 +71,7 @@ impl Session {
     /// If the configuration contradicts itself.
     pub fn new(config: SessionConfig) -> Result<Session> {
         let mut registry = Registry::new();
-        let programs = Arc::default();
+        let programs = Arc::new(ProgramCache::new(config.cache_bytes));
         let tasks = Tasks::register(&mut registry, &programs);
         let mapper = NumpyMapper::new(config.mapper);
         let runtime = Runtime::new(RuntimeConfig {
@@ -92,7 +92,8 @@ impl Session {
 
     /// A session without a runtime: everything is computed at once, on the calling thread. The slow twin of tests.
     pub fn eager() -> Session {
-        Session::with(NumpyMapper::new(Arc::new(legate_mapper::DefaultMapper::new())), Arc::default(), None)
+        let programs = Arc::new(ProgramCache::new(u64::MAX));
+        Session::with(NumpyMapper::new(Arc::new(legate_mapper::DefaultMapper::new())), programs, None)
     }
 
     fn with(mapper: NumpyMapper, programs: Arc<ProgramCache>, engine: Option<Engine>) -> Session {

@@ -6,7 +6,6 @@
 //! element, and share one body on all ISA levels.
 
 use super::packed::{Packed, elements, elements_mut};
-use super::pair::{Flag, No, Yes};
 use crate::cast::{self, Convert};
 use crate::dtype::{B8, DType, Element};
 use crate::isa::{Isa, Level};
@@ -174,6 +173,19 @@ shells!(fn unary_shell<T: Element, F: UnaryFn<T>>(dst: &mut [u8], a: &[u8]) = un
 shells!(fn binary_shell<T: Element, F: BinaryFn<T>, A: Flag, B: Flag>(dst: &mut [u8], a: &[u8], b: &[u8]) = binary_body as Binary);
 shells!(fn cast_shell<T: Element, U: Convert<T>>(dst: &mut [u8], a: &[u8]) = cast_body as Unary);
 shells!(fn select_shell<T: Element>(dst: &mut [u8], cond: &[u8], a: &[u8], b: &[u8]) = select_body as Ternary);
+
+/// Yes or no, as a type.
+trait Flag: 'static {
+    const VALUE: bool;
+}
+struct Yes;
+struct No;
+impl Flag for Yes {
+    const VALUE: bool = true;
+}
+impl Flag for No {
+    const VALUE: bool = false;
+}
 
 struct Find(Isa);
 

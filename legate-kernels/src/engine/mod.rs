@@ -1,41 +1,48 @@
-//! The tile engine: runs a program over cache-sized tiles, with one SIMD loop per instruction.
+//! The tile engine: runs a program over cache-sized tiles, with one SIMD loop per instruction or chain of them.
 //!
 //! **Why an interpreter.** A tile holds 8 KiB of each value. Calling a kernel costs about a nanosecond, a tile of cheap work a hundred, so interpreting
 //! costs a few percent, and a program need not be compiled to machine code. All intermediate values of a tile stay in the first-level
 //! cache: a chain of operations passes over memory once.
 //!
-//! **How a run goes.** [`plan`] has chosen a kernel ([`kernel`]) for each step and a slot for each value. A run orders and joins the loops over the
+//! **How a run goes.** [`plan`] has chosen a kernel ([`kernel`]) for each step, joined cheap steps to chains ([`links`], [`chain`]) and found a slot for each value. A run orders and joins the loops over the
 //! domain ([`nest`]), cuts them into tiles, and computes one tile after the other ([`tiles`]); strided operands are gathered and scattered
-//! ([`strided`]). Reductions walk the domain in the order that [`mod@crate::reduce`] defines ([`fold`], [`fold_rows`]), so a sum is folded in the same pass
+//! ([`strided`], [`panel`]). Reductions walk the domain in the order that [`mod@crate::reduce`] defines ([`fold`], [`fold_rows`]), so a sum is folded in the same pass
 //! that computes what it adds.
 //!
 //! **Same bits.** Every kernel computes each element by the same scalar body on each ISA level: vector instructions round as scalar ones do, and no
 //! product is contracted with a sum that the program did not contract.
 
 mod arena;
+mod chain;
 mod cost;
 mod fold;
 mod fold_kernel;
 mod fold_rows;
 mod kernel;
+mod links;
 mod nest;
 mod packed;
-mod pair;
+mod panel;
 mod plan;
 mod split;
 mod strided;
 mod tiles;
+#[cfg(target_arch = "x86_64")]
+mod vector;
 
 use crate::isa::Isa;
 use crate::operand::RawOperand;
 use crate::program::{Binding, Instr, Joined, OperandId, Program, ProgramError};
 use fold_kernel::WORKSPACE;
 use nest::{Dim, Dims, Offsets, Steps};
-use plan::Plan;
+use plan::{Plan, SlotId, Store};
 use smallvec::smallvec;
 use split::Split;
 use strided::{Row, copy_box};
-use tiles::Tiles;
+use tiles::{Places, Tiles};
+
+/// Points of a tile that uses no scratch memory: a multiple of the strip.
+const DIRECT_TILE: usize = 16 << 10;
 
 /// A program made ready to run.
 #[derive(Clone, Debug)]
@@ -51,6 +58,7 @@ pub struct Compiled {
     /// Pairs of operands the first of which is written before the second is read or written. They must not be one place.
     ordered: Vec<(OperandId, OperandId)>,
     cost_ns_per_point: f64,
+    cache_bytes: u64,
 }
 
 impl Compiled {
@@ -81,7 +89,15 @@ impl Compiled {
             later,
             ordered: ordered(program),
             cost_ns_per_point,
+            cache_bytes: u64::MAX,
         })
+    }
+
+    /// The same on a machine with a last-level cache of so many bytes: results that it could not hold are written past it. If nothing is said, all are
+    /// expected to stay in the cache.
+    #[must_use]
+    pub fn with_cache(self, bytes: u64) -> Compiled {
+        Compiled { cache_bytes: bytes, ..self }
     }
 
     /// What it was made from.
@@ -117,44 +133,74 @@ impl Compiled {
             operands.iter().all(|operand| operand.strides.len() == self.rank),
             "an operand has a stride for each dimension"
         );
-        let copied = match self.aliases(operands) {
-            Aliases::None => 0,
-            Aliases::LoadedBeforeStored(loads) => loads,
-            Aliases::Tangled => {
-                // SAFETY: the same contract; the joined program names one operand for each place.
-                return unsafe { self.untangled(operands).run(domain, lo, extent, operands) };
-            }
+        let Some(places) = self.places(domain, operands) else {
+            // SAFETY: the same contract; the joined program names one operand for each place.
+            return unsafe { self.untangled(operands).run(domain, lo, extent, operands) };
         };
         let temporaries = self.split.temporaries(extent, operands);
         // SAFETY: the caller's contract; temporaries are live arrays of the chunk's shape that nobody else knows; the arena
         // has the plan's size.
         unsafe {
-            arena::with_arena(self.plan.arena, |arena| {
+            let panels = if self.rank < 2 { 0 } else { panel::arena_bytes(&self.plan, operands) };
+            arena::with_arena(self.plan.arena + panels, |arena| {
                 let operands = temporaries.operands(operands);
                 let steps = Steps::new(&self.plan, operands, self.rank);
-                Run { plan: &self.plan, domain, lo, extent, operands, copied, arena, steps }.run();
+                Run { plan: &self.plan, domain, lo, extent, operands, places, arena, steps }.run();
             });
+            if places.streamed != 0 {
+                chain::fence();
+            }
             for later in &self.later {
                 later.run(domain, lo, extent, temporaries.operands(operands));
             }
         }
     }
 
-    /// Which operands of different numbers are one place.
-    fn aliases(&self, operands: &[RawOperand]) -> Aliases {
+    /// How loads and stores meet in memory. `None`: a place is written twice, or read after it was written, under different numbers.
+    fn places(&self, domain: &[i64], operands: &[RawOperand]) -> Option<Places> {
         let is_one_place = |a: OperandId, b: OperandId| a == b || operands[a as usize].ptr == operands[b as usize].ptr;
         if self.ordered.iter().any(|(a, b)| is_one_place(*a, *b)) {
-            return Aliases::Tangled;
+            return None;
         }
-        let mut loads = 0;
-        for store in self.plan.stores.iter().filter(|store| store.operand < self.program.operands) {
+        let exceeds_cache = self.exceeds_cache(domain, operands);
+        let mut places = Places::default();
+        // Operands beyond the program's are temporaries, which nobody else knows.
+        let given = |store: &Store| store.operand < self.program.operands;
+        for (k, store) in self.plan.stores.iter().enumerate().filter(|(_, store)| given(store)) {
+            let mut is_read = false;
             for (i, load) in self.plan.loads.iter().enumerate() {
                 if is_one_place(load.operand, store.operand) {
-                    loads |= 1 << i.min(63);
+                    is_read = true;
+                    if !store.may_overwrite(load) {
+                        places.copied |= 1 << i.min(63);
+                    }
                 }
             }
+            if exceeds_cache && !is_read && store.can_stream() && self.is_large(domain, store) {
+                places.streamed |= 1 << k.min(63);
+            }
         }
-        if loads == 0 { Aliases::None } else { Aliases::LoadedBeforeStored(loads) }
+        Some(places)
+    }
+
+    /// Whether a result would take more than half of the last-level cache. The caches are the launch's, so its whole domain counts, not the chunk.
+    fn is_large(&self, domain: &[i64], store: &Store) -> bool {
+        volume(domain).saturating_mul(self.plan.slots[store.slot as usize].size as u64) > self.cache_bytes / 2
+    }
+
+    /// Whether all operands together would.
+    fn exceeds_cache(&self, domain: &[i64], operands: &[RawOperand]) -> bool {
+        let image = |slot: SlotId, operand: OperandId| {
+            let strides = &operands[operand as usize].strides;
+            let points = domain.iter().zip(strides).filter(|(_, stride)| **stride != 0).map(|(n, _)| *n as u64);
+            points.fold(self.plan.slots[slot as usize].size as u64, u64::saturating_mul)
+        };
+        self.cache_bytes < u64::MAX && {
+            let loads = self.plan.loads.iter().map(|load| image(load.slot, load.operand));
+            let given = self.plan.stores.iter().filter(|store| store.operand < self.program.operands);
+            let stores = given.map(|store| image(store.slot, store.operand));
+            loads.chain(stores).fold(0, u64::saturating_add) > self.cache_bytes
+        }
     }
 
     /// The program with one operand number for each place.
@@ -168,13 +214,8 @@ impl Compiled {
     }
 }
 
-/// How the operands of a run coincide.
-enum Aliases {
-    None,
-    /// These loads (by number; 63 stands for all later ones) read what is written afterwards: they are copied first.
-    LoadedBeforeStored(u64),
-    /// A place is written twice, or read after it was written, under different numbers.
-    Tangled,
+fn volume(domain: &[i64]) -> u64 {
+    domain.iter().fold(1, |points, n| points.saturating_mul(*n as u64))
 }
 
 /// With one load and one store for each operand, and no step twice.
@@ -209,8 +250,7 @@ struct Run<'a> {
     lo: &'a [i64],
     extent: &'a [usize],
     operands: &'a [RawOperand],
-    /// See [`Aliases::LoadedBeforeStored`].
-    copied: u64,
+    places: Places,
     /// Scratch memory, the run's alone, of the plan's size.
     arena: *mut u8,
     steps: Steps,
@@ -245,8 +285,20 @@ impl Run<'_> {
         let (outer, tile) = dims.split_at(cut.dim);
         // SAFETY: the caller's contract.
         let mut tiles = unsafe { self.tiles(tile, 0) };
-        nest::walk_tiles(outer, tile[0], cut.segment, &mut self.offsets(), &mut |offsets, length| {
-            // SAFETY: the walk stays in the chunk; a segment has at most a tile of points.
+        if let ([outer @ .., column], [row]) = (outer, tile) {
+            let panels = panel::find(self.plan, *column, *row);
+            if !panels.is_empty() {
+                // SAFETY: the caller's contract; the arena was made large enough for every load that may cross the grain.
+                unsafe {
+                    tiles.use_panels(panels);
+                    return panel::compute(&mut tiles, outer, *column, *row, cut.segment, &mut self.offsets());
+                }
+            }
+        }
+        // The pause between two tiles is felt where nothing but memory is waited for.
+        let segment = if tiles.is_direct() { cut.segment.max(DIRECT_TILE) } else { cut.segment };
+        nest::walk_tiles(outer, tile[0], segment, &mut self.offsets(), &mut |offsets, length| {
+            // SAFETY: the walk stays in the chunk; a segment has at most a tile of points, or any number where no scratch memory is used.
             unsafe { tiles.compute(offsets, length) };
         });
     }
@@ -294,8 +346,8 @@ impl Run<'_> {
     /// # Safety
     /// As for [`Compiled::run`].
     unsafe fn tiles<'b>(&'b self, dims: &[Dim<'b>], varying: usize) -> Tiles<'b> {
-        // SAFETY: the caller's promise; `copied` names every load whose operand a store writes.
-        unsafe { Tiles::new(self.plan, self.arena, self.operands, self.lo, self.copied, dims, varying) }
+        // SAFETY: the caller's promise; `places` names every load that a store must not overwrite.
+        unsafe { Tiles::new(self.plan, self.arena, self.operands, self.lo, self.places, dims, varying) }
     }
 
     /// The beginning of the arena of a plan that folds.

@@ -2,16 +2,18 @@
 //!
 //! A value lives in a *slot*. Slots of loads and stores stand for operand memory when it is contiguous, and for a tile of scratch memory
 //! otherwise; which of the two is decided when the program runs ([`super::tiles`]). Constants have a tile that is filled once per run. All
-//! other values share scratch tiles by linear scan. A kernel never writes a slot that it reads: kernels promise the compiler that their
-//! operands do not overlap.
+//! other values share scratch tiles by linear scan. A kernel never writes a slot that it reads, for kernels promise the compiler that
+//! their operands do not overlap; but a chain may.
 
+use super::chain::{ChainKernel, Link, Source};
 use super::fold_kernel::{FoldKernel, WORKSPACE};
 use super::kernel::{self, Found, Kernel};
-use super::pair::{self, Pair};
+use super::links::Links;
 use crate::dtype::{DType, Scalar};
-use crate::isa::{Isa, Level};
+use crate::isa::Isa;
 use crate::ops::{BinaryOp, ReduceOp};
 use crate::program::{Instr, OperandId, Program, ValueId};
+use std::ops::Range;
 
 /// Index of a slot.
 pub(super) type SlotId = u16;
@@ -21,14 +23,38 @@ pub(super) type SlotId = u16;
 const TILE_BYTES: usize = 8192;
 
 /// One kernel call for each tile.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Step {
-    pub(super) kernel: Kernel,
-    /// The kernel runs over whole strips and may compute padding.
-    pub(super) strips: bool,
+    pub(super) call: Call,
     pub(super) dst: SlotId,
-    pub(super) args: [SlotId; 3],
+    /// The store whose operand `dst` stands for.
+    pub(super) store: Option<usize>,
 }
+
+/// What a step calls.
+#[derive(Clone, Debug)]
+pub(super) enum Call {
+    Kernel {
+        kernel: Kernel,
+        /// The kernel runs over whole strips and may compute padding.
+        strips: bool,
+        args: [SlotId; 3],
+    },
+    /// A chain through these of the plan's inputs, the first being where it begins.
+    Chain { kernel: ChainKernel, inputs: Range<usize> },
+}
+
+/// An input of a chain.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Input {
+    pub(super) link: Link,
+    pub(super) source: Source,
+    /// Of no meaning for links of one argument.
+    pub(super) slot: SlotId,
+}
+
+/// Stands for the last reader of what is read when all steps are done.
+const AFTER_ALL: usize = usize::MAX;
 
 /// Where a value lives.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +70,8 @@ pub(super) struct Slot {
 pub(super) struct Load {
     pub(super) slot: SlotId,
     pub(super) operand: OperandId,
+    /// The last step that reads it.
+    last_reader: usize,
 }
 
 /// A value known beforehand.
@@ -62,6 +90,24 @@ pub(super) struct Store {
     pub(super) operand: OperandId,
     /// The value may be computed in place: its slot stands for the operand's memory.
     pub(super) in_place: bool,
+    /// The step that computes it in place, if its destination may be what it reads.
+    overwriting: Option<usize>,
+    /// The value is read from its slot afterwards.
+    is_read: bool,
+}
+
+impl Store {
+    /// Whether it may write the memory that `load` reads.
+    pub(super) fn may_overwrite(&self, load: &Load) -> bool {
+        // What is not computed in place is written when all steps are done.
+        let written = if self.in_place { self.overwriting } else { Some(AFTER_ALL - 1) };
+        written.is_some_and(|step| load.last_reader <= step)
+    }
+
+    /// Whether it can be written past the caches, where nobody looks for it soon.
+    pub(super) fn can_stream(&self) -> bool {
+        self.overwriting.is_some() && !self.is_read
+    }
 }
 
 /// A value that is folded into an operand.
@@ -81,6 +127,8 @@ pub(super) struct Fold {
 pub(super) struct Plan {
     pub(super) slots: Vec<Slot>,
     pub(super) steps: Vec<Step>,
+    /// Of all chains.
+    pub(super) inputs: Vec<Input>,
     pub(super) loads: Vec<Load>,
     pub(super) indices: Vec<(SlotId, u8)>,
     pub(super) constants: Vec<Constant>,
@@ -99,17 +147,19 @@ impl Plan {
     pub(super) fn new(program: &Program, isa: Isa) -> Plan {
         let types: Vec<DType> = program.value_dtypes().into_iter().map(|t| t.unwrap_or(DType::Bool)).collect();
         let widest = types.iter().map(|t| t.size()).max().unwrap_or(1);
-        let partners = partners(program, &types, isa);
+        let links = Links::new(program, &types, isa);
         let mut lowering = Lowering {
+            last_use: last_uses(program, &links),
             types,
-            last_use: last_uses(program, &partners),
-            partners,
+            links,
+            isa,
             slot_of: vec![0; program.instrs.len()],
             is_scratch: vec![false; program.instrs.len()],
             free: Vec::new(),
             plan: Plan {
                 slots: Vec::new(),
                 steps: Vec::new(),
+                inputs: Vec::new(),
                 loads: Vec::new(),
                 indices: Vec::new(),
                 constants: Vec::new(),
@@ -127,41 +177,35 @@ impl Plan {
             lowering.plan.arena = WORKSPACE + 64;
         }
         for step in 0..program.instrs.len() {
-            lowering.lower(program, step, isa);
-            lowering.release(program, step);
+            lowering.lower(program, step);
         }
+        lowering.plan.find_read_stores();
         lowering.plan
     }
 }
 
-/// The step that computes each value's partner too: a value that is used once, by an operation with which it makes a [`Pair`].
-fn partners(program: &Program, types: &[DType], isa: Isa) -> Vec<Option<usize>> {
-    let mut partners = vec![None; program.instrs.len()];
-    let mut uses = vec![0; program.instrs.len()];
-    program.instrs.iter().flat_map(Instr::args).for_each(|arg| uses[arg as usize] += 1);
-    let mut has_partner = vec![false; program.instrs.len()];
-    let member = |step: usize| match program.instrs[step] {
-        Instr::Binary { op, .. } => pair::is_member(op, types[step]),
-        _ => false,
-    };
-    if isa.level() == Level::Portable {
-        return partners;
-    }
-    for step in (0..program.instrs.len()).filter(|step| member(*step)) {
-        let free = |arg: &ValueId| member(*arg as usize) && uses[*arg as usize] == 1 && !has_partner[*arg as usize];
-        if let Some(arg) = program.instrs[step].args().find(free) {
-            partners[arg as usize] = Some(step);
-            has_partner[step] = true;
+impl Plan {
+    fn find_read_stores(&mut self) {
+        let mut read = vec![0; self.slots.len()];
+        for step in &self.steps {
+            match &step.call {
+                Call::Kernel { args, .. } => args.iter().for_each(|slot| read[*slot as usize] += 1),
+                Call::Chain { inputs, .. } => {
+                    self.inputs[inputs.clone()].iter().for_each(|input| read[input.slot as usize] += 1)
+                }
+            }
         }
+        self.folds.iter().for_each(|fold| read[fold.slot as usize] += 1);
+        self.stores.iter().filter(|store| !store.in_place).for_each(|store| read[store.slot as usize] += 1);
+        self.stores.iter_mut().for_each(|store| store.is_read = read[store.slot as usize] > 0);
     }
-    partners
 }
 
-/// The last step that uses each value. What a value computed by its partner uses, is used then.
-fn last_uses(program: &Program, partners: &[Option<usize>]) -> Vec<usize> {
+/// The last step that uses each value. What a chain uses, it uses at its last link.
+fn last_uses(program: &Program, links: &Links) -> Vec<usize> {
     let mut last: Vec<usize> = (0..program.instrs.len()).collect();
     for (step, instr) in program.instrs.iter().enumerate() {
-        let used = partners[step].unwrap_or(step);
+        let used = links.computed_by(step);
         instr.args().for_each(|arg| last[arg as usize] = last[arg as usize].max(used));
     }
     last
@@ -182,8 +226,9 @@ fn destinations(program: &Program) -> Vec<Option<usize>> {
 
 struct Lowering {
     types: Vec<DType>,
+    isa: Isa,
     last_use: Vec<usize>,
-    partners: Vec<Option<usize>>,
+    links: Links,
     /// The slot of each value.
     slot_of: Vec<SlotId>,
     /// Whether the slot of each value may be used again.
@@ -195,13 +240,20 @@ struct Lowering {
 }
 
 impl Lowering {
-    fn lower(&mut self, program: &Program, step: usize, isa: Isa) {
+    fn lower(&mut self, program: &Program, step: usize) {
         let of = |id: ValueId| self.types[id as usize];
+        let isa = self.isa;
+        if self.links.computed_by(step) != step {
+            return;
+        }
+        if self.links.ends_chain(step) {
+            return self.chain(program, step);
+        }
         match program.instrs[step] {
             Instr::Load { operand, .. } => {
                 let slot = self.new_slot(self.types[step].size());
                 self.slot_of[step] = slot;
-                self.plan.loads.push(Load { slot, operand });
+                self.plan.loads.push(Load { slot, operand, last_reader: 0 });
             }
             Instr::Const(value) => {
                 let slot = self.new_slot(value.dtype().size());
@@ -214,22 +266,17 @@ impl Lowering {
                 self.plan.indices.push((slot, dim));
             }
             Instr::Unary { op, arg } => self.compute(step, kernel::unary(op, of(arg), isa), &[arg]),
-            Instr::Binary { .. } if self.partners[step].is_some() => {} // its partner does it
-            Instr::Binary { op, args } => self.binary(program, step, op, args, isa),
+            Instr::Binary { op, args } => self.binary(program, step, op, args),
             Instr::Select { cond, args: [x, y] } => {
                 self.compute(step, kernel::select(of(x).size(), isa), &[cond, x, y])
             }
             Instr::Cast { to, arg } => self.compute(step, kernel::cast(of(arg), to, isa), &[arg]),
             Instr::Bitcast { to, arg } => self.compute(step, kernel::copy(to.size()), &[arg]),
-            Instr::Store { operand, value } => {
-                let in_place = self.destinations[value as usize] == Some(step);
-                self.mark_tiles(&[value]);
-                self.plan.stores.push(Store { slot: self.slot_of[value as usize], operand, in_place });
-            }
+            Instr::Store { operand, value } => self.store(step, operand, value),
             Instr::Reduce { op, operand, value, dims } => {
                 self.plan.folded_dims = dims;
                 let dtype = of(value);
-                self.mark_tiles(&[value]);
+                self.read_after_all(value);
                 let slot = self.slot_of[value as usize];
                 let buffer =
                     if self.destinations[value as usize] == Some(step) { slot } else { self.new_slot(dtype.size()) };
@@ -239,38 +286,49 @@ impl Lowering {
         }
     }
 
-    fn binary(&mut self, program: &Program, step: usize, op: BinaryOp, args: [ValueId; 2], isa: Isa) {
-        let dtype = self.types[args[0] as usize];
-        if let Some(reversed) = args.iter().position(|arg| self.partners[*arg as usize] == Some(step)) {
-            return self.pair(program, step, op, args, reversed == 1, isa);
+    fn store(&mut self, step: usize, operand: OperandId, value: ValueId) {
+        let slot = self.slot_of[value as usize];
+        let in_place = self.destinations[value as usize] == Some(step);
+        let mut overwriting = None;
+        if in_place {
+            let writer = self.plan.steps.iter().rposition(|step| step.dst == slot).expect("the value was computed");
+            self.plan.steps[writer].store = Some(self.plan.stores.len());
+            overwriting = matches!(self.plan.steps[writer].call, Call::Chain { .. }).then_some(writer);
         }
+        self.read_after_all(value);
+        self.plan.stores.push(Store { slot, operand, in_place, overwriting, is_read: false });
+    }
+
+    fn binary(&mut self, program: &Program, step: usize, op: BinaryOp, args: [ValueId; 2]) {
+        let dtype = self.types[args[0] as usize];
         let is_constant = |arg: ValueId| matches!(program.instrs[arg as usize], Instr::Const(_));
         let splat = match args.map(is_constant) {
-            [_, true] => kernel::binary_with_constant(op, dtype, isa, false).map(|found| (found, [args[0]])),
-            [true, false] => kernel::binary_with_constant(op, dtype, isa, true).map(|found| (found, [args[1]])),
+            [_, true] => kernel::binary_with_constant(op, dtype, self.isa, false).map(|found| (found, [args[0]])),
+            [true, false] => kernel::binary_with_constant(op, dtype, self.isa, true).map(|found| (found, [args[1]])),
             _ => None,
         };
         match splat {
             Some((found, vectors)) => self.compute_on(step, found, &args, &vectors),
-            None => self.compute(step, kernel::binary(op, dtype, isa), &args),
+            None => self.compute(step, kernel::binary(op, dtype, self.isa), &args),
         }
     }
 
-    /// One loop for this step and the one that made an argument of it.
-    fn pair(&mut self, program: &Program, step: usize, second: BinaryOp, args: [ValueId; 2], reversed: bool, isa: Isa) {
-        let (inner, z) = if reversed { (args[1], args[0]) } else { (args[0], args[1]) };
-        let Instr::Binary { op: first, args: [mut x, mut y] } = program.instrs[inner as usize] else {
-            unreachable!("partners are binary operations");
-        };
-        let is_constant = |arg: ValueId| matches!(program.instrs[arg as usize], Instr::Const(_));
-        if is_constant(x) && pair::commutes(first) {
-            std::mem::swap(&mut x, &mut y);
+    /// One loop for the chain that this step ends.
+    fn chain(&mut self, program: &Program, step: usize) {
+        let inputs = self.links.inputs(program, &self.types, self.isa, step);
+        let links: Vec<(Link, Source)> = inputs[1..].iter().map(|input| (input.link, input.source)).collect();
+        let kernel = ChainKernel::new(self.types[step], self.isa, inputs[0].source, &links)
+            .expect("chains are made where they have loops");
+        let start = self.plan.inputs.len();
+        for input in &inputs {
+            let slot = input.value.map_or(0, |value| self.slot_of[value as usize]);
+            self.plan.inputs.push(Input { link: input.link, source: input.source, slot });
         }
-        let pair = Pair { first, splat_y: is_constant(y), second, reversed, splat_z: is_constant(z) };
-        let found = pair.find(self.types[step], isa).expect("partners make a pair that has a loop");
-        let vectors: Vec<ValueId> =
-            [(x, false), (y, pair.splat_y), (z, pair.splat_z)].iter().filter(|a| !a.1).map(|a| a.0).collect();
-        self.compute_on(step, found, &[x, y, z], &vectors);
+        let values = || inputs.iter().filter_map(|input| input.value);
+        values().for_each(|value| self.read(value));
+        // The result may take the place of what nobody needs any more.
+        self.release(step, values());
+        self.push_step(step, Call::Chain { kernel, inputs: start..self.plan.inputs.len() });
     }
 
     fn compute(&mut self, step: usize, found: Found, args: &[ValueId]) {
@@ -280,9 +338,16 @@ impl Lowering {
     /// Adds a kernel call. Of the arguments, `vectors` are read element by element.
     fn compute_on(&mut self, step: usize, found: Found, args: &[ValueId], vectors: &[ValueId]) {
         self.mark_tiles(vectors);
+        let mut slots = [0; 3];
+        args.iter().zip(&mut slots).for_each(|(arg, slot)| *slot = self.slot_of[*arg as usize]);
+        args.iter().for_each(|arg| self.read(*arg));
+        self.push_step(step, Call::Kernel { kernel: found.kernel, strips: found.strips, args: slots });
+        self.release(step, args.iter().copied());
+    }
 
+    /// Adds a step that computes a value. One with a destination in memory has a slot of its own; others take a scratch slot that is free.
+    fn push_step(&mut self, step: usize, call: Call) {
         let size = self.types[step].size();
-        // A value with a destination in memory has a slot of its own; others take a scratch slot that is free.
         let dst = match self.destinations[step] {
             Some(_) => self.new_slot(size),
             None => {
@@ -295,9 +360,7 @@ impl Lowering {
             }
         };
         self.slot_of[step] = dst;
-        let mut slots = [0; 3];
-        args.iter().zip(&mut slots).for_each(|(arg, slot)| *slot = self.slot_of[*arg as usize]);
-        self.plan.steps.push(Step { kernel: found.kernel, strips: found.strips, dst, args: slots });
+        self.plan.steps.push(Step { call, dst, store: None });
     }
 
     /// Notes which constants are read element by element.
@@ -307,13 +370,26 @@ impl Lowering {
         }
     }
 
-    /// Frees the scratch slots whose values were used for the last time by this step.
-    fn release(&mut self, program: &Program, step: usize) {
-        let direct = program.instrs[step].args();
-        let of_partner = direct
-            .filter(|arg| self.partners[*arg as usize] == Some(step))
-            .flat_map(|arg| program.instrs[arg as usize].args());
-        for value in program.instrs[step].args().chain(of_partner) {
+    /// Notes that the next step of the plan reads a value.
+    fn read(&mut self, value: ValueId) {
+        self.read_at(value, self.plan.steps.len());
+    }
+
+    /// Notes that a value is stored or folded.
+    fn read_after_all(&mut self, value: ValueId) {
+        self.mark_tiles(&[value]);
+        self.read_at(value, AFTER_ALL);
+    }
+
+    fn read_at(&mut self, value: ValueId, step: usize) {
+        let slot = self.slot_of[value as usize];
+        let load = self.plan.loads.iter_mut().find(|load| load.slot == slot);
+        load.into_iter().for_each(|load| load.last_reader = load.last_reader.max(step));
+    }
+
+    /// Frees the scratch slots among those of `values` whose values are used for the last time by this step.
+    fn release(&mut self, step: usize, values: impl Iterator<Item = ValueId>) {
+        for value in values {
             let slot = self.slot_of[value as usize];
             if self.is_scratch[value as usize] && self.last_use[value as usize] == step && !self.free.contains(&slot) {
                 self.free.push(slot);

@@ -102,6 +102,60 @@ unsafe fn copy_elements<T: Copy>(to: *mut u8, from: *const u8, row: Row) {
     }
 }
 
+/// Copies `rows` rows of `length` elements of `size` bytes that lie side by side: row `k` of element `j` is `size · k` bytes after `from + step · j`. They
+/// come to lie one after the other, each row `pitch` bytes after the one before.
+///
+/// # Safety
+/// As for [`copy_box`].
+pub(super) unsafe fn transpose(
+    to: *mut u8,
+    pitch: usize,
+    from: *const u8,
+    step: isize,
+    [rows, length]: [usize; 2],
+    size: usize,
+) {
+    // SAFETY: the caller's promise, passed on; each element type has `size` bytes.
+    unsafe {
+        match size {
+            1 => transpose_elements::<u8>(to, pitch, from, step, rows, length),
+            2 => transpose_elements::<u16>(to, pitch, from, step, rows, length),
+            4 => transpose_elements::<u32>(to, pitch, from, step, rows, length),
+            8 => transpose_elements::<u64>(to, pitch, from, step, rows, length),
+            _ => transpose_elements::<[u64; 2]>(to, pitch, from, step, rows, length),
+        }
+    }
+}
+
+/// # Safety
+/// As for [`transpose`], for elements of the size of `T`.
+unsafe fn transpose_elements<T: Copy>(
+    to: *mut u8,
+    pitch: usize,
+    from: *const u8,
+    step: isize,
+    rows: usize,
+    length: usize,
+) {
+    /// Columns whose lines stay in the first-level cache while all their rows are written.
+    const COLUMNS: usize = 8;
+    let mut start = 0;
+    while start < length {
+        let columns = COLUMNS.min(length - start);
+        for k in 0..rows {
+            let to = to.wrapping_add(k * pitch).cast::<T>().wrapping_add(start);
+            let from = from.wrapping_offset(start as isize * step).cast::<T>().wrapping_add(k);
+            for j in 0..columns {
+                // SAFETY: row `k` of element `start + j`, on either side.
+                unsafe {
+                    to.add(j).write_unaligned(from.byte_offset(j as isize * step).read_unaligned());
+                }
+            }
+        }
+        start += columns;
+    }
+}
+
 /// Writes the values `start + Σ step[d] · p[d]` of a box one after the other; `dims` are the extents and steps.
 ///
 /// # Safety

@@ -4,12 +4,26 @@
 //! other throughout the box is *flat*: its slot is operand memory itself. Others go through scratch memory. Kernels compute whole strips, so a
 //! tile that is not made of whole strips goes through scratch memory altogether, where there is room to compute too much.
 
+use super::chain::{self, Joint};
 use super::kernel::{Kernel, STRIP};
 use super::nest::{Dim, Dims, Offsets, shift};
-use super::plan::{Plan, SlotId};
-use super::strided::{Row, copy_box, fill_index};
+use super::panel::Panels;
+use super::plan::{Call, Input, Plan, SlotId, Step};
+use super::strided::{Row, copy_box, fill_index, transpose};
 use crate::operand::RawOperand;
 use smallvec::SmallVec;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// What a run found out about its operands' memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Places {
+    /// Bit `i` set (63: or later): load `i` reads what a store writes, and is copied before any kernel runs.
+    pub(super) copied: u64,
+    /// Bit `i` set (63: or later): store `i` is written past the caches.
+    pub(super) streamed: u64,
+}
 
 /// What one stream does at each tile.
 struct Stream {
@@ -27,11 +41,18 @@ pub(super) struct Tiles<'a> {
     streams: SmallVec<[Stream; 8]>,
     /// Bit `i` set: load `i` reads what a store writes, so it is copied before any kernel runs.
     copied: u64,
+    /// Bit `i` set: store `i` is written past the caches where it can be.
+    streamed: u64,
+    /// The same for the current tile.
+    streamed_now: u64,
     /// The box. The extent of the varying dimension is that of the current tile.
     dims: Dims<'a>,
     varying: usize,
     /// Points of the box for each point of the varying dimension.
     per_unit: usize,
+    /// Loads that are gathered for several tiles at once, and which of them the current one is.
+    panels: Panels,
+    panel_row: usize,
     /// Where the values of each slot are in the current tile.
     slots: SmallVec<[*mut u8; 24]>,
     /// Where the values of each fold are after a tile has been computed.
@@ -43,13 +64,13 @@ impl<'a> Tiles<'a> {
     ///
     /// # Safety
     /// `arena` has the plan's size and is initialised and the caller's alone for the lifetime of the result; the operands and the chunk
-    /// keep the contract of [`super::Compiled::run`]; `copied` names all loads whose operand a store writes.
+    /// keep the contract of [`super::Compiled::run`]; `copied` names all loads whose operand a store writes, except where that store may overwrite it.
     pub(super) unsafe fn new(
         plan: &'a Plan,
         arena: *mut u8,
         operands: &[RawOperand],
         lo: &[i64],
-        copied: u64,
+        places: Places,
         dims: &[Dim<'a>],
         varying: usize,
     ) -> Tiles<'a> {
@@ -63,10 +84,14 @@ impl<'a> Tiles<'a> {
             plan,
             arena,
             streams,
-            copied,
+            copied: places.copied,
+            streamed: places.streamed,
+            streamed_now: 0,
             dims: SmallVec::from_slice(dims),
             varying,
             per_unit: dims.iter().enumerate().filter(|(d, _)| *d != varying).map(|(_, dim)| dim.extent).product(),
+            panels: Panels::new(),
+            panel_row: 0,
             slots: plan.slots.iter().map(|slot| arena.wrapping_add(slot.scratch)).collect(),
             fold_sources: plan.folds.iter().map(|_| std::ptr::null()).collect(),
         };
@@ -85,6 +110,17 @@ impl<'a> Tiles<'a> {
         let first_store = self.first_store();
         plan.loads.iter().enumerate().for_each(|(i, load)| self.find_flat(i, load.slot));
         plan.stores.iter().enumerate().for_each(|(i, store)| self.find_flat(first_store + i, store.slot));
+    }
+
+    /// Whether no scratch memory is used but for the end of a row: all operands are contiguous and the plan is one chain. Then a tile may be of any size.
+    pub(super) fn is_direct(&self) -> bool {
+        let operands = self.plan.loads.len() + self.plan.stores.len();
+        matches!(&self.plan.steps[..], [Step { call: Call::Chain { .. }, store: Some(_), .. }])
+            && self.streams.len() == operands
+            && self.plan.stores.len() == 1
+            && self.copied == 0
+            && self.dims.len() == 1
+            && self.streams.iter().all(|stream| stream.flat)
     }
 
     fn find_flat(&mut self, stream: usize, slot: SlotId) {
@@ -115,14 +151,47 @@ impl<'a> Tiles<'a> {
         self.arena.wrapping_add(self.plan.slots[slot as usize].scratch)
     }
 
+    /// From now on these loads come out of panels.
+    ///
+    /// # Safety
+    /// The arena has room for them.
+    pub(super) unsafe fn use_panels(&mut self, panels: Panels) {
+        self.panels = panels;
+    }
+
+    /// Gathers the panels for the next `rows` tiles, which are segments of `row`, the streams being at `offsets`.
+    ///
+    /// # Safety
+    /// As for [`Tiles::compute`], for all of these tiles; there are at most [`super::panel::ROWS`].
+    pub(super) unsafe fn gather_panels(&mut self, offsets: &Offsets, rows: usize, row: Dim<'_>) {
+        for panel in &self.panels {
+            let size = self.plan.slots[self.plan.loads[panel.load].slot as usize].size;
+            let from = self.streams[panel.load].base.wrapping_offset(offsets[panel.load]);
+            let to = self.arena.wrapping_add(panel.start);
+            // SAFETY: the elements of the tiles' points are the caller's to read, those of one row beside those of the next; the panel has room for
+            // `panel::ROWS` rows, each of a tile.
+            unsafe { transpose(to, self.plan.tile * size, from, row.steps[panel.load], [rows, row.extent], size) };
+        }
+    }
+
+    /// Computes a tile that is row `k` of the panels.
+    ///
+    /// # Safety
+    /// As for [`Tiles::compute`]; the panels were gathered for this tile.
+    pub(super) unsafe fn compute_row(&mut self, k: usize, offsets: &mut Offsets, length: usize) {
+        self.panel_row = k;
+        // SAFETY: the caller's promise.
+        unsafe { self.compute(offsets, length) }
+    }
+
     /// Computes a tile of `length` points along the varying dimension, the streams being at `offsets`. Values to be folded are
     /// left where [`Tiles::values`] finds them.
     ///
     /// # Safety
-    /// The points are in the chunk; the tile has at most `plan.tile` points.
+    /// The points are in the chunk; the tile has at most `plan.tile` points, unless [`Tiles::is_direct`].
     pub(super) unsafe fn compute(&mut self, offsets: &mut Offsets, length: usize) {
         let points = length * self.per_unit;
-        debug_assert!(points <= self.plan.tile);
+        debug_assert!(points <= self.plan.tile || self.is_direct());
         // Where there is nothing to compute, as in the sum of an array, nothing is computed too much.
         let has_kernels = !(self.plan.steps.is_empty() && self.plan.stores.is_empty());
         let seamless = points.is_multiple_of(STRIP) || !has_kernels;
@@ -181,7 +250,7 @@ impl<'a> Tiles<'a> {
         self.dims[self.varying].extent = length;
         // SAFETY: the caller's promise, for each stage.
         unsafe {
-            self.place_inputs(offsets, points, seamless);
+            self.place_inputs(offsets, points, at, seamless);
             self.place_outputs(offsets, at, seamless);
             self.run_kernels(points);
             self.write_outputs(offsets, seamless);
@@ -190,11 +259,17 @@ impl<'a> Tiles<'a> {
 
     /// # Safety
     /// As for [`Tiles::compute`].
-    unsafe fn place_inputs(&mut self, offsets: &Offsets, points: usize, seamless: bool) {
+    unsafe fn place_inputs(&mut self, offsets: &Offsets, points: usize, at: usize, seamless: bool) {
         let plan = self.plan;
         for (i, load) in plan.loads.iter().enumerate() {
             let is_copied = self.copied >> i.min(63) & 1 == 1;
             let scratch = self.scratch(load.slot);
+            if let Some(panel) = self.panels.iter().find(|panel| panel.load == i) {
+                let element = self.panel_row * plan.tile + at;
+                let size = plan.slots[load.slot as usize].size;
+                self.slots[load.slot as usize] = self.arena.wrapping_add(panel.start + element * size);
+                continue;
+            }
             let stream = &mut self.streams[i];
             let from = stream.base.wrapping_offset(offsets[i]);
             if stream.flat && seamless && !is_copied {
@@ -225,11 +300,15 @@ impl<'a> Tiles<'a> {
     unsafe fn place_outputs(&mut self, offsets: &Offsets, at: usize, seamless: bool) {
         let plan = self.plan;
         let first_store = self.first_store();
+        self.streamed_now = 0;
         for (i, store) in plan.stores.iter().enumerate().filter(|(_, store)| store.in_place) {
             let stream = &self.streams[first_store + i];
             let direct = stream.flat && seamless;
             let memory = stream.base.wrapping_offset(offsets[first_store + i]);
             self.slots[store.slot as usize] = if direct { memory } else { self.scratch(store.slot) };
+            if direct && memory.addr().is_multiple_of(LINE) {
+                self.streamed_now |= self.streamed & 1 << i.min(63);
+            }
         }
         for fold in plan.folds.iter().filter(|fold| fold.buffer == fold.slot) {
             self.slots[fold.slot as usize] = self.scratch(fold.buffer).wrapping_add(at * fold.dtype.size());
@@ -241,25 +320,52 @@ impl<'a> Tiles<'a> {
     unsafe fn run_kernels(&self, points: usize) {
         let padded = points.next_multiple_of(STRIP);
         for step in &self.plan.steps {
-            let n = if step.strips { padded } else { points };
-            let bytes = |id: SlotId| n * self.plan.slots[id as usize].size;
-            let read = |id: SlotId| {
-                // SAFETY: the slot stands for a scratch tile, which has room for padding, or for operand memory of a tile of whole strips;
-                // both are initialised, and the only slot that is written during the kernel is another one.
-                unsafe { std::slice::from_raw_parts(self.slots[id as usize].cast_const(), bytes(id)) }
-            };
-            // SAFETY: as for `read`; the destination is no argument of the step, and operand memory that is written is nowhere else read in place.
-            let dst = unsafe { std::slice::from_raw_parts_mut(self.slots[step.dst as usize], bytes(step.dst)) };
-            let [a, b, c] = step.args;
-            // SAFETY: the plan was made for an ISA level that this CPU has.
+            // SAFETY: the plan was made for an ISA level that this CPU has; the rest is the caller's promise.
             unsafe {
-                match step.kernel {
-                    Kernel::Unary(kernel) => kernel(dst, read(a)),
-                    Kernel::Binary(kernel) => kernel(dst, read(a), read(b)),
-                    Kernel::Ternary(kernel) => kernel(dst, read(a), read(b), read(c)),
+                match &step.call {
+                    Call::Kernel { kernel, strips, args } => {
+                        self.run_kernel(*kernel, step.dst, *args, if *strips { padded } else { points });
+                    }
+                    Call::Chain { kernel, inputs } => {
+                        let streams = step.store.is_some_and(|store| self.streamed_now >> store.min(63) & 1 == 1);
+                        let run = if streams { kernel.stream } else { kernel.store };
+                        self.run_chain(run, step.dst, &self.plan.inputs[inputs.clone()], padded);
+                    }
                 }
             }
         }
+    }
+
+    /// # Safety
+    /// As for [`Tiles::run_kernels`], and this CPU has the kernel's instructions.
+    unsafe fn run_kernel(&self, kernel: Kernel, dst: SlotId, [a, b, c]: [SlotId; 3], n: usize) {
+        let bytes = |id: SlotId| n * self.plan.slots[id as usize].size;
+        let read = |id: SlotId| {
+            // SAFETY: the slot stands for a scratch tile, which has room for padding, or for operand memory of a tile of whole strips;
+            // both are initialised, and the only slot that is written during the kernel is another one.
+            unsafe { std::slice::from_raw_parts(self.slots[id as usize].cast_const(), bytes(id)) }
+        };
+        // SAFETY: as for `read`; the destination is no argument of the step, and operand memory that is written by a kernel is nowhere
+        // read in place.
+        let dst = unsafe { std::slice::from_raw_parts_mut(self.slots[dst as usize], bytes(dst)) };
+        // SAFETY: the caller's promise.
+        unsafe {
+            match kernel {
+                Kernel::Unary(kernel) => kernel(dst, read(a)),
+                Kernel::Binary(kernel) => kernel(dst, read(a), read(b)),
+                Kernel::Ternary(kernel) => kernel(dst, read(a), read(b), read(c)),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`Tiles::run_kernels`], and this CPU has the chain's instructions.
+    unsafe fn run_chain(&self, run: chain::Loop, dst: SlotId, inputs: &[Input], n: usize) {
+        let joint = |input: &Input| Joint::new(input.link, input.source, self.slots[input.slot as usize].cast_const());
+        let joints: SmallVec<[Joint; 1 + chain::LONGEST]> = inputs.iter().map(joint).collect();
+        // SAFETY: slots have room for the padding of a tile, as in `run_kernel`. Where the destination is the place of an input, it begins where that
+        // begins and has elements of its size: a slot of one size, or an operand that is read under the same strides.
+        unsafe { run(self.slots[dst as usize], joints[0], &joints[1..], n) }
     }
 
     /// # Safety

@@ -136,8 +136,15 @@ impl Joined {
         self.push(Instr::Store { operand, value })
     }
 
-    /// A step without effect is made once.
+    /// A step without effect is made once. A constant is converted here.
     fn pure(&mut self, instr: Instr) -> ValueId {
+        let instr = match instr {
+            Instr::Cast { to, arg } => match self.program.instrs[arg as usize] {
+                Instr::Const(value) => Instr::Const(crate::cast::cast(value, to)),
+                _ => instr,
+            },
+            _ => instr,
+        };
         match self.known.get(&instr) {
             Some(value) => *value,
             None => {

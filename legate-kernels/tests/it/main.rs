@@ -3,6 +3,7 @@
 
 mod accuracy;
 mod all_ops;
+mod chains;
 mod numpy_values;
 mod programs;
 mod reductions;

@@ -202,3 +202,27 @@ fn a_chunk_knows_where_it_lies() {
         assert!(matches!(p.instrs[0], Instr::Index { dim: 0 }));
     }
 }
+
+/// Operands that are read across the grain, several rows at once.
+#[test]
+fn transposed_operands() {
+    for dtype in [DType::U8, DType::I16, DType::F32, DType::F64, DType::C128] {
+        let mut p = Program::new();
+        let (a, b) = (p.load(0, dtype), p.load(1, dtype));
+        let sum = p.binary(BinaryOp::Add, a, b);
+        p.store(2, sum);
+        p.store(1, a); // in the place of what was read
+        for shape in [vec![40, 1300], vec![16, 1024], vec![2, 33, 2100]] {
+            let layouts = [Layout::Contiguous, Layout::Transposed, Layout::Contiguous];
+            let arrays: Vec<Array> =
+                layouts.iter().map(|layout| Array::new(dtype, &shape, *layout, &nasty(dtype))).collect();
+            let mut expected = arrays.clone();
+            run_oracle(&p, &shape, &mut expected);
+            for isa in Isa::available() {
+                let mut got = arrays.clone();
+                run_engine(&p, isa, &shape, &mut got);
+                (0..3).for_each(|k| assert_same(&(k, isa, &shape), dtype, &shape, &got[k], &expected[k]));
+            }
+        }
+    }
+}

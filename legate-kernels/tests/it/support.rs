@@ -98,9 +98,10 @@ impl Array {
         }
         let offset = if layout == Layout::Unaligned { 1 } else { 0 };
         let mut bytes = vec![0xA5u8; step as usize + size as usize + offset];
-        let aligned = 16 - bytes.as_ptr().addr() % 16;
-        bytes.resize(bytes.len() + 16, 0xA5);
-        let mut offset = offset + aligned % 16;
+        bytes.reserve_exact(64);
+        bytes.resize(bytes.len() + 64, 0xA5);
+        // At a cache line, as the runtime's buffers are, until the array is cloned.
+        let mut offset = offset + bytes.as_ptr().align_offset(64);
         // Every slot of the memory gets a value, so that any view sees values and not filler.
         for (i, slot) in bytes[offset..].chunks_exact_mut(size as usize).enumerate() {
             slot.copy_from_slice(values[i % values.len()].as_bytes());

@@ -15,12 +15,19 @@ const CAPACITY: usize = 4096;
 type Known = FxHashMap<u64, SmallVec<[(usize, Arc<Compiled>); 1]>>;
 
 /// Compiled programs by program and rank. Shared by a session and its tasks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ProgramCache {
     known: Mutex<Known>,
+    /// Bytes of the last-level cache.
+    cache_bytes: u64,
 }
 
 impl ProgramCache {
+    /// For a machine with so large a last-level cache.
+    pub(crate) fn new(cache_bytes: u64) -> ProgramCache {
+        ProgramCache { known: Mutex::default(), cache_bytes }
+    }
+
     /// Equal for equal programs of equal rank.
     pub(crate) fn hash(program: &Program, rank: usize) -> u64 {
         let mut hasher = FxHasher::default();
@@ -38,7 +45,8 @@ impl ProgramCache {
         if let Some(compiled) = found(&self.known.lock()) {
             return compiled;
         }
-        let compiled = Arc::new(Compiled::new(program, rank).expect("programs are built well-formed"));
+        let compiled = Compiled::new(program, rank).expect("programs are built well-formed");
+        let compiled = Arc::new(compiled.with_cache(self.cache_bytes));
         let mut known = self.known.lock();
         if known.len() >= CAPACITY {
             known.clear();
@@ -55,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_program_is_compiled_once_for_each_rank() {
-        let cache = ProgramCache::default();
+        let cache = ProgramCache::new(u64::MAX);
         let mut program = Program::new();
         let x = program.load(0, DType::F64);
         program.store(1, x);

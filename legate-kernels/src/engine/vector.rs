@@ -1,0 +1,141 @@
+//! Vector registers of x86-64, as chains need them.
+//!
+//! Every function must be inlined into a function that has the register's instructions enabled; that is what makes it safe to call.
+//! Arithmetic rounds as scalar arithmetic does, and nothing contracts a product and a sum.
+
+use std::arch::x86_64::*;
+
+/// A register of elements of one type.
+pub(super) trait Vector: Copy {
+    /// Elements of a register.
+    const LANES: usize;
+    /// Bytes of an element.
+    const SIZE: usize;
+    /// Registers of this kind that there are.
+    const REGISTERS: usize;
+
+    /// # Safety
+    /// A register's worth of elements is readable there, at any alignment. This CPU has the register.
+    unsafe fn load(at: *const u8) -> Self;
+    /// One element, in all lanes.
+    ///
+    /// # Safety
+    /// An element is readable there. This CPU has the register.
+    unsafe fn splat(at: *const u8) -> Self;
+    /// # Safety
+    /// A register's worth of elements is writable there, at any alignment. This CPU has the register.
+    unsafe fn store(self, at: *mut u8);
+    /// Stores past the caches.
+    ///
+    /// # Safety
+    /// As for [`Vector::store`], at a multiple of the register's bytes; a store fence comes before anyone else is told of the values.
+    unsafe fn stream(self, at: *mut u8);
+    /// Converts as many `i32`.
+    ///
+    /// # Safety
+    /// They are readable there. This CPU has the register.
+    unsafe fn from_i32(at: *const u8) -> Self;
+    /// Converts as many `f32`, to a type that is not `f32`.
+    ///
+    /// # Safety
+    /// They are readable there. This CPU has the register.
+    unsafe fn from_f32(_at: *const u8) -> Self {
+        unreachable!("no source is named so for this register")
+    }
+    /// Converts as many `i64`.
+    ///
+    /// # Safety
+    /// They are readable there. This CPU has the register, and [`super::chain::Source::of_cast`] names this conversion for it.
+    unsafe fn from_i64(_at: *const u8) -> Self {
+        unreachable!("no source is named so for this register")
+    }
+
+    /// # Safety
+    /// This CPU has the register. So for all that follow.
+    unsafe fn add(self, y: Self) -> Self;
+    /// # Safety
+    /// See [`Vector::add`].
+    unsafe fn subtract(self, y: Self) -> Self;
+    /// # Safety
+    /// See [`Vector::add`].
+    unsafe fn multiply(self, y: Self) -> Self;
+    /// # Safety
+    /// See [`Vector::add`].
+    unsafe fn divide(self, y: Self) -> Self;
+    /// # Safety
+    /// See [`Vector::add`].
+    unsafe fn sqrt(self) -> Self;
+    /// # Safety
+    /// See [`Vector::add`].
+    unsafe fn negative(self) -> Self;
+    /// # Safety
+    /// See [`Vector::add`].
+    unsafe fn absolute(self) -> Self;
+    /// 1 in all lanes.
+    ///
+    /// # Safety
+    /// See [`Vector::add`].
+    unsafe fn one() -> Self;
+}
+
+/// Methods of the trait: each an expression of instructions.
+macro_rules! methods {
+    ($($name:ident($($arg:tt)*) -> $R:ty { $value:expr })*) => {$(
+        /// # Safety
+        /// As the trait says.
+        #[inline(always)]
+        unsafe fn $name($($arg)*) -> $R {
+            // SAFETY: the caller has the instructions, and vouches for the memory.
+            unsafe { $value }
+        }
+    )*};
+}
+
+macro_rules! vector {
+    ($V:ident, $registers:literal of $lanes:literal $T:ty, load $load:ident store $store:ident stream $stream:ident splat $splat:ident
+     add $add:ident subtract $subtract:ident multiply $multiply:ident divide $divide:ident sqrt $sqrt:ident
+     xor $xor:ident andnot $andnot:ident from_i32 |$i32:ident| $from_i32:expr $(, from_f32 |$f32:ident| $from_f32:expr)? $(, from_i64 |$i64:ident| $from_i64:expr)?) => {
+        impl Vector for $V {
+            const LANES: usize = $lanes;
+            const SIZE: usize = size_of::<$T>();
+            const REGISTERS: usize = $registers;
+            methods! {
+                load(at: *const u8) -> $V { $load(at.cast()) }
+                splat(at: *const u8) -> $V { $splat(at.cast::<$T>().read_unaligned()) }
+                store(self, at: *mut u8) -> () { $store(at.cast(), self) }
+                stream(self, at: *mut u8) -> () { $stream(at.cast(), self) }
+                from_i32($i32: *const u8) -> $V { $from_i32 }
+                $(from_f32($f32: *const u8) -> $V { $from_f32 })?
+                $(from_i64($i64: *const u8) -> $V { $from_i64 })?
+                add(self, y: $V) -> $V { $add(self, y) }
+                subtract(self, y: $V) -> $V { $subtract(self, y) }
+                multiply(self, y: $V) -> $V { $multiply(self, y) }
+                divide(self, y: $V) -> $V { $divide(self, y) }
+                sqrt(self) -> $V { $sqrt(self) }
+                negative(self) -> $V { $xor($splat(-0.0), self) }
+                absolute(self) -> $V { $andnot($splat(-0.0), self) }
+                one() -> $V { $splat(1.0) }
+            }
+        }
+    };
+}
+
+vector!(__m512d, 32 of 8 f64, load _mm512_loadu_pd store _mm512_storeu_pd stream _mm512_stream_pd splat _mm512_set1_pd
+    add _mm512_add_pd subtract _mm512_sub_pd multiply _mm512_mul_pd divide _mm512_div_pd sqrt _mm512_sqrt_pd
+    xor _mm512_xor_pd andnot _mm512_andnot_pd
+    from_i32 |at| _mm512_cvtepi32_pd(_mm256_loadu_si256(at.cast())),
+    from_f32 |at| _mm512_cvtps_pd(_mm256_loadu_ps(at.cast())),
+    from_i64 |at| _mm512_cvtepi64_pd(_mm512_loadu_si512(at.cast())));
+vector!(__m512, 32 of 16 f32, load _mm512_loadu_ps store _mm512_storeu_ps stream _mm512_stream_ps splat _mm512_set1_ps
+    add _mm512_add_ps subtract _mm512_sub_ps multiply _mm512_mul_ps divide _mm512_div_ps sqrt _mm512_sqrt_ps
+    xor _mm512_xor_ps andnot _mm512_andnot_ps
+    from_i32 |at| _mm512_cvtepi32_ps(_mm512_loadu_si512(at.cast())));
+vector!(__m256d, 16 of 4 f64, load _mm256_loadu_pd store _mm256_storeu_pd stream _mm256_stream_pd splat _mm256_set1_pd
+    add _mm256_add_pd subtract _mm256_sub_pd multiply _mm256_mul_pd divide _mm256_div_pd sqrt _mm256_sqrt_pd
+    xor _mm256_xor_pd andnot _mm256_andnot_pd
+    from_i32 |at| _mm256_cvtepi32_pd(_mm_loadu_si128(at.cast())),
+    from_f32 |at| _mm256_cvtps_pd(_mm_loadu_ps(at.cast())));
+vector!(__m256, 16 of 8 f32, load _mm256_loadu_ps store _mm256_storeu_ps stream _mm256_stream_ps splat _mm256_set1_ps
+    add _mm256_add_ps subtract _mm256_sub_ps multiply _mm256_mul_ps divide _mm256_div_ps sqrt _mm256_sqrt_ps
+    xor _mm256_xor_ps andnot _mm256_andnot_ps
+    from_i32 |at| _mm256_cvtepi32_ps(_mm256_loadu_si256(at.cast())));
