@@ -7,7 +7,7 @@ use super::plot::{self, Panel, Point};
 use super::results::Report;
 use super::rounds::{Row, Timing, Workers, list, text};
 use super::spread::Spread;
-use super::table::{Cell, Table};
+use super::table::{Cell, Table, figure};
 use super::worker::Trouble;
 use crate::workspace::Workspace;
 use anyhow::{Result, bail, ensure};
@@ -107,7 +107,7 @@ fn verdict(row: &Row) -> String {
 /// Ratios of the peers, and what legate has not computed itself.
 fn remarks(row: &Row) -> String {
     let peer = |outcome: &Result<Timing, (&'static str, Trouble)>| match outcome {
-        Ok(timing) => Some(format!("{} {:.2}", timing.library, timing.ratio().median)),
+        Ok(timing) => Some(format!("{} {}", timing.library, figure(timing.ratio().median))),
         Err((_, Trouble::Absent(_))) => None,
         Err((library, Trouble::Failed(_))) => Some(format!("{library} failed")),
     };

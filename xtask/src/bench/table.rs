@@ -16,9 +16,14 @@ impl Cell {
 
     /// Three significant digits.
     pub(super) fn figure(value: f64) -> Cell {
-        let digits = if value > 0.0 { (2 - value.log10().floor() as i32).clamp(0, 6) as usize } else { 1 };
-        Cell(format!("{value:.digits$}"))
+        Cell(figure(value))
     }
+}
+
+/// Three significant digits.
+pub(super) fn figure(value: f64) -> String {
+    let digits = if value > 0.0 { (2 - value.log10().floor() as i32).clamp(0, 6) as usize } else { 1 };
+    format!("{value:.digits$}")
 }
 
 impl Table {
