@@ -1,4 +1,4 @@
-//! Measures the mathematical functions: nanoseconds per element on one core, operands in the first-level cache, for each instruction set,
+//! Measures the mathematical functions: nanoseconds per element on one core, operands in the second-level cache, for each instruction set,
 //! beside the bodies called one element at a time, and beside NumPy.
 //!
 //! `cargo run --release -p legate-kernels --example math [filter [python]]`, where `python` is an interpreter that has NumPy.
@@ -6,7 +6,7 @@
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
 use legate_kernels::cast::cast;
-use legate_kernels::dtype::{DType, Scalar};
+use legate_kernels::dtype::{C128, DType, Scalar};
 use legate_kernels::engine::Compiled;
 use legate_kernels::isa::Isa;
 use legate_kernels::operand::RawOperand;
@@ -17,7 +17,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-const POINTS: usize = 1024;
+const POINTS: usize = 16_384;
 
 /// A function, and the range of each of its arguments.
 type Case = (&'static str, &'static [(f64, f64)]);
@@ -55,6 +55,9 @@ const CASES: &[Case] = &[
     ("fmod", &[(-50.0, 50.0), (0.1, 5.0)]),
 ];
 
+/// Functions that are measured on complex arguments too.
+const COMPLEX: &[&str] = &["exp", "log", "sqrt", "sin", "arcsin", "tanh", "power"];
+
 fn main() {
     let filter = std::env::args().nth(1).unwrap_or_default();
     let mut numpy = std::env::args().nth(2).map(|python| Numpy::start(&python));
@@ -62,7 +65,8 @@ fn main() {
     Isa::available().for_each(|isa| print!("{:>10}", isa.name()));
     println!("{:>10}{:>10}", "scalar", "NumPy");
     for case in CASES.iter().filter(|case| case.0.contains(&filter)) {
-        for dtype in [DType::F64, DType::F32] {
+        let complex = COMPLEX.contains(&case.0).then_some(DType::C128);
+        for dtype in [DType::F64, DType::F32].into_iter().chain(complex) {
             print!("{:<14}{:<9}", case.0, dtype.name());
             for isa in Isa::available() {
                 print!("{:>10.3}", engine_ns(case, dtype, isa));
@@ -82,7 +86,8 @@ fn values((low, high): (f64, f64), dtype: DType, seed: u64) -> Vec<Scalar> {
     let draw = |_| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let unit = (state >> 11) as f64 / (1u64 << 53) as f64;
-        cast(Scalar::new(low + (high - low) * unit), dtype)
+        let x = low + (high - low) * unit;
+        if dtype == DType::C128 { Scalar::new(C128::new(x, 1.0 - unit)) } else { cast(Scalar::new(x), dtype) }
     };
     (0..POINTS).map(draw).collect()
 }
@@ -132,13 +137,13 @@ fn scalar_ns(case: &Case, dtype: DType) -> f64 {
 fn best_ns(mut call: impl FnMut()) -> f64 {
     let round = |_| {
         let start = Instant::now();
-        (0..10).for_each(|_| call());
-        start.elapsed().as_nanos() as f64 / 10.0 / POINTS as f64
+        call();
+        start.elapsed().as_nanos() as f64 / POINTS as f64
     };
-    (0..200).map(round).fold(f64::INFINITY, f64::min)
+    (0..100).map(round).fold(f64::INFINITY, f64::min)
 }
 
-/// A Python process that times NumPy's functions on arrays of the second-level cache (calls take a microsecond there).
+/// A Python process that times NumPy's functions on arrays of the same size.
 struct Numpy(Child);
 
 impl Numpy {
@@ -151,7 +156,7 @@ impl Numpy {
     fn ns(&mut self, case: &Case, dtype: DType) -> f64 {
         let bounds: Vec<String> = case.1.iter().map(|(low, high)| format!("{low} {high}")).collect();
         let stdin = self.0.stdin.as_mut().expect("a pipe");
-        writeln!(stdin, "{} {} 16384 {}", case.0, dtype.name(), bounds.join(" ")).expect("Python reads");
+        writeln!(stdin, "{} {} {POINTS} {}", case.0, dtype.name(), bounds.join(" ")).expect("Python reads");
         let mut line = String::new();
         // Python writes one line for each, so nothing is left in the buffer.
         BufReader::new(self.0.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("Python answers");

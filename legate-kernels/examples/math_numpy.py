@@ -25,6 +25,8 @@ for line in sys.stdin:
         print("nan", flush=True)
         continue
     args = [rng.uniform(low, high, points).astype(dtype) for low, high in zip(bounds[::2], bounds[1::2])]
+    if dtype.startswith("complex"):
+        args = [x + 1j * rng.uniform(0, 1, points) for x in args]
     out = np.empty_like(args[0])
     with np.errstate(all="ignore"):
         print(best(lambda: function(*args, out=out), points), flush=True)

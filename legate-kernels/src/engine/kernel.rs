@@ -3,11 +3,11 @@
 //! A kernel takes its operands as byte slices. That is how the compiler learns that they do not overlap (arguments that are slices carry that promise down
 //! to LLVM; pointers do not), which vectorisation needs. Vector kernels run over whole strips of [`STRIP`] elements and ignore what
 //! is left over, so they have no scalar remainder loop: the engine pads what it gives them. Kernels whose row does not vectorise run over every
-//! element, and share one body on all ISA levels.
+//! element, and share one body on all ISA levels; those of complex numbers have a second with fused multiply-adds.
 
 use super::packed::{Packed, elements, elements_mut};
 use crate::cast::{self, Convert};
-use crate::dtype::{B8, DType, Element};
+use crate::dtype::{B8, DType, Element, Kind};
 use crate::isa::{Isa, Level};
 use crate::ops::{BinaryFn, BinaryOp, BinaryVisitor, UnaryFn, UnaryOp, UnaryVisitor};
 
@@ -66,6 +66,28 @@ macro_rules! shells {
     };
 }
 pub(super) use shells;
+
+/// The same for loops over single elements: wider vectors gain nothing there, but a multiply-add that is an instruction does.
+macro_rules! scalar_shells {
+    (fn $choose:ident<$($G:ident: $Bound:path),*>($($arg:ident: $A:ty),*) = $body:expr, $F:ty) => {
+        /// The loop for an ISA level.
+        fn $choose<$($G: $Bound),*>(isa: Isa) -> $F {
+            fn portable<$($G: $Bound),*>($($arg: $A),*) {
+                $body($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
+            fn fused<$($G: $Bound),*>($($arg: $A),*) {
+                $body($($arg),*)
+            }
+            match isa.level() {
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx2 | Level::Avx512 => fused::<$($G),*>,
+                _ => portable::<$($G),*>,
+            }
+        }
+    };
+}
 
 /// How many elements a vector kernel computes.
 #[inline(always)]
@@ -171,6 +193,8 @@ fn copy_body<T: Element>(dst: &mut [u8], a: &[u8]) {
 
 shells!(fn unary_shell<T: Element, F: UnaryFn<T>>(dst: &mut [u8], a: &[u8]) = unary_body as Unary);
 shells!(fn binary_shell<T: Element, F: BinaryFn<T>, A: Flag, B: Flag>(dst: &mut [u8], a: &[u8], b: &[u8]) = binary_body as Binary);
+scalar_shells!(fn complex_unary<T: Element, F: UnaryFn<T>>(dst: &mut [u8], a: &[u8]) = unary_body::<T, F>, Unary);
+scalar_shells!(fn complex_binary<T: Element, F: BinaryFn<T>>(dst: &mut [u8], a: &[u8], b: &[u8]) = binary_body::<T, F, No, No>, Binary);
 shells!(fn cast_shell<T: Element, U: Convert<T>>(dst: &mut [u8], a: &[u8]) = cast_body as Unary);
 shells!(fn select_shell<T: Element>(dst: &mut [u8], cond: &[u8], a: &[u8], b: &[u8]) = select_body as Ternary);
 
@@ -192,7 +216,11 @@ struct Find(Isa);
 impl UnaryVisitor for Find {
     type Output = Found;
     fn visit<T: Element, F: UnaryFn<T>>(self) -> Found {
-        let kernel = if F::VECTORISES { unary_shell::<T, F>(self.0) } else { unary_body::<T, F> };
+        let kernel = match T::DTYPE.kind() {
+            _ if F::VECTORISES => unary_shell::<T, F>(self.0),
+            Kind::Complex => complex_unary::<T, F>(self.0),
+            _ => unary_body::<T, F>,
+        };
         Found { kernel: Kernel::Unary(kernel), strips: F::VECTORISES }
     }
 }
@@ -200,7 +228,11 @@ impl UnaryVisitor for Find {
 impl BinaryVisitor for Find {
     type Output = Found;
     fn visit<T: Element, F: BinaryFn<T>>(self) -> Found {
-        let kernel = if F::VECTORISES { binary_shell::<T, F, No, No>(self.0) } else { binary_body::<T, F, No, No> };
+        let kernel = match T::DTYPE.kind() {
+            _ if F::VECTORISES => binary_shell::<T, F, No, No>(self.0),
+            Kind::Complex => complex_binary::<T, F>(self.0),
+            _ => binary_body::<T, F, No, No>,
+        };
         Found { kernel: Kernel::Binary(kernel), strips: F::VECTORISES }
     }
 }

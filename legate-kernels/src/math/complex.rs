@@ -2,6 +2,8 @@
 //!
 //! The inverse functions follow W. Kahan, "Branch cuts for complex elementary functions" (1987): they are composed of square roots
 //! such that no digits cancel and the branch cuts carry the sign of zero.
+//!
+//! All are inlined into their loops, for there the compiler may use fused multiply-adds, of which the real functions are made.
 
 use super::Real;
 use num_complex::Complex;
@@ -67,6 +69,7 @@ pub(crate) fn reciprocal<R: Real>(z: Complex<R>) -> Complex<R> {
 }
 
 /// `z / |z|`, 0 of 0.
+#[inline(always)]
 pub(crate) fn sign<R: Real>(z: Complex<R>) -> Complex<R> {
     let size = z.re.hypot(z.im);
     let unit = |x: R| R::ONE.copysign(x);
@@ -85,6 +88,7 @@ pub(crate) fn sign<R: Real>(z: Complex<R>) -> Complex<R> {
     }
 }
 
+#[inline(always)]
 pub(crate) fn exp<R: Real>(z: Complex<R>) -> Complex<R> {
     let (x, y) = (z.re, z.im);
     if y == R::ZERO {
@@ -107,16 +111,19 @@ pub(crate) fn exp<R: Real>(z: Complex<R>) -> Complex<R> {
     Complex::new(size * cos, size * sin)
 }
 
+#[inline(always)]
 pub(crate) fn exp2<R: Real>(z: Complex<R>) -> Complex<R> {
     exp(z.scale(R::LN_2))
 }
 
+#[inline(always)]
 pub(crate) fn expm1<R: Real>(z: Complex<R>) -> Complex<R> {
     let half_sin = (z.im * R::HALF).sin();
     Complex::new(z.re.expm1() * z.im.cos() - R::TWO * half_sin * half_sin, z.re.exp() * z.im.sin())
 }
 
 /// `x*x + y*y - 1` for numbers near the unit circle, with the rounding errors of both squares made good.
+#[inline(always)]
 fn norm_minus_one<R: Real>(x: R, y: R) -> R {
     let (large, small) = if x >= y { (x, y) } else { (y, x) };
     let (large2, small2) = (large * large, small * small);
@@ -129,6 +136,7 @@ fn norm_minus_one<R: Real>(x: R, y: R) -> R {
 }
 
 /// `log(|x + iy|)`.
+#[inline(always)]
 fn log_abs<R: Real>(x: R, y: R) -> R {
     let (x, y) = (x.abs(), y.abs());
     let size = x.hypot(y);
@@ -141,10 +149,12 @@ fn log_abs<R: Real>(x: R, y: R) -> R {
     size.log()
 }
 
+#[inline(always)]
 pub(crate) fn log<R: Real>(z: Complex<R>) -> Complex<R> {
     Complex::new(log_abs(z.re, z.im), z.im.atan2(z.re))
 }
 
+#[inline(always)]
 pub(crate) fn log1p<R: Real>(z: Complex<R>) -> Complex<R> {
     let (x, y) = (z.re, z.im);
     let angle = y.atan2(x + R::ONE);
@@ -154,6 +164,7 @@ pub(crate) fn log1p<R: Real>(z: Complex<R>) -> Complex<R> {
     Complex::new(log_abs(x + R::ONE, y), angle)
 }
 
+#[inline(always)]
 pub(crate) fn sqrt<R: Real>(z: Complex<R>) -> Complex<R> {
     let (x, y) = (z.re, z.im);
     if x == R::ZERO && y == R::ZERO {
@@ -195,6 +206,7 @@ pub(crate) fn sqrt<R: Real>(z: Complex<R>) -> Complex<R> {
 }
 
 /// `(cosh(x) * a, sinh(x) * b)`, which may be representable though the hyperbolic functions are not.
+#[inline(always)]
 fn cosh_sinh_times<R: Real>(x: R, a: R, b: R) -> (R, R) {
     if x.abs() > R::EXP_MAX && x.is_finite() {
         let root = (x.abs() * R::HALF).exp();
@@ -203,6 +215,7 @@ fn cosh_sinh_times<R: Real>(x: R, a: R, b: R) -> (R, R) {
     (x.cosh() * a, x.sinh() * b)
 }
 
+#[inline(always)]
 pub(crate) fn sinh<R: Real>(z: Complex<R>) -> Complex<R> {
     let (x, y) = (z.re, z.im);
     if y == R::ZERO {
@@ -219,6 +232,7 @@ pub(crate) fn sinh<R: Real>(z: Complex<R>) -> Complex<R> {
     Complex::new(re, im)
 }
 
+#[inline(always)]
 pub(crate) fn cosh<R: Real>(z: Complex<R>) -> Complex<R> {
     let (x, y) = (z.re, z.im);
     if y == R::ZERO {
@@ -237,6 +251,7 @@ pub(crate) fn cosh<R: Real>(z: Complex<R>) -> Complex<R> {
     Complex::new(re, im)
 }
 
+#[inline(always)]
 pub(crate) fn tanh<R: Real>(z: Complex<R>) -> Complex<R> {
     let (x, y) = (z.re, z.im);
     if x.is_nan() {
@@ -261,35 +276,47 @@ pub(crate) fn tanh<R: Real>(z: Complex<R>) -> Complex<R> {
     Complex::new(beta * rho * sinh / divisor, tan / divisor)
 }
 
-/// `f(z) = -i g(iz)`, which turns hyperbolic functions into circular ones.
-fn rotated<R: Real>(z: Complex<R>, g: impl Fn(Complex<R>) -> Complex<R>) -> Complex<R> {
-    let w = g(Complex::new(-z.im, z.re));
+/// `iz`: hyperbolic functions of it are circular functions of `z`, `f(z) = -i g(iz)`.
+#[inline(always)]
+fn turned<R: Real>(z: Complex<R>) -> Complex<R> {
+    Complex::new(-z.im, z.re)
+}
+
+/// `-iw`.
+#[inline(always)]
+fn turned_back<R: Real>(w: Complex<R>) -> Complex<R> {
     Complex::new(w.im, -w.re)
 }
 
+#[inline(always)]
 pub(crate) fn sin<R: Real>(z: Complex<R>) -> Complex<R> {
-    rotated(z, sinh)
+    turned_back(sinh(turned(z)))
 }
 
+#[inline(always)]
 pub(crate) fn cos<R: Real>(z: Complex<R>) -> Complex<R> {
-    cosh(Complex::new(-z.im, z.re))
+    cosh(turned(z))
 }
 
+#[inline(always)]
 pub(crate) fn tan<R: Real>(z: Complex<R>) -> Complex<R> {
-    rotated(z, tanh)
+    turned_back(tanh(turned(z)))
 }
 
 /// Where squares are no longer safe, and `1` is lost beside `z`.
+#[inline(always)]
 fn is_large<R: Real>(z: Complex<R>) -> bool {
     let bound = R::ONE / (R::EPSILON * R::EPSILON);
     z.re.abs() > bound || z.im.abs() > bound
 }
 
 /// `log(2 |z|)` without overflow.
+#[inline(always)]
 fn log_twice_abs<R: Real>(z: Complex<R>) -> R {
     (z.re * R::HALF).hypot(z.im * R::HALF).log() + R::TWO * R::LN_2
 }
 
+#[inline(always)]
 pub(crate) fn asin<R: Real>(z: Complex<R>) -> Complex<R> {
     if is_large(z) {
         return Complex::new(z.re.atan2(z.im.abs()), log_twice_abs(z).copysign(z.im));
@@ -303,6 +330,7 @@ pub(crate) fn asin<R: Real>(z: Complex<R>) -> Complex<R> {
     Complex::new(re, (minus.re * plus.im - minus.im * plus.re).asinh())
 }
 
+#[inline(always)]
 pub(crate) fn acos<R: Real>(z: Complex<R>) -> Complex<R> {
     if is_large(z) {
         return Complex::new(z.im.abs().atan2(z.re), (-log_twice_abs(z)).copysign(-z.im));
@@ -316,10 +344,12 @@ pub(crate) fn acos<R: Real>(z: Complex<R>) -> Complex<R> {
     Complex::new(R::TWO * minus.re.atan2(plus.re), im)
 }
 
+#[inline(always)]
 pub(crate) fn asinh<R: Real>(z: Complex<R>) -> Complex<R> {
-    rotated(z, asin)
+    turned_back(asin(turned(z)))
 }
 
+#[inline(always)]
 pub(crate) fn acosh<R: Real>(z: Complex<R>) -> Complex<R> {
     if is_large(z) {
         return Complex::new(log_twice_abs(z), z.im.atan2(z.re));
@@ -333,6 +363,7 @@ pub(crate) fn acosh<R: Real>(z: Complex<R>) -> Complex<R> {
     Complex::new(re, R::TWO * minus.im.atan2(plus.re))
 }
 
+#[inline(always)]
 pub(crate) fn atanh<R: Real>(z: Complex<R>) -> Complex<R> {
     let (x, y) = (z.re, z.im);
     if x.is_nan() || y.is_nan() {
@@ -364,11 +395,13 @@ pub(crate) fn atanh<R: Real>(z: Complex<R>) -> Complex<R> {
     Complex::new(re.copysign(x), im)
 }
 
+#[inline(always)]
 pub(crate) fn atan<R: Real>(z: Complex<R>) -> Complex<R> {
-    rotated(z, atanh)
+    turned_back(atanh(turned(z)))
 }
 
 /// The product, infinite if a factor is and the other is not 0 (C99, G.5.1).
+#[inline(always)]
 fn times<R: Real>(x: Complex<R>, y: Complex<R>) -> Complex<R> {
     let product = Complex::new(x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re);
     let is_infinite = |z: Complex<R>| z.re.is_infinite() || z.im.is_infinite();
@@ -389,6 +422,7 @@ fn times<R: Real>(x: Complex<R>, y: Complex<R>) -> Complex<R> {
 }
 
 /// `z ** w`. Small integer exponents are products, as in NumPy.
+#[inline(always)]
 pub(crate) fn pow<R: Real>(z: Complex<R>, w: Complex<R>) -> Complex<R> {
     if w.re == R::ZERO && w.im == R::ZERO {
         return Complex::new(R::ONE, R::ZERO);
@@ -406,12 +440,14 @@ pub(crate) fn pow<R: Real>(z: Complex<R>, w: Complex<R>) -> Complex<R> {
 }
 
 /// `x` as an integer of at most two digits.
+#[inline(always)]
 fn small_integer<R: Real>(x: R) -> Option<i32> {
     let x = x.to_f64();
     (x == x.trunc() && x.abs() < 100.0).then_some(x as i32)
 }
 
 /// `z ** n` for positive `n`.
+#[inline(always)]
 fn integer_power<R: Real>(z: Complex<R>, n: u32) -> Complex<R> {
     let times = |x: Complex<R>, y: Complex<R>| Complex::new(x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re);
     let (mut power, mut base, mut rest) = (None, z, n);

@@ -1,4 +1,35 @@
 //! Mathematical functions of real and complex numbers.
+//!
+//! The real ones are bodies without branches, one text for both precisions where that is possible, which the compiler turns into vector loops. Largest errors
+//! in units in the last place, of some 10^5 arguments of all sizes for each (`LEGATE_ACCURACY=400 cargo test -p legate-kernels ulps -- --nocapture`;
+//! where a result is subnormal, `exp` and `exp2` err by up to 1.0):
+//!
+//! | function | `f64` | `f32` |
+//! |---|---|---|
+//! | `exp` | 0.68 | 0.76 |
+//! | `exp2` | 0.68 | 0.80 |
+//! | `expm1` | 1.00 | 1.00 |
+//! | `log` | 0.78 | 0.79 |
+//! | `log2` | 0.92 | 0.98 |
+//! | `log10` | 0.81 | 0.81 |
+//! | `log1p` | 0.79 | 0.81 |
+//! | `sin` | 0.76 | 0.53 |
+//! | `cos` | 0.75 | 0.55 |
+//! | `tan` | 1.00 | 0.63 |
+//! | `arcsin` | 0.63 | 0.67 |
+//! | `arccos` | 0.60 | 0.67 |
+//! | `arctan` | 1.27 | 0.95 |
+//! | `arctan2` | 1.32 | 1.10 |
+//! | `sinh` | 1.08 | 0.85 |
+//! | `cosh` | 0.88 | 0.87 |
+//! | `tanh` | 1.00 | 1.00 |
+//! | `arcsinh` | 1.20 | 1.09 |
+//! | `arccosh` | 1.42 | 1.50 |
+//! | `arctanh` | 1.55 | 1.61 |
+//! | `cbrt` | 0.92 | 0.88 |
+//! | `hypot` | 0.84 | 0.84 |
+//! | `power` | 0.66 | 0.56 |
+//! | `erf` | 1.24 | 0.50 |
 
 mod circular;
 pub(crate) mod complex;
@@ -100,12 +131,15 @@ pub(crate) trait Real: Element + Num + Neg<Output = Self> + PartialOrd {
     fn is_pow_rare(self, y: Self) -> bool;
     /// The system's function, for such arguments.
     fn pow_rare(self, y: Self) -> Self;
+    #[inline(always)]
     fn sin(self) -> Self {
         if self.is_beyond_circular() { self.sin_beyond() } else { self.sin_common() }
     }
+    #[inline(always)]
     fn cos(self) -> Self {
         if self.is_beyond_circular() { self.cos_beyond() } else { self.cos_common() }
     }
+    #[inline(always)]
     fn tan(self) -> Self {
         if self.is_beyond_circular() { self.tan_beyond() } else { self.tan_common() }
     }

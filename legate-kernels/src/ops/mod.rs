@@ -5,7 +5,8 @@
 //! and the loops that the engine runs. Adding an element-wise operation is adding a row.
 //!
 //! In a clause `->` marks a body that the compiler can vectorise: the engine stamps one loop for each ISA level. `=>` marks a body that
-//! calls a scalar function: one loop serves all levels, for wider vectors would gain nothing.
+//! has branches or calls a scalar function: one loop serves all levels, for wider vectors would gain nothing (complex functions have two, for they gain by
+//! fused multiply-adds).
 //!
 //! The semantics are NumPy's for each element type: integers wrap, integer division by zero is 0, remainders have the
 //! divisor's sign, shifts by too much give 0 or -1, `maximum` propagates NaN and `fmax` ignores it, complex numbers are
