@@ -65,10 +65,7 @@ impl<T: Element + PartialOrd> Found<T> {
 }
 
 #[inline(always)]
-fn is_nan<T: PartialEq>(x: T) -> bool
-where
-    T: Copy,
-{
+fn is_nan<T: PartialEq + Copy>(x: T) -> bool {
     #[allow(clippy::eq_op, reason = "what is not equal to itself is not a number")]
     {
         x != x

@@ -276,8 +276,8 @@ impl<T: Arithmetic> Line<T> {
                         }
                     }
                 }
-                // SAFETY: the caller's word.
             },
+            // SAFETY: the caller's word.
             |block| unsafe { self.write_block(block, before(block)) },
         );
     }

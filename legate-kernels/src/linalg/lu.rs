@@ -113,8 +113,8 @@ pub(super) unsafe fn factorise<T: Real>(
     threads: Threads<'_>,
 ) -> bool {
     if n <= PANEL {
-        // SAFETY: the caller's word.
         return run_on(Isa::best(), {
+            // SAFETY: the caller's word.
             #[inline(always)]
             || unsafe { factorise_panel(a, m, n, pivots) }
         });
