@@ -167,7 +167,7 @@ unsafe fn row_by_row(run: &Run<'_>, mut loops: Loops<'_>) {
             for (f, fold) in run.plan.folds.iter().enumerate() {
                 results.clear();
                 for block in tiles.values(f, points * length).chunks_exact(points * fold.dtype.size()) {
-                    results.extend_from_slice(fold.kernel.halve(run.workspace(), block));
+                    results.extend_from_slice(fold.kernel.halve(run.workspace(), block, block.as_ptr()));
                 }
                 tiles.write_results(f, offsets, &results, &[Dim { extent: length, ..row }]);
             }
@@ -229,7 +229,11 @@ impl BlockFold {
         let trees = if self.block_is_leaf { &mut self.trees } else { &mut self.leaves };
         for (f, tree) in trees.iter_mut().enumerate() {
             // SAFETY: the caller's promise.
-            let result = unsafe { run.plan.folds[f].kernel.halve(run.workspace(), tiles.values(f, points)) };
+            let result = unsafe {
+                let values = tiles.values(f, points);
+                let ahead = if f == 0 { tiles.ahead(points) } else { values.as_ptr() };
+                run.plan.folds[f].kernel.halve(run.workspace(), values, ahead)
+            };
             tree.push(result);
         }
     }

@@ -56,30 +56,60 @@ unsafe fn many_in_a_tile(run: &Run<'_>, loops: &Loops<'_>, width: usize) {
     });
 }
 
-/// Long rows: a tile is one row, or a segment of it.
+/// Long rows: a tile is one row, or a segment of it. Several segments are folded at a time, so that memory is read from front to back.
 ///
 /// # Safety
 /// As for [`run`].
 unsafe fn one_in_a_tile(run: &Run<'_>, loops: &Loops<'_>, cut: nest::Cut) {
     // SAFETY: the caller's promise.
     let mut tiles = unsafe { run.tiles(&loops.inner, 0) };
-    walk_tiles(&loops.kept, loops.inner[0], cut.segment, &mut run.offsets(), &mut |offsets, length| {
-        let mut fold = RowFold::new(run.plan, loops, length * cut.inner);
-        loops.walk_leaves(offsets, &mut fold, &mut |offsets, fold| {
+    let row = loops.inner[0];
+    walk_tiles(&loops.kept, row, SEGMENTS * cut.segment, &mut run.offsets(), &mut |offsets, length| {
+        let part = Dim { extent: length, ..row };
+        let mut segments = Segments::new(run.plan, loops, part, cut);
+        loops.walk_leaves(offsets, &mut segments, &mut |offsets, segments| {
             walk(&loops.folded[loops.block..], offsets, &mut |offsets| {
-                // SAFETY: the walk stays in the chunk; the segment has at most a tile of points.
-                unsafe {
-                    tiles.compute(offsets, length);
-                    fold.push_rows(&tiles, 1);
-                }
+                let mut folds = segments.0.iter_mut();
+                walk_segments(part, cut.segment, offsets, &mut |offsets, length| {
+                    let fold = folds.next().expect("each segment has a fold");
+                    // SAFETY: the walk stays in the chunk; the segment has at most a tile of points.
+                    unsafe {
+                        tiles.compute(offsets, length);
+                        fold.push_rows(&tiles, 1);
+                    }
+                });
             });
-            fold.end_block();
+            segments.0.iter_mut().for_each(RowFold::end_block);
         });
-        let mut row = loops.inner.clone();
-        row[0].extent = length;
-        // SAFETY: the results are those of this segment.
-        unsafe { fold.finish(&tiles, offsets, &row) };
+        let mut folds = segments.0.iter_mut();
+        walk_segments(part, cut.segment, offsets, &mut |offsets, length| {
+            let mut dims = loops.inner.clone();
+            dims[0].extent = length;
+            let fold = folds.next().expect("each segment has a fold");
+            // SAFETY: the results are those of this segment.
+            unsafe { fold.finish(&tiles, offsets, &dims) };
+        });
     });
+}
+
+/// Segments that are folded at a time: their accumulators stay in the second-level cache.
+const SEGMENTS: usize = 16;
+
+/// The folds of the segments of a row.
+struct Segments<'a>(Vec<RowFold<'a>>);
+
+impl<'a> Segments<'a> {
+    fn new(plan: &'a Plan, loops: &Loops<'_>, row: Dim<'_>, cut: nest::Cut) -> Segments<'a> {
+        let starts = (0..row.extent).step_by(cut.segment);
+        let lengths = starts.map(|start| cut.segment.min(row.extent - start));
+        Segments(lengths.map(|length| RowFold::new(plan, loops, length * cut.inner)).collect())
+    }
+}
+
+impl LeafFold for Segments<'_> {
+    fn end_leaf(&mut self) {
+        self.0.iter_mut().for_each(LeafFold::end_leaf);
+    }
 }
 
 /// The accumulators and trees of all folds of a plan, for one row of kept points.

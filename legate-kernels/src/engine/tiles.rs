@@ -229,6 +229,13 @@ impl<'a> Tiles<'a> {
         unsafe { std::slice::from_raw_parts(self.fold_sources[f], len) }
     }
 
+    /// Where the first contiguous load goes on after the tile of so many points that was computed last.
+    pub(super) fn ahead(&self, points: usize) -> *const u8 {
+        let load = self.plan.loads.iter().zip(&self.streams).find(|(_, stream)| stream.flat);
+        let slot = load.map_or(0, |(load, _)| load.slot) as usize;
+        self.slots[slot].wrapping_add(points * self.plan.slots[slot].size).cast_const()
+    }
+
     /// Copies the values of a part to the buffers of the folds for which they were not computed.
     ///
     /// # Safety
