@@ -276,6 +276,8 @@ impl Pattern {
 pub(crate) struct Memory<T> {
     young: BTreeMap<u64, Trace<T>>,
     old: BTreeMap<u64, Trace<T>>,
+    /// Operations of the young generation's patterns, about: what it costs to keep.
+    operations: usize,
 }
 
 /// Windows of one hash.
@@ -298,12 +300,14 @@ pub(crate) enum Recalled<T> {
 
 /// Hashes of a generation.
 const GENERATION: usize = 128;
+/// Operations of a generation's patterns; each keeps one or two kilobytes.
+const OPERATIONS: usize = 4096;
 /// Patterns of one hash.
 const ALIKE: usize = 4;
 
 impl<T> Default for Memory<T> {
     fn default() -> Memory<T> {
-        Memory { young: BTreeMap::new(), old: BTreeMap::new() }
+        Memory { young: BTreeMap::new(), old: BTreeMap::new(), operations: 0 }
     }
 }
 
@@ -322,6 +326,7 @@ impl<T> Memory<T> {
             Some(Trace::Known(known)) => match known.iter().position(|(p, _)| p.is(scan, window, states)) {
                 Some(at) => {
                     let (pattern, value) = known.swap_remove(at);
+                    self.operations = self.operations.saturating_sub(pattern.operations.len());
                     Recalled::Known(pattern, value)
                 }
                 None => Recalled::Again,
@@ -331,6 +336,11 @@ impl<T> Memory<T> {
 
     /// Remembers what was worked out for a window.
     pub(crate) fn remember(&mut self, scan: &Scan, pattern: Pattern, value: T) {
+        self.operations += pattern.operations.len();
+        if self.operations > OPERATIONS {
+            self.operations = pattern.operations.len();
+            self.old = std::mem::take(&mut self.young);
+        }
         match self.young.get_mut(&scan.hash) {
             Some(Trace::Known(known)) => {
                 if known.len() == ALIKE {
@@ -345,6 +355,7 @@ impl<T> Memory<T> {
     fn keep(&mut self, hash: u64, trace: Trace<T>) {
         if self.young.len() >= GENERATION && !self.young.contains_key(&hash) {
             self.old = std::mem::take(&mut self.young);
+            self.operations = 0;
         }
         self.young.insert(hash, trace);
     }

@@ -141,3 +141,32 @@ fn an_idle_crew_sleeps() {
     let state = workers.crew().state.lock();
     assert_eq!((state.asleep, state.told, state.open.len()), (4, 0, 0));
 }
+
+/// From the call of a loop until another thread has begun its second chunk and both have heard of each other.
+/// `cargo test --release -p legate-core --lib hand_off -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement, not a check"]
+#[allow(clippy::print_stdout, reason = "it measures and tells")]
+fn hand_off() {
+    let workers = workers(2, 1);
+    for gap_us in [0, 10, 100, 1000, 10_000] {
+        let rounds = if gap_us < 1000 { 2000 } else { 200 };
+        let mut times: Vec<Duration> = (0..rounds).map(|_| meeting(workers.crew(), gap_us)).collect();
+        times.sort();
+        println!("after {gap_us} us: {:?} at the median, {:?} at the least", times[rounds / 2], times[0]);
+    }
+}
+
+/// A loop of two chunks that meet, after doing nothing for a while.
+fn meeting(crew: &Crew, gap_us: u64) -> Duration {
+    std::thread::sleep(Duration::from_micros(gap_us));
+    let begun = Counter::new(0);
+    let start = Instant::now();
+    crew.for_chunks(2, &|_| {
+        begun.fetch_add(1, Ordering::AcqRel);
+        while begun.load(Ordering::Acquire) < 2 {
+            std::hint::spin_loop();
+        }
+    });
+    start.elapsed()
+}
