@@ -35,11 +35,11 @@ fn long_loop(world: &World, rounds: u32) -> (Vec<i64>, u64, u64) {
 fn a_loop_that_windows_cut_is_replayed_and_gives_the_same() {
     for ranks in [0, 1, 3] {
         let off = Setup { ranks, replay: Replay::Off, ..Setup::default() };
-        let (expected, windows, replayed) = long_loop(&off.start(), 200);
+        let (expected, windows, replayed) = long_loop(&off.start(), 1600);
         assert_eq!(replayed, 0);
         for replay in [Replay::On, Replay::Check] {
             let setup = Setup { ranks, replay, ..Setup::default() };
-            let (values, same_windows, replayed) = long_loop(&setup.start(), 200);
+            let (values, same_windows, replayed) = long_loop(&setup.start(), 1600);
             assert_eq!((values, same_windows), (expected.clone(), windows));
             assert!(windows >= 15 && replayed + 5 >= windows, "{replayed} of {windows} windows on {ranks} ranks");
         }

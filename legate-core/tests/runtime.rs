@@ -190,3 +190,38 @@ fn groups_that_share_their_rows_run_block_by_block_and_give_the_same_bits() {
         }
     }
 }
+
+#[test]
+fn full_windows_end_where_a_loop_begins_anew() {
+    let run = |fuse: bool, ranks: u32| {
+        let world = Setup { fuse, ranks, ..Setup::default() }.start();
+        let view = |shift: i64| {
+            let mut access = Access::identity(1);
+            access.coords[0].offset = shift;
+            access
+        };
+        let (a, inner) = (world.iota(&[100]), [98]);
+        let mut kept = Vec::new();
+        let mut sums = Vec::new();
+        for _ in 0..300 {
+            let work = world.empty(&inner);
+            let both = vec![read(&a, view(0)), read(&a, view(2)), write(&work, Access::identity(1))];
+            world.launch(Op::Add, &inner, both, 11);
+            sums.push(world.fold(&work, 12));
+            world.launch(Op::Copy, &inner, vec![read(&work, Access::identity(1)), write(&a, view(1))], 13);
+            // As a variable does until it is bound anew.
+            kept = vec![work];
+        }
+        world.runtime.fence(&|| false).unwrap();
+        let stats = world.runtime.stats();
+        let sums: Vec<i64> = sums.iter().flat_map(|sum| world.values(sum).unwrap()).collect();
+        (stats, world.values(&a).unwrap(), world.values(&kept[0]).unwrap(), sums)
+    };
+    let (stats, a, work, sums) = run(true, 0);
+    for (fuse, ranks) in [(false, 0), (true, 1), (true, 3)] {
+        let (_, other, other_work, other_sums) = run(fuse, ranks);
+        assert_eq!((&other, &other_work, &other_sums), (&a, &work, &sums));
+    }
+    assert!(stats.windows >= 3, "{} windows", stats.windows);
+    assert_eq!(stats.groups, 1 + 300, "no round is torn apart");
+}

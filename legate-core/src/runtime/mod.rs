@@ -6,6 +6,7 @@
 mod check;
 mod config;
 mod fetched;
+mod rounds;
 mod shard;
 mod sim;
 mod stream;

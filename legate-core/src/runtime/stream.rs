@@ -1,6 +1,7 @@
 //! The issuing end of the operation stream: names and numbers in program order, the window, and when it is full.
 
 use super::fetched::FetchSlot;
+use super::rounds::Rounds;
 use super::shard::Window;
 use crate::geometry::Rect;
 use crate::id::{FieldId, OpId};
@@ -17,8 +18,8 @@ const WINDOW_OPERATIONS: usize = 256;
 
 /// What is issued and not handed on.
 ///
-/// A window that is full and consists of rounds of a loop ends with the last whole round: what is left begins the next window. So the windows of
-/// a loop are all alike, and what was worked out for one serves the others.
+/// A full window of a loop ends where a round begins, its last whole round left behind ([`Rounds`]); where no line of the program tells, a window that
+/// consists of rounds ends with the last whole one. What is left begins the next window. So the windows of a loop are all alike, and what was worked out for one serves the others.
 ///
 /// It is also handed on when the fields made in it would fill the memory. Most of them never have any (fusion keeps temporaries in
 /// registers), and for the others nodes wait until earlier ones give theirs back.
@@ -36,6 +37,7 @@ pub(super) struct Stream {
     waiting: usize,
     most_operations: usize,
     most_bytes: u64,
+    rounds: Rounds,
 }
 
 impl Stream {
@@ -50,6 +52,7 @@ impl Stream {
             waiting: 0,
             most_operations: window.map_or(WINDOW_OPERATIONS, |wish| wish.max(1) as usize),
             most_bytes: memory_bytes,
+            rounds: Rounds::default(),
         }
     }
 
@@ -87,7 +90,14 @@ impl Stream {
 
     fn enter(&mut self, operation: Operation) {
         self.window.fingerprints.push(fingerprint(&operation));
+        self.see(self.window.operations.len(), &operation);
         self.window.operations.push(operation);
+    }
+
+    fn see(&mut self, position: usize, operation: &Operation) {
+        if let Operation::Launch(launch) = operation {
+            self.rounds.see(launch, position);
+        }
     }
 
     /// A fetch's values will be left here.
@@ -109,23 +119,22 @@ impl Stream {
         if self.window.operations.is_empty() && dead.is_empty() {
             return None;
         }
-        (self.made_bytes, self.waiting) = (0, 0);
+        (self.made_bytes, self.waiting, self.rounds) = (0, 0, Rounds::default());
         let mut window = std::mem::take(&mut self.window);
         window.dead = dead;
         Some(window)
     }
 
-    /// The whole rounds of a loop that a full window consists of; all of it, if it is no such loop. `dead`: fields that lost their last handle; those that
-    /// what is left names stay in it.
+    /// The rounds of a loop at the beginning of a full window; all of it, if it is no loop. `dead`: fields that lost their last handle; those that what is
+    /// left names stay in it.
     pub(super) fn take_rounds(&mut self, dead: &mut Vec<FieldId>) -> Option<Window> {
         let length = self.window.operations.len();
-        let period = period(&self.window.fingerprints);
-        let rest = length % period;
-        if rest == 0 || length < 2 * period {
+        let cut = self.rounds.last_whole().unwrap_or_else(|| whole_rounds(&self.window.fingerprints));
+        if cut == length {
             return self.take(std::mem::take(dead));
         }
-        let operations = self.window.operations.split_off(length - rest);
-        let fingerprints = self.window.fingerprints.split_off(length - rest);
+        let operations = self.window.operations.split_off(cut);
+        let fingerprints = self.window.fingerprints.split_off(cut);
         let mut named: Vec<FieldId> = Vec::new();
         operations.iter().for_each(|operation| operation.for_each_field(|field| named.push(field)));
         named.sort_unstable();
@@ -139,9 +148,16 @@ impl Stream {
             _ => None,
         });
         self.made_bytes = made.fold(0, u64::saturating_add);
+        operations.iter().enumerate().for_each(|(position, operation)| self.see(position, operation));
         self.window = Window { operations, fingerprints, ..Window::default() };
         window
     }
+}
+
+/// How many operations make the whole rounds of a window that is periodic; all of them, if it is not.
+fn whole_rounds(fingerprints: &[u64]) -> usize {
+    let (length, period) = (fingerprints.len(), period(fingerprints));
+    if length < 2 * period { length } else { length - length % period }
 }
 
 /// The least `p` such that each number equals the one `p` places before it.
