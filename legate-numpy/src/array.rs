@@ -60,7 +60,7 @@ impl std::fmt::Debug for BaseField {
 impl Base {
     /// With this backing.
     pub(crate) fn new(shape: &[i64], dtype: DType, backing: Backing) -> Arc<Base> {
-        Arc::new(Base { shape: shape.into(), dtype, cell: Mutex::new(backing) })
+        Arc::new(Base { shape: Point::from_slice(shape), dtype, cell: Mutex::new(backing) })
     }
     /// Number of elements.
     pub(crate) fn size(&self) -> i64 {

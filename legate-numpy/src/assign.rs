@@ -18,6 +18,11 @@ impl Session {
     /// # Errors
     /// Shapes that do not broadcast; integers out of bounds.
     pub fn select(&self, condition: &Operand, x: &Operand, y: &Operand) -> Result<NdArray> {
+        if let Operand::Array(mask) = condition
+            && let Some(result) = self.select_small(mask, x.into(), y.into())
+        {
+            return Ok(result);
+        }
         let dtype = common_type(&[x, y])?;
         let operands = [condition, x, y];
         let shape = broadcast_shapes(&operands.map(Operand::shape))?;
@@ -56,6 +61,11 @@ impl Session {
         use legate_kernels::ops::BinaryOp::{Maximum, Minimum};
         let operands = [a, lo, hi];
         let dtype = common_type(&operands)?;
+        if out.is_none()
+            && let Some(clipped) = self.clip_small(dtype, a, lo, hi)
+        {
+            return Ok(clipped);
+        }
         let mut shapes: SmallVec<[&[i64]; 4]> = operands.iter().map(|o| o.shape()).collect();
         shapes.extend(out.map(NdArray::shape));
         let shape = broadcast_shapes(&shapes)?;
@@ -107,6 +117,11 @@ impl Session {
             out.base.cell.lock().fill = Some(cast(value, dtype));
             return Ok(out);
         }
+        if order.is_c()
+            && let Some(copy) = self.copy_small(a, dtype)
+        {
+            return Ok(copy);
+        }
         let mut body = Body::new(self, order.domain());
         let value = body.load_as(&order.view_of(a), dtype);
         body.finish(order, &out, value, None)?;
@@ -140,6 +155,9 @@ impl Session {
             return Err(Error::ReadOnly);
         }
         check_source(dst, src, casting)?;
+        if where_.is_none() && self.assign_small(dst, src.into()) {
+            return Ok(());
+        }
         let src = without_leading_ones(dst, src)?;
         let constant = match &src {
             Operand::Array(a) => a.known_constant(),

@@ -75,6 +75,9 @@ impl Session {
         }
         let (first, second) = (start.to_scalar(dtype)?, sum(start, step).to_scalar(dtype)?);
         let delta = binary(BinaryOp::Subtract, second, first).expect("numbers are subtracted");
+        if let Some(range) = self.range_small(len, first, second, delta) {
+            return Ok(range);
+        }
         self.generate(&[len], dtype, |body| {
             let index = body.program.index(0);
             let index = body.program.cast(dtype, index);

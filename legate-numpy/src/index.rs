@@ -81,11 +81,11 @@ fn index_view(view: &View, items: &[IndexItem]) -> Result<View> {
                 if index < -size || index >= size {
                     return Err(Error::IndexOutOfBounds { index, axis: source, size });
                 }
-                result = result.at(axis, if index < 0 { index + size } else { index });
+                result.fix(axis, if index < 0 { index + size } else { index });
             }
             IndexItem::Slice { start, stop, step } => {
                 let (start, step, len) = slice_indices(start, stop, step, result.shape[axis])?;
-                result = result.sliced(axis, start, step, len);
+                result.slice(axis, start, step, len);
                 axis += 1;
             }
             IndexItem::Ellipsis => {

@@ -474,6 +474,11 @@ impl NdArray {
         Some(Scalar::from_bytes(self.base.dtype, &bytes.as_slice()[at..at + size]))
     }
 
+    /// The value of an array of one element, if it is at hand.
+    pub fn known_value(&self) -> Option<Scalar> {
+        if self.size() == 1 { self.known_constant() } else { None }
+    }
+
     /// The base's bytes, which are known.
     pub(crate) fn host(&self) -> Arc<HostBuffer> {
         let mut backing = self.base.cell.lock();
@@ -506,7 +511,7 @@ impl crate::array::Base {
     }
 
     /// The bytes of a base whose values are known.
-    fn materialized<'b>(&self, backing: &'b mut Backing) -> &'b mut Arc<HostBuffer> {
+    pub(crate) fn materialized<'b>(&self, backing: &'b mut Backing) -> &'b mut Arc<HostBuffer> {
         let fill = backing.fill;
         backing.host.get_or_insert_with(|| {
             let value = fill.expect("the values are known");

@@ -45,6 +45,7 @@ pub use index::IndexItem;
 pub use legate_kernels::dtype::{DType, Kind, Scalar};
 pub use norm::Norm;
 pub use promote::Weak;
+pub use quick::Arg;
 pub use random::{Generator, LegacyState};
 pub use reduction::{ReduceOptions, Reduction};
 pub use scan::ScanOp;

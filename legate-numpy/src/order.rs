@@ -50,6 +50,11 @@ impl Order {
         Order { domain: axes.iter().map(|&a| shape[a]).collect(), axes: Some(axes) }
     }
 
+    /// Whether dimensions are as they are.
+    pub(crate) fn is_c(&self) -> bool {
+        self.axes.is_none()
+    }
+
     /// Extents of the domain.
     pub(crate) fn domain(&self) -> &[i64] {
         &self.domain

@@ -435,7 +435,7 @@ impl<'a> ReduceOptions<'a> {
 }
 
 /// The type that a fold computes in: sums and products of small integers are 64 bits wide.
-fn accumulator(op: ReduceOp, dtype: DType, options: &ReduceOptions<'_>) -> DType {
+pub(crate) fn accumulator(op: ReduceOp, dtype: DType, options: &ReduceOptions<'_>) -> DType {
     if matches!(op, ReduceOp::LogicalAnd | ReduceOp::LogicalOr) {
         return DType::Bool;
     }
@@ -454,7 +454,7 @@ fn accumulator(op: ReduceOp, dtype: DType, options: &ReduceOptions<'_>) -> DType
 }
 
 /// The type that means are computed in.
-fn mean_type(dtype: DType) -> DType {
+pub(crate) fn mean_type(dtype: DType) -> DType {
     match dtype.kind() {
         Kind::Float | Kind::Complex => dtype,
         _ => DType::F64,

@@ -4,7 +4,6 @@ use crate::array::{Backing, NdArray, Part};
 use crate::error::{Error, Result};
 use crate::issue::cuts;
 use crate::mapper::NumpyMapper;
-use crate::quick::QuickKernels;
 use crate::random::RandomStates;
 use crate::tasks::{FailArgs, ProgramCache, Tasks};
 use legate_core::Provenance;
@@ -52,7 +51,6 @@ pub struct Session {
     engine: Option<Engine>,
     mapper: NumpyMapper,
     programs: Arc<ProgramCache>,
-    quick: QuickKernels,
     provenance: RwLock<Option<ProvenanceSource>>,
     small_bytes: u64,
     pub(crate) random: Mutex<RandomStates>,
@@ -90,7 +88,7 @@ impl Session {
         Ok(Session::with(mapper, programs, Some(Engine { runtime, tasks })))
     }
 
-    /// A session without a runtime: everything is computed at once, on the calling thread. The slow twin of tests.
+    /// A session without a runtime: everything is computed at once, on the calling thread, and in the general way. The slow twin of tests.
     pub fn eager() -> Session {
         let programs = Arc::new(ProgramCache::new(u64::MAX));
         Session::with(NumpyMapper::new(Arc::new(legate_mapper::DefaultMapper::new())), programs, None)
@@ -98,15 +96,7 @@ impl Session {
 
     fn with(mapper: NumpyMapper, programs: Arc<ProgramCache>, engine: Option<Engine>) -> Session {
         let small_bytes = mapper.tunable("numpy.small_bytes").map_or(SMALL_BYTES, |bytes| bytes.max(0) as u64);
-        Session {
-            engine,
-            mapper,
-            programs,
-            quick: QuickKernels::default(),
-            provenance: RwLock::new(None),
-            small_bytes,
-            random: Mutex::default(),
-        }
+        Session { engine, mapper, programs, provenance: RwLock::new(None), small_bytes, random: Mutex::default() }
     }
 
     /// Sets who is asked for the user's line.
@@ -127,11 +117,6 @@ impl Session {
     /// Programs made ready to run.
     pub(crate) fn programs(&self) -> &Arc<ProgramCache> {
         &self.programs
-    }
-
-    /// Kernels of the short way.
-    pub(crate) fn quick_kernels(&self) -> &QuickKernels {
-        &self.quick
     }
 
     /// This library's policy.

@@ -42,7 +42,7 @@ impl NdArray {
     pub fn transpose(&self, axes: Option<&[i64]>) -> Result<NdArray> {
         let rank = self.ndim();
         let axes = match axes {
-            None => (0..rank).rev().collect(),
+            None => return Ok(self.with_view(self.view.reversed())),
             Some(axes) if axes.len() != rank => return Err(Error::Value("axes don't match array".into())),
             Some(axes) => normalize_axes(axes, rank, "repeated axis in transpose")?,
         };
@@ -193,7 +193,7 @@ fn resolve_shape(shape: &[i64], size: i64) -> Result<Point> {
     let mut unknown = shape.iter().enumerate().filter(|(_, n)| **n < 0);
     let Some((d, &first)) = unknown.next() else {
         check_shape(shape)?;
-        return if volume(shape) == size { Ok(shape.into()) } else { Err(refused()) };
+        return if volume(shape) == size { Ok(Point::from_slice(shape)) } else { Err(refused()) };
     };
     if unknown.next().is_some() {
         return Err(Error::Value("can only specify one unknown dimension".into()));
@@ -205,7 +205,7 @@ fn resolve_shape(shape: &[i64], size: i64) -> Result<Point> {
     if known == 0 || size % known != 0 {
         return Err(refused());
     }
-    let mut shape: Point = shape.into();
+    let mut shape = Point::from_slice(shape);
     shape[d] = size / known;
     Ok(shape)
 }

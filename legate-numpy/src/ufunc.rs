@@ -209,11 +209,16 @@ impl Session {
     /// If there are not as many inputs as [`Ufunc::inputs`] says.
     pub fn call(&self, ufunc: Ufunc, inputs: &[Operand], options: &CallOptions<'_>) -> Result<NdArray> {
         assert_eq!(inputs.len(), ufunc.inputs(), "{} has {} inputs", ufunc.name(), ufunc.inputs());
-        let (chosen, dtype) = resolved(ufunc, inputs, options)?;
-        check_casts(ufunc, chosen, dtype, inputs, options)?;
-        if let Some(result) = self.shortcut(ufunc, chosen, dtype, inputs, options) {
+        if let Some(result) = self.shortcut(ufunc, inputs, options) {
             return Ok(result);
         }
+        self.call_generally(ufunc, inputs, options)
+    }
+
+    /// The call without the short way.
+    fn call_generally(&self, ufunc: Ufunc, inputs: &[Operand], options: &CallOptions<'_>) -> Result<NdArray> {
+        let (chosen, dtype) = resolved(ufunc, inputs, options)?;
+        check_casts(ufunc, chosen, dtype, inputs, options)?;
         let shape = call_shape(inputs, options)?;
         if let Some(value) = out_of_range_comparison(chosen, inputs) {
             return self.constant_result(value, &shape, options);
@@ -222,23 +227,16 @@ impl Session {
         self.compute(chosen, dtype, inputs, &shape, options)
     }
 
-    /// The short way, for what needs no checks beyond those of types.
-    fn shortcut(
-        &self,
-        ufunc: Ufunc,
-        chosen: Chosen,
-        dtype: DType,
-        inputs: &[Operand],
-        options: &CallOptions<'_>,
-    ) -> Option<NdArray> {
-        let input = match chosen {
-            Chosen::Binary(BinaryOp::Power, _) | Chosen::Binary(_, BinaryLoop::MixedSigns(_)) => return None,
-            Chosen::Unary(_, input) | Chosen::Binary(_, BinaryLoop::Same(input)) => input,
-        };
-        if options.where_.is_some() {
+    /// The short way, for calls without keywords other than `out`.
+    fn shortcut(&self, ufunc: Ufunc, inputs: &[Operand], options: &CallOptions<'_>) -> Option<NdArray> {
+        if options.where_.is_some() || options.dtype.is_some() || options.casting != Casting::default() {
             return None;
         }
-        self.call_quickly(ufunc.kernel(), input, dtype, inputs, options.out)
+        match inputs {
+            [x] => self.call_small(ufunc, &[x.into()], options.out),
+            [x, y] => self.call_small(ufunc, &[x.into(), y.into()], options.out),
+            _ => None,
+        }
     }
 
     fn compute(

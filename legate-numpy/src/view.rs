@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 pub const MAX_DIMS: usize = 64;
 
 /// The elements `offset + Σ strides[d]·p[d]` of a base, for `p` in `0..shape`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct View {
     /// Element of the base that the first element of the view is.
     pub offset: i64,
@@ -19,6 +19,17 @@ pub struct View {
     pub shape: Point,
     /// Elements of the base between neighbours along each dimension; 0: broadcast.
     pub strides: Point,
+}
+
+/// Extents and strides are copied as bytes, not one by one.
+impl Clone for View {
+    fn clone(&self) -> View {
+        View {
+            offset: self.offset,
+            shape: SmallVec::from_slice(&self.shape),
+            strides: SmallVec::from_slice(&self.strides),
+        }
+    }
 }
 
 /// The strides of a C-ordered array, in elements.
@@ -63,7 +74,7 @@ pub fn normalize_axes(axes: &[i64], ndim: usize, duplicate: &str) -> Result<Smal
 impl View {
     /// All of a base of this shape.
     pub fn whole(shape: &[i64]) -> View {
-        View { offset: 0, shape: shape.into(), strides: c_strides(shape) }
+        View { offset: 0, shape: SmallVec::from_slice(shape), strides: c_strides(shape) }
     }
 
     /// Number of dimensions.
@@ -93,12 +104,7 @@ impl View {
 
     /// Whether the transposed view is C-contiguous (NumPy's `F_CONTIGUOUS`).
     pub fn is_f_contiguous(&self) -> bool {
-        View {
-            offset: 0,
-            shape: self.shape.iter().rev().copied().collect(),
-            strides: self.strides.iter().rev().copied().collect(),
-        }
-        .is_c_contiguous()
+        self.reversed().is_c_contiguous()
     }
 
     /// Lowest and highest element of the base that is touched; `None` if the view is empty.
@@ -124,25 +130,43 @@ impl View {
         }
     }
 
+    /// With the dimensions in reverse.
+    pub fn reversed(&self) -> View {
+        let mut view = self.clone();
+        view.shape.reverse();
+        view.strides.reverse();
+        view
+    }
+
     /// Without dimension `axis`, at `index` along it.
     pub fn at(&self, axis: usize, index: i64) -> View {
         let mut view = self.clone();
-        view.offset += index * view.strides[axis];
-        view.shape.remove(axis);
-        view.strides.remove(axis);
+        view.fix(axis, index);
         view
+    }
+
+    /// Becomes [`View::at`].
+    pub(crate) fn fix(&mut self, axis: usize, index: i64) {
+        self.offset += index * self.strides[axis];
+        self.shape.remove(axis);
+        self.strides.remove(axis);
     }
 
     /// Elements `start, start+step, …` (`len` of them) along `axis`.
     pub fn sliced(&self, axis: usize, start: i64, step: i64, len: i64) -> View {
         let mut view = self.clone();
+        view.slice(axis, start, step, len);
+        view
+    }
+
+    /// Becomes [`View::sliced`].
+    pub(crate) fn slice(&mut self, axis: usize, start: i64, step: i64, len: i64) {
         // An empty slice keeps its offset inside the base: nothing is ever read through it.
         if len > 0 {
-            view.offset += start * view.strides[axis];
+            self.offset += start * self.strides[axis];
         }
-        view.shape[axis] = len;
-        view.strides[axis] *= step;
-        view
+        self.shape[axis] = len;
+        self.strides[axis] *= step;
     }
 
     /// With a new dimension of extent 1 in front of dimension `axis`.
@@ -197,8 +221,8 @@ impl View {
     /// contiguous among itself to be split anew.
     pub fn reshaped(&self, shape: &[i64]) -> Option<View> {
         debug_assert_eq!(self.size(), volume(shape));
-        if self.size() == 0 {
-            return Some(View { offset: self.offset, shape: shape.into(), strides: c_strides(shape) });
+        if self.is_c_contiguous() {
+            return Some(View { offset: self.offset, shape: Point::from_slice(shape), strides: c_strides(shape) });
         }
         let old: SmallVec<[(i64, i64); 4]> =
             self.shape.iter().copied().zip(self.strides.iter().copied()).filter(|&(n, _)| n != 1).collect();

@@ -2,9 +2,10 @@
 
 use crate::array::Array;
 use crate::error::{Attempt, Failure};
+use crate::freelist::is_plain;
 use crate::host;
 use crate::session::session;
-use legate_numpy::{NdArray, Operand, Weak};
+use legate_numpy::{Arg, NdArray, Operand, Weak};
 use numpy::PyUntypedArray;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -21,6 +22,9 @@ pub(crate) fn weak(object: &Bound<'_, PyAny>) -> Attempt<Option<Weak>> {
         return Ok(Some(Weak::Float(value.value())));
     }
     if let Ok(value) = object.cast_exact::<PyInt>() {
+        if let Ok(value) = value.extract::<i64>() {
+            return Ok(Some(Weak::Int(i128::from(value))));
+        }
         // NumPy makes objects of integers beyond 64 bits where nothing else has a say; 128 bits are kept for its messages.
         return value.extract::<i128>().map(|v| Some(Weak::Int(v))).map_err(|_| Failure::Unsupported);
     }
@@ -31,6 +35,19 @@ pub(crate) fn weak(object: &Bound<'_, PyAny>) -> Attempt<Option<Weak>> {
         return Ok(Some(Weak::Complex(value.real(), value.imag())));
     }
     Ok(None)
+}
+
+/// What an element-wise function takes of `object` where that is an array of ours or a number; borrowed for the call.
+pub(crate) fn arg<'a>(object: &'a Bound<'_, PyAny>) -> Option<Arg<'a>> {
+    if !is_plain(object) {
+        if let Some(weak) = weak(object).ok()? {
+            return Some(Arg::Weak(weak));
+        }
+        if let Some(scalar) = host::from_scalar(object).ok()? {
+            return Some(Arg::Scalar(scalar));
+        }
+    }
+    as_array(object).map(|array| Arg::Array(array.nd()))
 }
 
 /// What an element-wise function takes of `object`, if that costs no conversion of containers.

@@ -7,9 +7,10 @@ use legate_core::exec::HostBuffer;
 use legate_numpy::{DType, NdArray, Scalar};
 use numpy::npyffi::{self, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_WRITEABLE, npy_intp};
 use numpy::{PY_ARRAY_API, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyFloat, PyType};
 use std::ffi::c_void;
 use std::sync::Arc;
 
@@ -58,6 +59,12 @@ pub(crate) fn snapshot<'py>(
 
 /// The NumPy scalar of this value: `np.float64(1.5)`.
 pub(crate) fn scalar<'py>(py: Python<'py>, value: &Scalar) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(value) = value.get::<f64>() {
+        return float64(py, value);
+    }
+    if let Some(value) = value.get::<i64>() {
+        return int64(py, value);
+    }
     let descr = descriptor(py, value.dtype())?;
     // SAFETY: PyArray_Scalar copies `itemsize` bytes of the element from the pointer, which are there: a `Scalar` holds one element of its type.
     unsafe {
@@ -71,9 +78,53 @@ pub(crate) fn scalar<'py>(py: Python<'py>, value: &Scalar) -> PyResult<Bound<'py
     }
 }
 
+/// A NumPy scalar with a value of 8 bytes, as NumPy's `arrayscalars.h` has it.
+#[repr(C)]
+struct ScalarObject<T> {
+    head: ffi::PyObject,
+    value: T,
+}
+
+/// `np.float64(value)`, without a descriptor.
+fn float64(py: Python<'_>, value: f64) -> PyResult<Bound<'_, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let class = CLASS.get_or_try_init(py, || Ok::<_, PyErr>(descriptor(py, DType::F64)?.typeobj().unbind()))?;
+    // SAFETY: the class is NumPy's for values of this type.
+    unsafe { new_scalar(py, class, value) }
+}
+
+/// `np.int64(value)`, without a descriptor.
+fn int64(py: Python<'_>, value: i64) -> PyResult<Bound<'_, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let class = CLASS.get_or_try_init(py, || Ok::<_, PyErr>(descriptor(py, DType::I64)?.typeobj().unbind()))?;
+    // SAFETY: as above.
+    unsafe { new_scalar(py, class, value) }
+}
+
+/// A new instance of a scalar class.
+///
+/// # Safety
+/// `class` is NumPy's class of scalars whose value is a `T`.
+unsafe fn new_scalar<'py, T>(py: Python<'py>, class: &Py<PyType>, value: T) -> PyResult<Bound<'py, PyAny>> {
+    let class: *mut ffi::PyTypeObject = class.as_ptr().cast();
+    // SAFETY: `tp_alloc`, which every type has, gives a new instance, all zero, or null with an exception set. By the caller's promise its value is
+    // where NumPy's header says; nobody else has it yet.
+    unsafe {
+        let alloc = (*class).tp_alloc.expect("every type has an allocator");
+        let object = Bound::from_owned_ptr_or_err(py, alloc(class, 0))?;
+        (*object.as_ptr().cast::<ScalarObject<T>>()).value = value;
+        Ok(object)
+    }
+}
+
 /// The value of a NumPy scalar of a native type (`np.float64(1.5)`); `None` for any other object.
 pub(crate) fn from_scalar(object: &Bound<'_, PyAny>) -> PyResult<Option<Scalar>> {
     let Some(dtype) = scalar_dtype(object)? else { return Ok(None) };
+    if dtype == DType::F64
+        && let Ok(float) = object.cast::<PyFloat>()
+    {
+        return Ok(Some(Scalar::new(float.value())));
+    }
     let mut bytes = [0u8; 16];
     // SAFETY: the object's type is one of NumPy's scalar types, whose element has `dtype.size() <= 16` bytes: that many are written.
     unsafe { PY_ARRAY_API.PyArray_ScalarAsCtype(object.py(), object.as_ptr(), bytes.as_mut_ptr().cast::<c_void>()) };
@@ -100,8 +151,8 @@ fn scalar_types(py: Python<'_>) -> PyResult<&Vec<(Py<PyType>, DType)>> {
 }
 
 fn scalar_dtype(object: &Bound<'_, PyAny>) -> PyResult<Option<DType>> {
-    let class = object.get_type();
-    Ok(scalar_types(object.py())?.iter().find(|(t, _)| t.is(&class)).map(|(_, dtype)| *dtype))
+    let class = object.get_type_ptr();
+    Ok(scalar_types(object.py())?.iter().find(|(t, _)| t.as_ptr() == class.cast()).map(|(_, dtype)| *dtype))
 }
 
 /// An array with a copy of a NumPy array's values. Read-only if that one is.

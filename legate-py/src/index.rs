@@ -1,17 +1,18 @@
 //! `a[key]` and `a[key] = value`.
 
 use crate::array::{Array, DeferredScalar};
+use crate::capi;
 use crate::convert;
 use crate::error::{Attempt, Failure};
 use crate::fallback;
 use crate::outcome;
 use crate::scalars;
-use crate::session::{interrupted, session};
-use legate_numpy::{DType, Error, IndexItem, Kind, NdArray};
+use crate::session::{interrupted, session, started};
+use legate_numpy::{Arg, DType, Error, IndexItem, Kind, NdArray, Scalar};
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyEllipsis, PyInt, PyList, PySlice, PyTuple};
+use pyo3::types::{PyBool, PyEllipsis, PyFloat, PyInt, PyList, PySlice, PyTuple};
 use smallvec::SmallVec;
 
 type Items = SmallVec<[IndexItem; 4]>;
@@ -68,31 +69,32 @@ fn is_advanced(entry: &Bound<'_, PyAny>) -> bool {
 }
 
 fn slice_item(slice: &Bound<'_, PySlice>) -> PyResult<IndexItem> {
-    let part = |name| -> PyResult<Option<i64>> {
-        let value = slice.getattr(name)?;
-        if value.is_none() { Ok(None) } else { clamped(&value).map(Some) }
-    };
-    Ok(IndexItem::Slice { start: part("start")?, stop: part("stop")?, step: part("step")? })
+    let [start, stop, step] = capi::slice_parts(slice)?;
+    Ok(IndexItem::Slice { start: Some(start), stop: Some(stop), step: Some(step) })
 }
 
-/// An integer of any size, as near as 64 bits come: bounds of slices are clamped to the extent anyway.
-fn clamped(value: &Bound<'_, PyAny>) -> PyResult<i64> {
-    if let Ok(value) = value.extract::<i64>() {
-        return Ok(value);
-    }
-    let integer = value
-        .py()
-        .import("operator")?
-        .getattr("index")?
-        .call1((value,))
-        .map_err(|_| PyTypeError::new_err("slice indices must be integers or None or have an __index__ method"))?;
-    Ok(if integer.lt(0)? { i64::MIN } else { i64::MAX })
+/// A Python integer that is no bool.
+fn integer(key: &Bound<'_, PyAny>) -> Option<i64> {
+    key.cast_exact::<PyInt>().ok()?.extract().ok()
 }
 
 #[pymethods]
 impl Array {
     fn __getitem__<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
+        if let Some(index) = integer(key) {
+            let nd = slf.get().nd();
+            if let Some(value) = nd.element(index) {
+                return crate::host::scalar(py, &value);
+            }
+            if let Some(row) = nd.row(index) {
+                return outcome::view(slf, row);
+            }
+        } else if let Ok(slice) = key.cast_exact::<PySlice>()
+            && let Some(part) = slf.get().nd().part(capi::slice_parts(slice)?)
+        {
+            return outcome::view(slf, part);
+        }
         let Some(items) = basic(key)? else { return get_chosen(slf, key) };
         let attempt = || -> Attempt<Bound<'py, PyAny>> {
             let nd = slf.get().nd().index(&items)?;
@@ -116,6 +118,10 @@ impl Array {
 
     fn __setitem__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
+        if set_small(slf.get().nd(), key, value)? {
+            scalars::note_write();
+            return Ok(());
+        }
         if slf.is_instance_of::<DeferredScalar>() {
             let name = slf.get().nd().dtype().name();
             return Err(PyTypeError::new_err(format!("'numpy.{name}' object does not support item assignment")));
@@ -137,6 +143,39 @@ impl Array {
         let _ = key;
         Err(pyo3::exceptions::PyValueError::new_err("cannot delete array elements"))
     }
+}
+
+/// `a[index] = value` and `a[slice] = value` of small arrays at hand; whether that is what it was.
+fn set_small(nd: &NdArray, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if nd.ndim() < 2 && set_element(nd, key, value) {
+        return Ok(true);
+    }
+    let part = if let Ok(slice) = key.cast_exact::<PySlice>() {
+        nd.part(capi::slice_parts(slice)?)
+    } else {
+        integer(key).and_then(|index| nd.row(index))
+    };
+    let assigned = || Some(started()?.assign_small(&part?, convert::arg(value)?));
+    Ok(assigned().unwrap_or(false))
+}
+
+/// `a[index] = number` of a vector at hand; whether that is what it was.
+fn set_element(nd: &NdArray, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> bool {
+    let attempt = || {
+        let index = integer(key)?;
+        if nd.dtype() == DType::F64
+            && let Ok(value) = value.cast_exact::<PyFloat>()
+        {
+            return Some(nd.set_element(index, Scalar::new(value.value())));
+        }
+        let value = match convert::arg(value)? {
+            Arg::Weak(value) => value.to_scalar(nd.dtype()).ok()?,
+            Arg::Scalar(value) if value.dtype() == nd.dtype() => value,
+            _ => return None,
+        };
+        Some(nd.set_element(index, value))
+    };
+    attempt().unwrap_or(false)
 }
 
 /// `a[items] = value`. Lists and integers that do not fit are refused by NumPy, which looks at them otherwise than `asarray` does.

@@ -9,11 +9,13 @@
 //! objects.
 
 mod array;
+mod capi;
 mod convert;
 mod dtype;
 mod error;
 mod explain;
 mod fallback;
+mod freelist;
 mod functions;
 mod host;
 mod index;
@@ -26,6 +28,7 @@ mod scalars;
 mod session;
 mod settings;
 mod ufunc;
+mod vectorcall;
 
 use pyo3::prelude::*;
 
@@ -57,6 +60,7 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let path: String = module.py().import("legate")?.getattr("__path__")?.get_item(0)?.extract()?;
         provenance::set_package(path + std::path::MAIN_SEPARATOR_STR);
+        freelist::install(module.py());
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -5,10 +5,11 @@ use crate::array::{Array, NdArrayObject};
 use crate::convert;
 use crate::error::{Attempt, Failure};
 use crate::fallback;
+use crate::functions::quick::plain;
 use crate::outcome;
 use crate::scalars;
-use crate::session::{issue, session};
-use legate_numpy::{CallOptions, Casting, Kind, NdArray, Operand, Ufunc, Weak};
+use crate::session::{issue, session, started};
+use legate_numpy::{Arg, CallOptions, Casting, Kind, NdArray, Operand, Ufunc, Weak};
 use pyo3::basic::CompareOp;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyNotImplemented, PyTuple};
@@ -118,6 +119,9 @@ fn defers_to(other: &Object<'_>) -> bool {
 /// `left op right`, one of which is `slf`.
 fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, reflected: bool) -> PyResult<Object<'py>> {
     let py = slf.py();
+    if let Some(result) = small(slf.get().nd(), other, op, reflected) {
+        return outcome::like(slf, outcome::small_value(py, result)?);
+    }
     let attempt = || -> Attempt<Object<'py>> {
         let other = match convert::direct_operand(other)? {
             Some(operand) => operand,
@@ -142,6 +146,18 @@ fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, refle
     })
 }
 
+/// The result for small arrays at hand; `None` if it should be had otherwise.
+fn small(nd: &NdArray, other: &Object<'_>, op: Operator, reflected: bool) -> Option<NdArray> {
+    let other = convert::arg(other)?;
+    let session = started()?;
+    if op == Operator::Power {
+        let unary = unary_of_power(nd, other, reflected)?;
+        return session.call_small(unary.ufunc()?, &[Arg::Array(nd)], None);
+    }
+    let args = if reflected { [other, Arg::Array(nd)] } else { [Arg::Array(nd), other] };
+    session.call_small(op.ufunc()?, &args, None)
+}
+
 /// NumPy computes `x**2` of all arrays, and `x**0.5`, `x**-1` and `x**1` of inexact ones, with the function that says so.
 fn shortcut_power(
     py: Python<'_>,
@@ -150,18 +166,11 @@ fn shortcut_power(
     op: Operator,
     reflected: bool,
 ) -> Option<Attempt<NdArray>> {
-    if op != Operator::Power || reflected {
+    if op != Operator::Power {
         return None;
     }
-    let inexact = matches!(nd.dtype().kind(), Kind::Float | Kind::Complex);
-    let unary = match *exponent {
-        Operand::Weak(Weak::Int(2)) => Operator::Square,
-        Operand::Weak(Weak::Float(2.0)) if inexact => Operator::Square,
-        Operand::Weak(Weak::Float(0.5)) if inexact => Operator::Sqrt,
-        Operand::Weak(Weak::Int(-1) | Weak::Float(-1.0)) if inexact => Operator::Reciprocal,
-        Operand::Weak(Weak::Int(1) | Weak::Float(1.0)) if inexact => Operator::Positive,
-        _ => return None,
-    };
+    let Operand::Weak(exponent) = *exponent else { return None };
+    let unary = unary_of_power(nd, Arg::Weak(exponent), reflected)?;
     let ufunc = unary.ufunc()?;
     let operands = [Operand::from(nd)];
     let call = || -> Attempt<NdArray> {
@@ -171,8 +180,26 @@ fn shortcut_power(
     Some(call())
 }
 
+/// The function that says what the power says.
+fn unary_of_power(nd: &NdArray, exponent: Arg<'_>, reflected: bool) -> Option<Operator> {
+    let inexact = matches!(nd.dtype().kind(), Kind::Float | Kind::Complex);
+    match exponent {
+        _ if reflected => None,
+        Arg::Weak(Weak::Int(2)) => Some(Operator::Square),
+        Arg::Weak(Weak::Float(2.0)) if inexact => Some(Operator::Square),
+        Arg::Weak(Weak::Float(0.5)) if inexact => Some(Operator::Sqrt),
+        Arg::Weak(Weak::Int(-1) | Weak::Float(-1.0)) if inexact => Some(Operator::Reciprocal),
+        Arg::Weak(Weak::Int(1) | Weak::Float(1.0)) if inexact => Some(Operator::Positive),
+        _ => None,
+    }
+}
+
 fn unary<'py>(slf: &Bound<'py, Array>, op: Operator) -> PyResult<Object<'py>> {
     let py = slf.py();
+    let small = || started()?.call_small(op.ufunc()?, &[Arg::Array(slf.get().nd())], None);
+    if let Some(result) = small() {
+        return outcome::like(slf, outcome::small_value(py, result)?);
+    }
     let attempt = || -> Attempt<Object<'py>> {
         let (s, nd) = (session(py)?, slf.get().nd());
         let ufunc = op.ufunc().ok_or(Failure::Unsupported)?;
@@ -210,6 +237,11 @@ fn or_numpy<'py>(
 fn in_place<'py>(slf: &Bound<'py, NdArrayObject>, other: &Object<'py>, op: Operator) -> PyResult<()> {
     let py = slf.py();
     scalars::note_write();
+    let nd = slf.as_super().get().nd();
+    let small = || started()?.call_small(op.ufunc()?, &[Arg::Array(nd), convert::arg(other)?], Some(nd));
+    if op != Operator::Power && small().is_some() {
+        return Ok(());
+    }
     let attempt = || -> Attempt<()> {
         let other = convert::operand(other)?;
         let (s, nd) = (session(py)?, slf.as_super().get().nd());
@@ -236,6 +268,11 @@ fn in_place<'py>(slf: &Bound<'py, NdArrayObject>, other: &Object<'py>, op: Opera
 /// `left @ right`.
 pub(crate) fn matmul<'py>(left: &Object<'py>, right: &Object<'py>, model: &Bound<'py, Array>) -> PyResult<Object<'py>> {
     let py = left.py();
+    if let (Some(a), Some(b)) = (plain(left.as_borrowed()), plain(right.as_borrowed()))
+        && let Some(value) = started().and_then(|session| session.dot_small(a.get().nd(), b.get().nd()))
+    {
+        return crate::host::scalar(py, &value);
+    }
     let attempt = || -> Attempt<Object<'py>> {
         let (s, a, b) = (session(py)?, convert::array(left)?, convert::array(right)?);
         outcome::like_value(model, issue(py, &a, || s.matmul(&a, &b, None))?)

@@ -2,10 +2,12 @@
 
 use crate::array::{Array, DeferredScalar, NdArrayObject};
 use crate::error::Attempt;
+use crate::freelist::is_plain;
 use crate::host;
 use crate::session::{interrupted, session};
 use legate_core::exec::HostBuffer;
 use legate_numpy::{NdArray, Scalar};
+use pyo3::PyTypeInfo;
 use pyo3::prelude::*;
 use std::sync::Arc;
 
@@ -29,10 +31,21 @@ pub(crate) fn value(py: Python<'_>, nd: NdArray) -> Attempt<Bound<'_, PyAny>> {
     if nd.ndim() > 0 {
         return Ok(array(py, nd)?);
     }
+    if let Some(value) = nd.known_value() {
+        return Ok(host::scalar(py, &value)?);
+    }
     if nd.is_ready() {
         return Ok(host::scalar(py, &item(py, &nd)?)?);
     }
     Ok(deferred_scalar(py, nd)?)
+}
+
+/// As [`value`], of a result that was computed at once.
+pub(crate) fn small_value(py: Python<'_>, nd: NdArray) -> PyResult<Bound<'_, PyAny>> {
+    match nd.ndim() {
+        0 => value(py, nd).map_err(|f| f.raise(py)),
+        _ => array(py, nd),
+    }
 }
 
 /// A scalar whose value is still to come.
@@ -58,15 +71,13 @@ pub(crate) fn bytes(py: Python<'_>, nd: &NdArray) -> Attempt<Arc<HostBuffer>> {
 
 /// `result` as an instance of `model`'s class, if that is a subclass of ours: what NumPy's `__array_finalize__` is for.
 pub(crate) fn like<'py>(model: &Bound<'py, Array>, result: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let class = model.get_type();
-    let py = model.py();
-    if class.is(py.get_type::<NdArrayObject>()) || class.is(py.get_type::<DeferredScalar>()) {
+    if is_plain(model) || model.get_type_ptr() == DeferredScalar::type_object_raw(model.py()) {
         return Ok(result);
     }
     if !result.is_instance_of::<NdArrayObject>() {
         return Ok(result);
     }
-    crate::array::view_as(&result, &class, Some(model.as_any()))
+    crate::array::view_as(&result, &model.get_type(), Some(model.as_any()))
 }
 
 /// As [`value`], as an instance of `model`'s class where that is a subclass of ours.

@@ -221,6 +221,9 @@ impl Elements {
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let index = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let array = self.array.bind(py);
+        if let Some(value) = array.get().nd().element(index as i64) {
+            return host::scalar(py, &value).map(Some);
+        }
         match array.get().nd().shape().first() {
             Some(&n) if (index as i64) < n => array.as_any().get_item(index).map(Some),
             _ => Ok(None),

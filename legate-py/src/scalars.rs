@@ -27,7 +27,8 @@ static WRITES: AtomicU64 = AtomicU64::new(0);
 
 /// Tells that an existing array is about to be written to.
 pub(crate) fn note_write() {
-    WRITES.fetch_add(1, Ordering::Relaxed);
+    // Calls hold the interpreter's lock, so none is lost.
+    WRITES.store(WRITES.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
 /// The recent element reads of one array.

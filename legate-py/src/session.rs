@@ -26,6 +26,11 @@ pub(crate) fn session(py: Python<'_>) -> PyResult<&'static Session> {
     }
 }
 
+/// The session, if it has been started.
+pub(crate) fn started() -> Option<&'static Session> {
+    SESSION.get()
+}
+
 fn start() -> PyResult<&'static Session> {
     let _one_at_a_time = STARTING.lock();
     if let Some(session) = SESSION.get() {

@@ -6,15 +6,18 @@ use crate::error::{Attempt, Failure};
 use crate::fallback;
 use crate::functions::arguments::mask_of;
 use crate::functions::counter::Counter;
+use crate::functions::quick::plain;
 use crate::functions::reductions::store;
 use crate::outcome;
 use crate::scalars;
-use crate::session::{issue, session};
+use crate::session::{issue, session, started};
+use crate::vectorcall::{self, Call, Callable, Entry};
 use legate_numpy::{
     CallOptions, Casting, DType, IndexItem, NdArray, Operand, ReduceOptions, Reduction, Session, Ufunc,
 };
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use smallvec::SmallVec;
@@ -33,6 +36,45 @@ pub(crate) struct UfuncObject {
     numpy: Py<PyAny>,
     inputs: usize,
     calls: &'static Counter,
+    entry: Entry,
+}
+
+impl Callable for UfuncObject {
+    /// Calls with numbers and arrays, and `out=` with one of ours.
+    fn quick<'py>(&self, py: Python<'py>, call: &Call<'_, 'py>) -> PyResult<Option<Object<'py>>> {
+        let Some(NativeForm::Elementwise(ufunc)) = self.native else { return Ok(None) };
+        let given = call.values.len();
+        let out = match call.names {
+            None if given == self.inputs => None,
+            Some(names) if given == self.inputs + 1 && names.len() == 1 => {
+                if !names.get_borrowed_item(0)?.is(intern!(py, "out")) {
+                    return Ok(None);
+                }
+                let Some(out) = plain(call.values[self.inputs]) else { return Ok(None) };
+                scalars::note_write();
+                Some(out)
+            }
+            _ => return Ok(None),
+        };
+        let target = out.as_ref().map(|out| out.get().nd());
+        let small = || match call.values[..self.inputs] {
+            [ref x] => started()?.call_small(ufunc, &[convert::arg(x)?], target),
+            [ref x, ref y] => started()?.call_small(ufunc, &[convert::arg(x)?, convert::arg(y)?], target),
+            _ => None,
+        };
+        let Some(result) = small() else { return Ok(None) };
+        self.calls.tick();
+        if let Some(out) = out {
+            return Ok(Some(out.to_owned().into_any()));
+        }
+        let value = outcome::small_value(py, result)?;
+        let model = call.values.iter().find_map(|value| value.cast::<Array>().ok());
+        model.map_or_else(|| Ok(value.clone()), |model| outcome::like(&model, value.clone())).map(Some)
+    }
+
+    fn entry(&self) -> &Entry {
+        &self.entry
+    }
 }
 
 /// What computes it here.
@@ -134,7 +176,19 @@ impl UfuncObject {
             None => Box::leak(Box::default()),
         };
         let inputs = function.getattr("nin")?.extract()?;
-        Ok(UfuncObject { native, numpy: function.clone().unbind(), inputs, calls, name })
+        Ok(UfuncObject {
+            native,
+            numpy: function.clone().unbind(),
+            inputs,
+            calls,
+            name,
+            entry: Entry::of::<UfuncObject>(),
+        })
+    }
+
+    /// Lets calls take the short way. Called once, with the first ufunc.
+    fn _enable(slf: &Bound<'_, Self>) {
+        vectorcall::enable(slf);
     }
 
     #[pyo3(signature = (*args, **kwargs))]

@@ -3,6 +3,7 @@
 //! A small block comes from the global allocator. A block of [`LARGE`] bytes or more is a mapping of its own, aligned to
 //! huge pages and advised to use them: a first touch then costs a fault per 2 MiB and not one per 4 KiB.
 
+use super::small;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
@@ -37,6 +38,25 @@ impl Block {
     /// A block of zeros for at least `len` bytes; `None` if there is no memory.
     pub(crate) fn zeroed(len: usize) -> Option<Block> {
         let capacity = Block::capacity_for(len)?;
+        if let Some(ptr) = small::take(capacity) {
+            // SAFETY: the block is ours and has this capacity.
+            unsafe { ptr.write_bytes(0, capacity) };
+            return Some(Block { ptr, capacity });
+        }
+        Block::fresh(capacity)
+    }
+
+    /// A block whose bytes mean nothing, for at least `len` bytes; `None` if there is no memory.
+    pub(crate) fn unwritten(len: usize) -> Option<Block> {
+        let capacity = Block::capacity_for(len)?;
+        match small::take(capacity) {
+            Some(ptr) => Some(Block { ptr, capacity }),
+            None => Block::fresh(capacity),
+        }
+    }
+
+    /// Zeros that nobody had before.
+    fn fresh(capacity: usize) -> Option<Block> {
         let ptr = if capacity >= LARGE { map_aligned(capacity)? } else { NonNull::new(allocate(capacity))? };
         Some(Block { ptr, capacity })
     }
@@ -57,10 +77,24 @@ impl Drop for Block {
         if self.capacity >= LARGE {
             unmap(self.ptr.as_ptr(), self.capacity);
         } else {
-            // SAFETY: `ptr` came from `allocate(capacity)`, which used the same layout, and is given back once.
-            unsafe { dealloc(self.ptr.as_ptr(), small_layout(self.capacity)) }
+            // SAFETY: `ptr` came from `allocate(capacity)`, perhaps by way of `small`, and nobody has it any more; if it is not kept it
+            // is still ours to free.
+            unsafe {
+                if !small::keep(self.ptr, self.capacity) {
+                    free(self.ptr, self.capacity);
+                }
+            }
         }
     }
+}
+
+/// Gives memory back to the allocator.
+///
+/// # Safety
+/// `ptr` came from `allocate(capacity)`; the caller owns it and forgets it.
+pub(super) unsafe fn free(ptr: NonNull<u8>, capacity: usize) {
+    // SAFETY: the caller's promise; `allocate` used the same layout.
+    unsafe { dealloc(ptr.as_ptr(), small_layout(capacity)) }
 }
 
 fn small_layout(capacity: usize) -> Layout {

@@ -45,12 +45,21 @@ impl HostBuffer {
         let block = Block::zeroed(len).ok_or(OutOfMemory { requested: len as u64, in_use: 0, limit: u64::MAX })?;
         Ok(HostBuffer { block: Some(block), skew: 0, len, home: None })
     }
+    /// `len` bytes that mean nothing, outside any pool: for those who write all of them.
+    ///
+    /// # Panics
+    /// If there is no memory.
+    pub fn unwritten(len: usize) -> HostBuffer {
+        let block = Block::unwritten(len);
+        let failure = OutOfMemory { requested: len as u64, in_use: 0, limit: u64::MAX };
+        HostBuffer { block: Some(block.unwrap_or_else(|| panic!("{failure}"))), skew: 0, len, home: None }
+    }
     /// A copy of `bytes`, outside any pool.
     ///
     /// # Panics
     /// If there is no memory.
     pub fn from_slice(bytes: &[u8]) -> HostBuffer {
-        let mut buffer = HostBuffer::zeroed(bytes.len());
+        let mut buffer = HostBuffer::unwritten(bytes.len());
         buffer.as_mut_slice().copy_from_slice(bytes);
         buffer
     }

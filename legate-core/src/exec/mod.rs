@@ -28,6 +28,7 @@ mod node;
 pub(crate) mod point;
 mod pool;
 pub(crate) mod rows;
+mod small;
 mod work;
 mod workers;
 

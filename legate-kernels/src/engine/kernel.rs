@@ -35,6 +35,8 @@ pub(super) struct Found {
     pub(super) kernel: Kernel,
     /// It runs over strips: operands are padded. Otherwise it runs over exactly the elements given.
     pub(super) strips: bool,
+    /// If it runs over strips: multiples of how many elements it computes.
+    pub(super) piece: usize,
 }
 
 /// Stamps a loop for each ISA level, and a function that chooses one.
@@ -95,11 +97,23 @@ pub(super) fn whole_strips(n: usize) -> usize {
     n / STRIP * STRIP
 }
 
+/// Kernels of functions run over multiples of this many elements, too, the longest vector: they cost so much that few elements should not pay for a strip.
+pub(super) const PIECE: usize = 16;
+
+/// How many elements a kernel computes.
+#[inline(always)]
+fn computed(n: usize, vectorises: bool, in_pieces: bool) -> usize {
+    match (vectorises, in_pieces) {
+        (false, _) => n,
+        (true, false) => whole_strips(n),
+        (true, true) => n / PIECE * PIECE,
+    }
+}
+
 #[inline(always)]
 fn unary_body<T: Element, F: UnaryFn<T>>(dst: &mut [u8], a: &[u8]) {
     let (dst, a) = (elements_mut::<F::Out>(dst), elements::<T>(a));
-    let n = dst.len().min(a.len());
-    let n = if F::VECTORISES { whole_strips(n) } else { n };
+    let n = computed(dst.len().min(a.len()), F::VECTORISES, true);
     for i in 0..n {
         dst[i] = Packed::new(F::common(a[i].get()));
     }
@@ -126,8 +140,7 @@ fn rare<T: Element, F: UnaryFn<T>>(dst: &mut [Packed<F::Out>], a: &[Packed<T>]) 
 #[inline(always)]
 fn binary_body<T: Element, F: BinaryFn<T>, A: Flag, B: Flag>(dst: &mut [u8], a: &[u8], b: &[u8]) {
     let (dst, a, b) = (elements_mut::<F::Out>(dst), elements::<T>(a), elements::<T>(b));
-    let n = dst.len().min(a.len()).min(b.len());
-    let n = if F::VECTORISES { whole_strips(n) } else { n };
+    let n = computed(dst.len().min(a.len()).min(b.len()), F::VECTORISES, F::HAS_RARE);
     if n == 0 {
         return;
     }
@@ -221,7 +234,7 @@ impl UnaryVisitor for Find {
             Kind::Complex => complex_unary::<T, F>(self.0),
             _ => unary_body::<T, F>,
         };
-        Found { kernel: Kernel::Unary(kernel), strips: F::VECTORISES }
+        Found { kernel: Kernel::Unary(kernel), strips: F::VECTORISES, piece: PIECE }
     }
 }
 
@@ -233,7 +246,7 @@ impl BinaryVisitor for Find {
             Kind::Complex => complex_binary::<T, F>(self.0),
             _ => binary_body::<T, F, No, No>,
         };
-        Found { kernel: Kernel::Binary(kernel), strips: F::VECTORISES }
+        Found { kernel: Kernel::Binary(kernel), strips: F::VECTORISES, piece: if F::HAS_RARE { PIECE } else { STRIP } }
     }
 }
 
@@ -257,17 +270,62 @@ impl BinaryVisitor for FindSplat {
             let left = binary_shell::<T, F, Yes, No>;
             let right = binary_shell::<T, F, No, Yes>;
             let kernel = if self.is_left { left(self.isa) } else { right(self.isa) };
-            Some(Found { kernel: Kernel::Binary(kernel), strips: true })
+            Some(Found { kernel: Kernel::Binary(kernel), strips: true, piece: STRIP })
         } else {
             None
         }
     }
 }
 
+/// Looks for a loop over exactly the elements given, for operations that cost no more without this CPU's own instructions when there are few.
+struct FindExact;
+
+#[inline(always)]
+fn exact_unary_body<T: Element, F: UnaryFn<T>>(dst: &mut [u8], a: &[u8]) {
+    for (d, x) in elements_mut::<F::Out>(dst).iter_mut().zip(elements::<T>(a)) {
+        *d = Packed::new(F::common(x.get()));
+    }
+}
+
+#[inline(always)]
+fn exact_cast_body<T: Element, U: Convert<T>>(dst: &mut [u8], a: &[u8]) {
+    for (d, x) in elements_mut::<U>(dst).iter_mut().zip(elements::<T>(a)) {
+        *d = Packed::new(U::convert(x.get()));
+    }
+}
+
+#[inline(always)]
+fn exact_binary_body<T: Element, F: BinaryFn<T>>(dst: &mut [u8], a: &[u8], b: &[u8]) {
+    for ((d, x), y) in elements_mut::<F::Out>(dst).iter_mut().zip(elements::<T>(a)).zip(elements::<T>(b)) {
+        *d = Packed::new(F::apply(x.get(), y.get()));
+    }
+}
+
+impl UnaryVisitor for FindExact {
+    type Output = Option<Kernel>;
+    fn visit<T: Element, F: UnaryFn<T>>(self) -> Option<Kernel> {
+        (F::VECTORISES && !F::HAS_RARE).then_some(Kernel::Unary(exact_unary_body::<T, F>))
+    }
+}
+
+impl cast::CastVisitor for FindExact {
+    type Output = Kernel;
+    fn visit<T: Element, U: Convert<T>>(self) -> Kernel {
+        Kernel::Unary(exact_cast_body::<T, U>)
+    }
+}
+
+impl BinaryVisitor for FindExact {
+    type Output = Option<Kernel>;
+    fn visit<T: Element, F: BinaryFn<T>>(self) -> Option<Kernel> {
+        (F::VECTORISES && !F::HAS_RARE).then_some(Kernel::Binary(exact_binary_body::<T, F>))
+    }
+}
+
 impl cast::CastVisitor for Find {
     type Output = Found;
     fn visit<T: Element, U: Convert<T>>(self) -> Found {
-        Found { kernel: Kernel::Unary(cast_shell::<T, U>(self.0)), strips: true }
+        Found { kernel: Kernel::Unary(cast_shell::<T, U>(self.0)), strips: true, piece: STRIP }
     }
 }
 
@@ -277,6 +335,22 @@ pub(super) fn unary(op: UnaryOp, dtype: DType, isa: Isa) -> Found {
 
 pub(super) fn binary(op: BinaryOp, dtype: DType, isa: Isa) -> Found {
     op.visit(dtype, Find(isa)).expect("a validated program names only loops that exist")
+}
+
+/// The loop over exactly the elements given; `None` if there is none of its own. Functions that are approximated have none: they are made of fused
+/// products, which are slow without the instructions for them.
+pub(super) fn exact_unary(op: UnaryOp, dtype: DType) -> Option<Kernel> {
+    if op.ulp(dtype) > 0.0 { None } else { op.visit(dtype, FindExact).flatten() }
+}
+
+/// As [`exact_unary`].
+pub(super) fn exact_binary(op: BinaryOp, dtype: DType) -> Option<Kernel> {
+    if op.ulp(dtype) > 0.0 { None } else { op.visit(dtype, FindExact).flatten() }
+}
+
+/// The loop over exactly the elements given.
+pub(super) fn exact_cast(from: DType, to: DType) -> Kernel {
+    cast::visit(from, to, FindExact)
 }
 
 /// The loop whose left or right argument is a constant, of which it reads the first element only; `None` if there is none.
@@ -297,7 +371,7 @@ pub(super) fn select(size: usize, isa: Isa) -> Found {
         8 => select_shell::<u64>(isa),
         _ => select_shell::<crate::dtype::C128>(isa),
     };
-    Found { kernel: Kernel::Ternary(kernel), strips: true }
+    Found { kernel: Kernel::Ternary(kernel), strips: true, piece: STRIP }
 }
 
 /// Copying bits as they are: the compiler makes it a call of `memcpy`, which knows the CPU.
@@ -309,5 +383,5 @@ pub(super) fn copy(size: usize) -> Found {
         8 => copy_body::<u64>,
         _ => copy_body::<crate::dtype::C128>,
     };
-    Found { kernel: Kernel::Unary(kernel), strips: true }
+    Found { kernel: Kernel::Unary(kernel), strips: true, piece: STRIP }
 }

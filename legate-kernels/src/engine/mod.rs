@@ -24,6 +24,7 @@ mod nest;
 mod packed;
 mod panel;
 mod plan;
+pub mod row;
 mod split;
 mod strided;
 mod tiles;

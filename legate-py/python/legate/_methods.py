@@ -158,11 +158,6 @@ def item(array, *args):
     return numpy.asarray(array).item()
 
 
-def tolist(array):
-    """The elements as (nested) lists of Python scalars."""
-    return array._snapshot().tolist()
-
-
 def view(array, dtype=None, type=None):  # noqa: A002 (NumPy's name)
     """The same elements as another class, or their bits as another dtype; where the sizes differ, a read-only copy."""
     if isinstance(dtype, builtin_type) and issubclass(dtype, (Array, numpy.ndarray)):
@@ -232,7 +227,6 @@ OWN = {
     "resize": resize,
     "setflags": setflags,
     "to_device": to_device,
-    "tolist": tolist,
     "view": view,
     "flags": property(Flags),
     "flat": property(FlatIterator, _set_flat),

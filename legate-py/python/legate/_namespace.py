@@ -2,7 +2,6 @@
 
 import functools
 import importlib
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
@@ -121,7 +120,9 @@ def adopt(module, name):
 @functools.lru_cache(maxsize=None)
 def ufunc_of(function):
     """Our ufunc for NumPy's `function`: one object for all its names (`abs` and `absolute`)."""
-    return _native.ufunc(function)
+    ufunc = _native.ufunc(function)
+    ufunc._enable()
+    return ufunc
 
 
 def _adopt_module(module, qualified):
@@ -159,7 +160,8 @@ class FallbackModule(types.ModuleType):
         return sorted({*super().__dir__(), *dir(self._origin)})
 
 
-class _Loader(importlib.abc.Loader):
+# Loader and finder have no base class: `importlib.abc` takes longer to import than all of this package.
+class _Loader:
     def create_module(self, spec):
         return FallbackModule(spec.name, importlib.import_module(spec.name.removeprefix("legate.")))
 
@@ -167,7 +169,7 @@ class _Loader(importlib.abc.Loader):
         """Nothing: names are adopted when they are asked for."""
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder:
     """Finds `legate.numpy.X` wherever NumPy has a public `numpy.X` and we have no file of that name (files are found first)."""
 
     def find_spec(self, fullname, path=None, target=None):

@@ -1,6 +1,6 @@
 //! Arrays from nothing, from a rule, from other objects.
 
-use super::{Arguments, Row};
+use super::{Arguments, Row, quick};
 use crate::array::Array;
 use crate::convert;
 use crate::error::{Attempt, Failure};
@@ -12,29 +12,30 @@ use pyo3::types::PyFloat;
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
 
 pub(super) static ROWS: &[&Row] = &[
-    row!("array", "object dtype * copy order subok ndmin ndmax like", array),
-    row!("asarray", "a dtype order * device copy like", asarray),
-    row!("asanyarray", "a dtype order * device copy like", asarray),
+    row!("array", "object dtype * copy order subok ndmin ndmax like", array; quick::array_of_list),
+    row!("asarray", "a dtype order * device copy like", asarray; quick::asarray),
+    row!("asanyarray", "a dtype order * device copy like", asarray; quick::asarray),
     row!("ascontiguousarray", "a dtype * like", ascontiguousarray),
-    row!("zeros", "shape dtype order * device like", |a| filled(a, |s, shape, t| s.zeros(shape, t))),
-    row!("ones", "shape dtype order * device like", |a| filled(a, |s, shape, t| s.ones(shape, t))),
-    row!("empty", "shape dtype order * device like", |a| filled(a, |s, shape, t| s.empty(shape, t))),
+    row!("zeros", "shape dtype order * device like", |a| filled(a, |s, shape, t| s.zeros(shape, t)); quick::zeros),
+    row!("ones", "shape dtype order * device like", |a| filled(a, |s, shape, t| s.ones(shape, t)); quick::ones),
+    row!("empty", "shape dtype order * device like", |a| filled(a, |s, shape, t| s.empty(shape, t)); quick::empty),
     row!("full", "shape fill_value dtype order * device like", full),
-    row!("zeros_like", "a dtype order subok shape * device", |a| filled_like(a, 1, |s, shape, t| s.zeros(shape, t))),
+    row!("zeros_like", "a dtype order subok shape * device", |a| filled_like(a, 1, |s, shape, t| s.zeros(shape, t)); quick::zeros_like),
     row!("ones_like", "a dtype order subok shape * device", |a| filled_like(a, 1, |s, shape, t| s.ones(shape, t))),
     row!("empty_like", "prototype dtype order subok shape * device", |a| filled_like(a, 1, |s, shape, t| s
         .empty(shape, t))),
     row!("full_like", "a fill_value dtype order subok shape * device", full_like),
-    row!("arange", "start stop step dtype * device like", arange),
+    row!("arange", "start stop step dtype * device like", arange; quick::arange),
     row!("linspace", "start stop num endpoint retstep dtype axis * device", linspace),
     row!("eye", "N M k dtype order * device like", eye),
     row!("identity", "n dtype * like", identity),
-    row!("copy", "a order subok", copy),
+    row!("copy", "a order subok", copy; quick::copy),
 ];
 
 methods! {
-    copy("self order") = |a| a.result_array_like(0, a.session()?.copy(&a.array(0)?)?),
-    astype("self dtype order casting subok copy") = astype,
+    copy("self order") = |a| a.result_array_like(0, a.session()?.copy(&a.array(0)?)?); quick::copy,
+    astype("self dtype order casting subok copy") = astype; quick::astype,
+    tolist("self") = tolist; quick::tolist,
     fill("self value") = fill,
 }
 
@@ -258,4 +259,10 @@ fn fill<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     crate::scalars::note_write();
     a.session()?.assign(&a.array(0)?, &value)?;
     Ok(a.py().None().into_bound(a.py()))
+}
+
+/// The elements as (nested) lists of Python numbers.
+fn tolist<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let of = a.required(0)?.cast::<Array>().map_err(PyErr::from)?;
+    Ok(of.get()._snapshot(a.py())?.call_method0("tolist")?)
 }

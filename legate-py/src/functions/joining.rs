@@ -1,6 +1,6 @@
 //! Arrays put together.
 
-use super::{Arguments, Row};
+use super::{Arguments, Row, quick};
 use crate::convert;
 use crate::error::{Attempt, Failure};
 use crate::outcome;
@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
 
 pub(super) static ROWS: &[&Row] = &[
-    row!("concatenate", "arrays axis out * dtype casting", concatenate),
+    row!("concatenate", "arrays axis out * dtype casting", concatenate; quick::concatenate),
     row!("concat", "arrays axis out * dtype casting", concatenate),
     row!("stack", "arrays axis out * dtype casting", stack),
     row!("vstack", "tup * dtype casting", |a| {

@@ -1,6 +1,6 @@
 //! Products, norms, diagonals.
 
-use super::{Arguments, Row};
+use super::{Arguments, Row, quick};
 use crate::error::{Attempt, Failure};
 use crate::outcome;
 
@@ -11,7 +11,7 @@ use pyo3::types::PyString;
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
 
 pub(super) static ROWS: &[&Row] = &[
-    row!("dot", "a b out", dot),
+    row!("dot", "a b out", dot; quick::dot),
     row!("inner", "a b", |a| product(a, Session::inner)),
     row!("vdot", "a b", |a| product(a, Session::vdot)),
     row!("outer", "a b out", outer),
@@ -26,7 +26,7 @@ pub(super) static ROWS: &[&Row] = &[
 ];
 
 methods! {
-    dot("self b out") = dot,
+    dot("self b out") = dot; quick::dot,
     trace("self offset axis1 axis2 dtype out") = trace,
 }
 

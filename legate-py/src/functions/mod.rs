@@ -3,21 +3,27 @@
 
 /// A row in a static of its own (it counts its calls).
 macro_rules! row {
-    ($name:expr, $parameters:literal, $body:expr) => {{
-        static ROW: $crate::functions::Row = $crate::functions::Row::new($name, $parameters, $body);
+    ($name:expr, $parameters:literal, $body:expr) => {
+        row!(@ $name, $parameters, $body, None)
+    };
+    ($name:expr, $parameters:literal, $body:expr; $quick:expr) => {
+        row!(@ $name, $parameters, $body, Some($quick))
+    };
+    (@ $name:expr, $parameters:literal, $body:expr, $quick:expr) => {{
+        static ROW: $crate::functions::Row = $crate::functions::Row::new($name, $parameters, $body, $quick);
         &ROW
     }};
 }
 
 /// Methods of arrays, and the list of their rows.
 macro_rules! methods {
-    ($($name:ident($parameters:literal) = $body:expr),* $(,)?) => {
+    ($($name:ident($parameters:literal) = $body:expr $(; $quick:expr)?),* $(,)?) => {
         #[allow(non_camel_case_types, reason = "a row is called as the method is")]
         #[derive(Clone, Copy)]
         enum MethodRow {
             $($name),*
         }
-        pub(super) static METHODS: &[&Row] = &[$(row!(stringify!($name), $parameters, $body)),*];
+        pub(super) static METHODS: &[&Row] = &[$(row!(stringify!($name), $parameters, $body $(; $quick)?)),*];
         $(#[pyo3::pymethods]
         impl $crate::array::Array {
             #[pyo3(signature = (*args, **kwargs))]
@@ -38,6 +44,7 @@ pub(crate) mod counter;
 mod creation;
 mod joining;
 mod linalg;
+pub(crate) mod quick;
 pub(crate) mod reductions;
 mod scans;
 mod selection;
@@ -49,11 +56,15 @@ pub(crate) use arguments::Arguments;
 use crate::array::Array;
 use crate::error::{Attempt, Failure};
 use crate::fallback;
+use crate::vectorcall::{self, Call, Callable, Entry, Given};
 use arguments::Parameters;
 use counter::Counter;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use pyo3::{Borrowed, intern};
+use quick::Quick;
+use smallvec::SmallVec;
 use std::sync::OnceLock;
 
 /// One native function.
@@ -63,6 +74,7 @@ pub(crate) struct Row {
     /// NumPy's parameters in order; after `*` by keyword only.
     parameters: &'static str,
     body: Body,
+    quick: Option<Quick>,
     parsed: OnceLock<Parameters>,
     calls: Counter,
 }
@@ -70,8 +82,23 @@ pub(crate) struct Row {
 type Body = for<'a, 'py> fn(&Arguments<'a, 'py>) -> Attempt<Bound<'py, PyAny>>;
 
 impl Row {
-    pub(crate) const fn new(name: &'static str, parameters: &'static str, body: Body) -> Row {
-        Row { name, parameters, body, parsed: OnceLock::new(), calls: Counter::new() }
+    pub(crate) const fn new(name: &'static str, parameters: &'static str, body: Body, quick: Option<Quick>) -> Row {
+        Row { name, parameters, body, quick, parsed: OnceLock::new(), calls: Counter::new() }
+    }
+
+    /// Whether the parameter after the array is `axis`, as that of reductions is.
+    fn axis_is_second(&self) -> bool {
+        self.parameters.split(' ').nth(1) == Some("axis")
+    }
+
+    /// What the quick form gives for positional arguments.
+    fn attempt_quickly<'py>(&self, py: Python<'py>, args: Given<'_, 'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(quick) = self.quick else { return Ok(None) };
+        let result = quick(py, args)?;
+        if result.is_some() {
+            self.calls.tick();
+        }
+        Ok(result)
     }
 
     /// Calls it with `first`, if any, before `args`.
@@ -97,6 +124,24 @@ impl Row {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = array.py();
+        if self.quick.is_some() {
+            // `a.sum(axis=0)`
+            let axis = match kwargs {
+                Some(kwargs) if self.axis_is_second() && kwargs.len() == 1 && args.is_empty() => {
+                    kwargs.get_item(intern!(py, "axis"))?
+                }
+                _ => None,
+            };
+            let mut given: SmallVec<[Borrowed<'_, 'py, PyAny>; 4]> = SmallVec::new();
+            given.push(array.as_any().as_borrowed());
+            given.extend(args.iter_borrowed());
+            given.extend(axis.as_ref().map(Bound::as_borrowed));
+            if (kwargs.is_none() || axis.is_some())
+                && let Some(result) = self.attempt_quickly(py, &given)?
+            {
+                return Ok(result);
+            }
+        }
         self.attempt(py, Some(array.as_any()), args, kwargs).or_else(|failure| match failure {
             Failure::Unsupported => fallback::method(array.as_any(), self.name, args, kwargs),
             failure if failure.is_refusal(py) => {
@@ -113,6 +158,27 @@ pub(crate) struct Function {
     row: &'static Row,
     /// NumPy's function of this name.
     numpy: Py<PyAny>,
+    entry: Entry,
+}
+
+impl Callable for Function {
+    fn quick<'py>(&self, py: Python<'py>, call: &Call<'_, 'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match call.names {
+            None => self.row.attempt_quickly(py, call.values),
+            // `np.sum(a, axis=0)`
+            Some(names) if self.row.axis_is_second() && call.values.len() == 2 && names.len() == 1 => {
+                match names.get_borrowed_item(0)?.is(intern!(py, "axis")) {
+                    true => self.row.attempt_quickly(py, call.values),
+                    false => Ok(None),
+                }
+            }
+            Some(_) => Ok(None),
+        }
+    }
+
+    fn entry(&self) -> &Entry {
+        &self.entry
+    }
 }
 
 #[pymethods]
@@ -210,7 +276,9 @@ pub(crate) fn functions(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         if function.is(&numpy) {
             continue;
         }
-        all.set_item(row.name, Bound::new(py, Function { row, numpy: function.unbind() })?)?;
+        let function = Bound::new(py, Function { row, numpy: function.unbind(), entry: Entry::of::<Function>() })?;
+        vectorcall::enable(&function);
+        all.set_item(row.name, function)?;
     }
     Ok(all)
 }

@@ -1,6 +1,6 @@
 //! Reductions.
 
-use super::{Arguments, Row};
+use super::{Arguments, Row, quick};
 use crate::error::{Attempt, Failure};
 use legate_numpy::{Kind, NdArray, Operand, ReduceOptions, Reduction, Session};
 use pyo3::prelude::*;
@@ -8,33 +8,33 @@ use pyo3::prelude::*;
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
 
 pub(super) static ROWS: &[&Row] = &[
-    row!("sum", "a axis dtype out keepdims initial where", sum),
-    row!("prod", "a axis dtype out keepdims initial where", prod),
-    row!("max", "a axis out keepdims initial where", max),
-    row!("min", "a axis out keepdims initial where", min),
-    row!("amax", "a axis out keepdims initial where", max),
-    row!("amin", "a axis out keepdims initial where", min),
-    row!("any", "a axis out keepdims * where", any),
-    row!("all", "a axis out keepdims * where", all),
-    row!("mean", "a axis dtype out keepdims * where", mean),
-    row!("var", "a axis dtype out ddof keepdims * where mean correction", var),
-    row!("std", "a axis dtype out ddof keepdims * where mean correction", std),
-    row!("argmax", "a axis out * keepdims", argmax),
-    row!("argmin", "a axis out * keepdims", argmin),
+    row!("sum", "a axis dtype out keepdims initial where", sum; quick::sum),
+    row!("prod", "a axis dtype out keepdims initial where", prod; quick::prod),
+    row!("max", "a axis out keepdims initial where", max; quick::max),
+    row!("min", "a axis out keepdims initial where", min; quick::min),
+    row!("amax", "a axis out keepdims initial where", max; quick::max),
+    row!("amin", "a axis out keepdims initial where", min; quick::min),
+    row!("any", "a axis out keepdims * where", any; quick::any),
+    row!("all", "a axis out keepdims * where", all; quick::all),
+    row!("mean", "a axis dtype out keepdims * where", mean; quick::mean),
+    row!("var", "a axis dtype out ddof keepdims * where mean correction", var; quick::var),
+    row!("std", "a axis dtype out ddof keepdims * where mean correction", std; quick::std),
+    row!("argmax", "a axis out * keepdims", argmax; quick::argmax),
+    row!("argmin", "a axis out * keepdims", argmin; quick::argmin),
 ];
 
 methods! {
-    sum("self axis dtype out keepdims initial where") = sum,
-    prod("self axis dtype out keepdims initial where") = prod,
-    max("self axis out keepdims initial where") = max,
-    min("self axis out keepdims initial where") = min,
-    any("self axis out keepdims * where") = any,
-    all("self axis out keepdims * where") = all,
-    mean("self axis dtype out keepdims * where") = mean,
-    var("self axis dtype out ddof keepdims * where mean correction") = var,
-    std("self axis dtype out ddof keepdims * where mean correction") = std,
-    argmax("self axis out * keepdims") = argmax,
-    argmin("self axis out * keepdims") = argmin,
+    sum("self axis dtype out keepdims initial where") = sum; quick::sum,
+    prod("self axis dtype out keepdims initial where") = prod; quick::prod,
+    max("self axis out keepdims initial where") = max; quick::max,
+    min("self axis out keepdims initial where") = min; quick::min,
+    any("self axis out keepdims * where") = any; quick::any,
+    all("self axis out keepdims * where") = all; quick::all,
+    mean("self axis dtype out keepdims * where") = mean; quick::mean,
+    var("self axis dtype out ddof keepdims * where mean correction") = var; quick::var,
+    std("self axis dtype out ddof keepdims * where mean correction") = std; quick::std,
+    argmax("self axis out * keepdims") = argmax; quick::argmax,
+    argmin("self axis out * keepdims") = argmin; quick::argmin,
 }
 
 /// Numbers of the parameters that reductions have in different places.

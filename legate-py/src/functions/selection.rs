@@ -1,6 +1,6 @@
 //! Element-wise functions that are no ufuncs: choosing, limiting, rounding.
 
-use super::{Arguments, Row};
+use super::{Arguments, Row, quick};
 use crate::convert;
 use crate::error::{Attempt, Failure};
 use crate::outcome;
@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
 
 pub(super) static ROWS: &[&Row] = &[
-    row!("where", "condition x y", where_),
+    row!("where", "condition x y", where_; quick::choose),
     row!("clip", "a a_min a_max out * min max", clip_function),
     row!("round", "a decimals out", round),
     row!("around", "a decimals out", round),

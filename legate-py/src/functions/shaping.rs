@@ -1,7 +1,7 @@
 //! Arrays seen in another shape: views where NumPy makes views.
 
 use super::arguments::Order;
-use super::{Arguments, Row};
+use super::{Arguments, Row, quick};
 use crate::convert;
 use crate::error::{Attempt, Failure};
 use legate_numpy::NdArray;
@@ -13,12 +13,12 @@ pub(super) static ROWS: &[&Row] = &[
     row!("reshape", "a shape order * copy", |a| {
         let shape = convert::integers(a.required(1)?)?;
         reshaped(a, &shape, 2, 3)
-    }),
-    row!("ravel", "a order", ravel),
+    }; quick::reshape_to),
+    row!("ravel", "a order", ravel; quick::ravel),
     row!("transpose", "a axes", |a| {
         let nd = a.array(0)?.transpose(a.integers(1)?.as_deref())?;
         a.view(0, nd)
-    }),
+    }; quick::transpose),
     row!("swapaxes", "a axis1 axis2", swapaxes),
     row!("squeeze", "a axis", squeeze),
     row!("diagonal", "a offset axis1 axis2", diagonal),
@@ -28,12 +28,12 @@ methods! {
     reshape("self +shape * order copy") = |a| {
         let shape = variadic_integers(a)?.ok_or(Failure::Unsupported)?;
         reshaped(a, &shape, 1, 2)
-    },
+    }; quick::reshape,
     transpose("self +axes") = |a| {
         let nd = a.array(0)?.transpose(variadic_integers(a)?.as_deref())?;
         a.view(0, nd)
-    },
-    ravel("self order") = ravel,
+    }; quick::transpose,
+    ravel("self order") = ravel; quick::ravel,
     flatten("self order") = flatten,
     swapaxes("self axis1 axis2") = swapaxes,
     squeeze("self axis") = squeeze,

@@ -32,7 +32,8 @@ for _name, _value in list(vars(_numpy).items()):
 
 _methods.install()
 
-from legate.numpy import linalg, random  # noqa: E402
+# `random` is imported when it is asked for, as in NumPy: its own imports are a tenth of NumPy's.
+from legate.numpy import linalg  # noqa: E402
 
 __version__ = _numpy.__version__
 __all__ = list(_numpy.__all__)

@@ -1,0 +1,150 @@
+//! Reductions of a small vector to one value, and dot products: the same steps as in [`crate::reduction`] and [`crate::product`], over rows.
+
+use super::{Row, locked, made, row};
+use crate::array::NdArray;
+use crate::promote::{Weak, promote_types};
+use crate::reduction::{ReduceOptions, Reduction, accumulator, mean_type};
+use crate::session::Session;
+use legate_core::exec::HostBuffer;
+use legate_kernels::cast::cast;
+use legate_kernels::dtype::{DType, Kind, Scalar};
+use legate_kernels::engine::row::{self as kernels, Input};
+use legate_kernels::ops::{self, BinaryOp, ReduceOp, UnaryOp};
+
+impl Session {
+    /// A reduction of a whole small vector at hand, with no options but `ddof`; `None` if it should be had by [`Session::reduce`].
+    pub fn reduce_small(&self, reduction: Reduction, a: &NdArray, ddof: f64) -> Option<Scalar> {
+        if a.ndim() != 1 || a.size() == 0 || !self.is_small(a.size(), a.nbytes()) {
+            return None;
+        }
+        let dtype = match reduction {
+            Reduction::Mean | Reduction::Var | Reduction::Std => mean_type(a.dtype()),
+            Reduction::ArgMin | Reduction::ArgMax => a.dtype(),
+            _ => accumulator(elements_op(reduction)?, a.dtype(), &ReduceOptions::default()),
+        };
+        let spread = matches!(reduction, Reduction::Var | Reduction::Std);
+        if (spread && dtype.kind() == Kind::Complex)
+            || elements_op(reduction).is_some_and(|op| op.result(dtype).is_none())
+        {
+            return None;
+        }
+        let backing = locked(a)?;
+        let elements = row(a, &backing, dtype)?;
+        let bytes = match &elements {
+            Row::Bytes(bytes) => *bytes,
+            Row::Own(bytes) => bytes.as_slice(),
+            Row::One(_) => return None,
+        };
+        let n = a.size();
+        self.note_at_once(n as u64, || format!("{reduction:?}").to_lowercase());
+        let sum = |row: &[u8]| divided(kernels::fold(ReduceOp::Add, dtype, row), n as f64);
+        match reduction {
+            Reduction::ArgMin | Reduction::ArgMax => {
+                let place = kernels::extreme(dtype, bytes, reduction == Reduction::ArgMax)?;
+                Some(Scalar::new(place as i64))
+            }
+            Reduction::Mean => sum(bytes),
+            Reduction::Var | Reduction::Std => {
+                let squares = squares(dtype, bytes, &sum(bytes)?);
+                let sum = kernels::fold(ReduceOp::Add, dtype, squares.as_slice());
+                let variance = divided(sum, (n as f64 - ddof).max(0.0))?;
+                if reduction == Reduction::Var { Some(variance) } else { ops::unary(UnaryOp::Sqrt, variance) }
+            }
+            _ => Some(kernels::fold(elements_op(reduction)?, dtype, bytes)),
+        }
+    }
+
+    /// A fold of a small matrix at hand along one axis; `None` if it should be had by [`Session::reduce`]. Only folds whose order is plain: of rows of one
+    /// block, and of a few rows joined in turn (see [`mod@legate_kernels::reduce`]).
+    pub fn reduce_axis_small(&self, reduction: Reduction, a: &NdArray, axis: i64) -> Option<NdArray> {
+        const BLOCK: i64 = 1024;
+        const ROWS: i64 = 16;
+        let &[rows, columns] = a.shape() else { return None };
+        let by_row = match axis {
+            1 | -1 if (1..=BLOCK).contains(&columns) && rows > 0 => true,
+            0 | -2 if (1..=ROWS).contains(&rows) && columns > 1 => false,
+            _ => return None,
+        };
+        let op = elements_op(reduction)?;
+        let dtype = accumulator(op, a.dtype(), &ReduceOptions::default());
+        if op.result(dtype).is_none() || !self.is_small(a.size(), a.nbytes()) {
+            return None;
+        }
+        let backing = locked(a)?;
+        let elements = row(a, &backing, dtype)?;
+        let bytes = match &elements {
+            Row::Bytes(bytes) => *bytes,
+            Row::Own(bytes) => bytes.as_slice(),
+            Row::One(_) => return None,
+        };
+        let (size, width) = (dtype.size(), columns as usize * dtype.size());
+        let kept = if by_row { rows } else { columns };
+        let mut result = HostBuffer::unwritten(kept as usize * size);
+        if by_row {
+            for (place, row) in result.as_mut_slice().chunks_exact_mut(size).zip(bytes.chunks_exact(width)) {
+                place.copy_from_slice(kernels::fold(op, dtype, row).as_bytes());
+            }
+        } else {
+            result.as_mut_slice().copy_from_slice(&bytes[..width]);
+            for row in bytes.chunks_exact(width).skip(1) {
+                let inputs = [Input::Old, Input::Row(row)];
+                kernels::binary(op.binary(), dtype, dtype, columns as usize, result.as_mut_slice(), inputs);
+            }
+        }
+        drop(backing);
+        self.note_at_once(a.size() as u64, || format!("{reduction:?}").to_lowercase());
+        Some(made(&[kept], dtype, result))
+    }
+
+    /// The dot product of two small vectors at hand; `None` if it should be had by [`Session::dot`].
+    pub fn dot_small(&self, x: &NdArray, y: &NdArray) -> Option<Scalar> {
+        let dtype = x.dtype();
+        // Truth values have a product of their own.
+        let fits =
+            dtype != DType::Bool && x.ndim() == 1 && y.shape() == x.shape() && y.dtype() == dtype && x.size() > 0;
+        if !fits || !self.is_small(x.size(), x.nbytes() + y.nbytes()) {
+            return None;
+        }
+        let first = locked(x)?;
+        let left = row(x, &first, dtype)?;
+        let second = if x.shares_base(y) { None } else { Some(locked(y)?) };
+        let right = row(y, second.as_deref().unwrap_or(&first), dtype)?;
+        let n = x.size() as usize;
+        let mut products = HostBuffer::unwritten(n * dtype.size());
+        let inputs = [left.input(), right.input()];
+        kernels::binary(BinaryOp::Multiply, dtype, dtype, n, products.as_mut_slice(), inputs);
+        self.note_at_once(n as u64, || "dot".to_owned());
+        Some(kernels::fold(ReduceOp::Add, dtype, products.as_slice()))
+    }
+}
+
+/// `(x - mean)²`, element by element.
+fn squares(dtype: DType, x: &[u8], mean: &Scalar) -> HostBuffer {
+    let n = x.len() / dtype.size();
+    let (mut difference, mut squares) = (HostBuffer::unwritten(x.len()), HostBuffer::unwritten(x.len()));
+    let inputs = [Input::Row(x), Input::One(mean)];
+    kernels::binary(BinaryOp::Subtract, dtype, dtype, n, difference.as_mut_slice(), inputs);
+    let inputs = [Input::Row(difference.as_slice()); 2];
+    kernels::binary(BinaryOp::Multiply, dtype, dtype, n, squares.as_mut_slice(), inputs);
+    squares
+}
+
+/// The operation of a reduction that folds the elements themselves.
+fn elements_op(reduction: Reduction) -> Option<ReduceOp> {
+    Some(match reduction {
+        Reduction::Sum => ReduceOp::Add,
+        Reduction::Prod => ReduceOp::Multiply,
+        Reduction::Min => ReduceOp::Minimum,
+        Reduction::Max => ReduceOp::Maximum,
+        Reduction::Any => ReduceOp::LogicalOr,
+        Reduction::All => ReduceOp::LogicalAnd,
+        _ => return None,
+    })
+}
+
+/// `sum / n` in double precision, in the type of `sum`.
+fn divided(sum: Scalar, n: f64) -> Option<Scalar> {
+    let wide = promote_types(sum.dtype(), DType::F64);
+    let quotient = ops::binary(BinaryOp::Divide, cast(sum, wide), Weak::Float(n).to_scalar(wide).ok()?)?;
+    Some(cast(quotient, sum.dtype()))
+}

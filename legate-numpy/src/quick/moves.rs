@@ -1,0 +1,189 @@
+//! Elements read and written one by one, small copies, ranges and joins.
+
+use super::{Arg, Row, locked, made, row};
+use crate::array::{Backing, NdArray, Part};
+use crate::index::slice_indices;
+use crate::session::Session;
+use crate::view::View;
+use legate_core::exec::HostBuffer;
+use legate_kernels::cast::cast;
+use legate_kernels::dtype::{DType, Scalar};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+impl NdArray {
+    /// Element `index` (counted from the end if negative) of a vector whose values are at hand; `None` for everything else.
+    pub fn element(&self, index: i64) -> Option<Scalar> {
+        let at = self.place(index)?;
+        let backing = locked(self)?;
+        match (&backing.fill, &backing.host) {
+            (Some(value), _) => Some(*value),
+            (None, Some(bytes)) => {
+                let size = self.base.dtype.size();
+                Some(Scalar::from_bytes(self.base.dtype, &bytes.as_slice()[at * size..(at + 1) * size]))
+            }
+            _ => None,
+        }
+    }
+
+    /// Writes an element of a vector whose bytes are at hand; whether it could.
+    pub fn set_element(&self, index: i64, value: Scalar) -> bool {
+        if self.readonly {
+            return false;
+        }
+        let (Some(at), Some(mut backing)) = (self.place(index), locked(self)) else { return false };
+        let Backing { fill, host: Some(bytes), field } = &mut *backing else { return false };
+        let size = self.base.dtype.size();
+        let value = if value.dtype() == self.base.dtype { value } else { cast(value, self.base.dtype) };
+        let bytes = Arc::make_mut(bytes).as_mut_slice();
+        bytes[at * size..(at + 1) * size].copy_from_slice(value.as_bytes());
+        *fill = None;
+        *field = None;
+        true
+    }
+
+    /// `a[index]` of an array of two dimensions or more; `None` if the index is out of bounds.
+    pub fn row(&self, index: i64) -> Option<NdArray> {
+        let (&[n, _, ..], &[stride, ..]) = (self.shape(), &*self.view.strides) else { return None };
+        let index = if index < 0 { index + n } else { index };
+        (0..n).contains(&index).then(|| {
+            self.with_view(View {
+                offset: self.view.offset + index * stride,
+                shape: SmallVec::from_slice(&self.view.shape[1..]),
+                strides: SmallVec::from_slice(&self.view.strides[1..]),
+            })
+        })
+    }
+
+    /// `a[start:stop:step]`, for what is not 0-d; `None` for a step of 0.
+    pub fn part(&self, [start, stop, step]: [i64; 3]) -> Option<NdArray> {
+        let &[n, ..] = self.shape() else { return None };
+        let (start, step, len) = slice_indices(Some(start), Some(stop), Some(step), n).ok()?;
+        let mut part = self.clone();
+        part.view.slice(0, start, step, len);
+        Some(part)
+    }
+
+    /// The bytes behind a vector at hand whose elements have 8 bytes, and where its elements are in them (first and step, in elements).
+    pub fn shared_vector(&self) -> Option<(Arc<HostBuffer>, i64, i64)> {
+        if self.ndim() != 1 || self.base.dtype.size() != 8 || self.part != Part::Whole {
+            return None;
+        }
+        let backing = locked(self)?;
+        Some((Arc::clone(backing.host.as_ref()?), self.view.offset, self.view.strides[0]))
+    }
+
+    /// The element of the base that is element `index` of this vector.
+    fn place(&self, index: i64) -> Option<usize> {
+        let (&[n], Part::Whole) = (self.shape(), self.part) else { return None };
+        let index = if index < 0 { index + n } else { index };
+        (0..n).contains(&index).then(|| (self.view.offset + index * self.view.strides[0]) as usize)
+    }
+}
+
+impl Session {
+    /// `dst[...] = src` for small arrays at hand of one shape and different bases, and for numbers; whether it was done. If not, it should be by
+    /// [`Session::assign`].
+    pub fn assign_small(&self, dst: &NdArray, src: Arg<'_>) -> bool {
+        self.try_assign(dst, src).is_some()
+    }
+
+    fn try_assign(&self, dst: &NdArray, src: Arg<'_>) -> Option<()> {
+        let (n, dtype) = (dst.size(), dst.base.dtype);
+        let (size, rank) = (dtype.size(), dst.ndim());
+        if n == 0 || dst.readonly || dst.part != Part::Whole || !self.is_small(n, 2 * n as usize * size) {
+            return None;
+        }
+        let stride = match rank {
+            0 => 1,
+            _ if dst.view.is_c_contiguous() => 1,
+            1 => dst.view.strides[0],
+            _ => return None,
+        };
+        let mut backing = locked(dst)?;
+        let write = |backing: &mut Backing, from: &[u8]| {
+            let bytes = Arc::make_mut(backing.host.as_mut()?).as_mut_slice();
+            let first = dst.view.offset as usize * size;
+            if from.len() == size {
+                let mut at = dst.view.offset;
+                for _ in 0..n {
+                    bytes[at as usize * size..][..size].copy_from_slice(from);
+                    at += stride;
+                }
+            } else if stride == 1 {
+                bytes[first..first + from.len()].copy_from_slice(from);
+            } else {
+                let mut at = dst.view.offset;
+                for element in from.chunks_exact(size) {
+                    bytes[at as usize * size..][..size].copy_from_slice(element);
+                    at += stride;
+                }
+            }
+            (backing.fill, backing.field) = (None, None);
+            Some(())
+        };
+        match src {
+            Arg::Weak(w) => write(&mut backing, w.to_scalar(dtype).ok()?.as_bytes()),
+            Arg::Scalar(s) => write(&mut backing, cast(s, dtype).as_bytes()),
+            Arg::Array(a) => {
+                if a.shape() != dst.shape() || a.shares_base(dst) {
+                    return None;
+                }
+                let read = locked(a)?;
+                match row(a, &read, dtype)? {
+                    Row::Bytes(from) => write(&mut backing, from),
+                    Row::Own(from) => write(&mut backing, from.as_slice()),
+                    Row::One(value) => write(&mut backing, cast(value, dtype).as_bytes()),
+                }
+            }
+        }
+    }
+
+    /// Small vectors at hand of one type, one after the other.
+    pub(crate) fn join_small(&self, arrays: &[NdArray], dtype: DType) -> Option<NdArray> {
+        let n: i64 = arrays.iter().map(NdArray::size).sum();
+        let len = n as usize * dtype.size();
+        if n == 0 || arrays.iter().any(|a| a.ndim() != 1) || !self.is_small(n, 2 * len) {
+            return None;
+        }
+        let mut bytes = HostBuffer::unwritten(len);
+        let mut at = 0;
+        for a in arrays.iter().filter(|a| a.size() > 0) {
+            let backing = locked(a)?;
+            let row = row(a, &backing, dtype)?;
+            let from = match &row {
+                Row::Bytes(from) => from,
+                Row::Own(from) => from.as_slice(),
+                Row::One(_) => return None,
+            };
+            bytes.as_mut_slice()[at..at + from.len()].copy_from_slice(from);
+            at += from.len();
+        }
+        Some(made(&[n], dtype, bytes))
+    }
+
+    /// A small range of int64 or float64 numbers: `first`, `second`, and so on in steps of `delta` from `first`.
+    pub(crate) fn range_small(&self, len: i64, first: Scalar, second: Scalar, delta: Scalar) -> Option<NdArray> {
+        let dtype = first.dtype();
+        if !self.is_small(len, len as usize * dtype.size()) {
+            return None;
+        }
+        let mut bytes = HostBuffer::unwritten(len as usize * dtype.size());
+        let places = bytes.as_mut_slice().as_chunks_mut::<8>().0.iter_mut().zip(0i64..);
+        match dtype {
+            DType::I64 => {
+                let (first, delta) = (first.get::<i64>()?, delta.get::<i64>()?);
+                places.for_each(|(place, i)| *place = first.wrapping_add(i.wrapping_mul(delta)).to_ne_bytes());
+            }
+            DType::F64 => {
+                let (first, delta) = (first.get::<f64>()?, delta.get::<f64>()?);
+                places.for_each(|(place, i)| *place = (first + i as f64 * delta).to_ne_bytes());
+            }
+            _ => return None,
+        }
+        if let Some(place) = bytes.as_mut_slice().get_mut(8..16) {
+            place.copy_from_slice(second.as_bytes());
+        }
+        Some(made(&[len], dtype, bytes))
+    }
+}
