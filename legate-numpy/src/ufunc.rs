@@ -160,10 +160,7 @@ impl Ufunc {
 
     /// NumPy's `__name__`.
     pub fn name(self) -> &'static str {
-        match self.0 {
-            Kernel::Unary(op) => op.name(),
-            Kernel::Binary(op) => op.name(),
-        }
+        self.0.name()
     }
 
     /// Number of inputs.

@@ -36,7 +36,7 @@ impl Session {
             Row::One(_) => return None,
         };
         let n = a.size();
-        self.note_at_once(n as u64, || format!("{reduction:?}").to_lowercase());
+        self.note_at_once(n as u64, || label(reduction));
         let sum = |row: &[u8]| divided(kernels::fold(ReduceOp::Add, dtype, row), n as f64);
         match reduction {
             Reduction::ArgMin | Reduction::ArgMax => {
@@ -92,7 +92,7 @@ impl Session {
             }
         }
         drop(backing);
-        self.note_at_once(a.size() as u64, || format!("{reduction:?}").to_lowercase());
+        self.note_at_once(a.size() as u64, || label(reduction));
         Some(made(&[kept], dtype, result))
     }
 
@@ -127,6 +127,14 @@ fn squares(dtype: DType, x: &[u8], mean: &Scalar) -> HostBuffer {
     let inputs = [Input::Row(difference.as_slice()); 2];
     kernels::binary(BinaryOp::Multiply, dtype, dtype, n, squares.as_mut_slice(), inputs);
     squares
+}
+
+/// What a report calls it.
+fn label(reduction: Reduction) -> String {
+    match elements_op(reduction) {
+        Some(op) => format!("{}.reduce", op.binary().name()),
+        None => format!("{reduction:?}").to_lowercase(),
+    }
 }
 
 /// The operation of a reduction that folds the elements themselves.
