@@ -7,7 +7,7 @@ use crate::promote::Weak;
 use crate::reduction::{ReduceOptions, Reduction};
 use crate::session::{Session, SessionConfig};
 use crate::ufunc::{CallOptions, Operand, Ufunc};
-use legate_core::runtime::ExecutorKind;
+use legate_core::runtime::{ExecutorKind, Replay};
 use legate_kernels::cast::cast;
 use legate_kernels::dtype::{DType, Scalar};
 use legate_mapper::DefaultMapper;
@@ -23,6 +23,7 @@ fn quick() -> Session {
         sim_seed: 0,
         executor: ExecutorKind::Serial,
         fuse: true,
+        replay: Replay::On,
     })
     .unwrap()
 }
