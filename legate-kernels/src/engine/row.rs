@@ -73,10 +73,10 @@ pub fn fold(op: ReduceOp, dtype: DType, row: &[u8]) -> Scalar {
         // SAFETY: the arena has as many bytes, initialised and ours.
         let workspace = unsafe { std::slice::from_raw_parts_mut(workspace, WORKSPACE) };
         if row.len() <= FOLDED * size {
-            return Scalar::from_bytes(dtype, kernel.halve(workspace, row));
+            return Scalar::from_bytes(dtype, kernel.halve(workspace, row, row.as_ptr()));
         }
         let (mut tree, mut root) = (Tree::new(kernel, size), Root::new());
-        row.chunks(FOLDED * size).for_each(|block| tree.push(kernel.halve(workspace, block)));
+        row.chunks(FOLDED * size).for_each(|block| tree.push(kernel.halve(workspace, block, block.as_ptr_range().end)));
         tree.finish(&mut root);
         Scalar::from_bytes(dtype, &root)
     })
