@@ -1,4 +1,4 @@
-//! Values of the error function at multiples of 1/32, for [`super::vector::erf`]. Computed with 300 bits.
+//! Values of the error function at multiples of 1/32, for [`super::erf`]. Computed with 300 bits.
 
 /// `[hi, lo, slope]` at `i / 32`: `erf = hi + lo` to twice the precision, and the derivative.
 #[rustfmt::skip]
