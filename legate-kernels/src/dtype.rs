@@ -182,7 +182,29 @@ elements!(
 #[macro_export]
 macro_rules! dispatch_dtype {
     ($dtype:expr, $T:ident => $body:expr) => {{
-        use $crate::dtype::{B8, C64, C128, DType};
+        use $crate::dtype::{C64, C128, DType};
+        match $dtype {
+            DType::C64 => {
+                type $T = C64;
+                $body
+            }
+            DType::C128 => {
+                type $T = C128;
+                $body
+            }
+            ordered => $crate::dispatch_ordered!(ordered, $T => $body),
+        }
+    }};
+}
+
+/// As [`dispatch_dtype!`](crate::dispatch_dtype), for the types that have an order: all but the complex ones.
+///
+/// # Panics
+/// If `$dtype` is complex.
+#[macro_export]
+macro_rules! dispatch_ordered {
+    ($dtype:expr, $T:ident => $body:expr) => {{
+        use $crate::dtype::{B8, DType};
         match $dtype {
             DType::Bool => {
                 type $T = B8;
@@ -228,14 +250,7 @@ macro_rules! dispatch_dtype {
                 type $T = f64;
                 $body
             }
-            DType::C64 => {
-                type $T = C64;
-                $body
-            }
-            DType::C128 => {
-                type $T = C128;
-                $body
-            }
+            DType::C64 | DType::C128 => unreachable!("complex elements have no order"),
         }
     }};
 }

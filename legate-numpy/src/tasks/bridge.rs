@@ -10,8 +10,7 @@ use super::linalg::{ProductArgs, ProductKind};
 use super::routine::Routine;
 use legate_core::exec::HostBuffer;
 use legate_core::operation::{OperandView, TaskContext, TaskError};
-use legate_kernels::dispatch_dtype;
-use legate_kernels::dtype::{B8, DType};
+use legate_kernels::dtype::DType;
 use legate_kernels::engine::Compiled;
 use legate_kernels::extreme::arg_extreme;
 use legate_kernels::gather::{OutOfBounds, gather, scatter};
@@ -23,6 +22,7 @@ use legate_kernels::random::{Stream, fill_rect_f64};
 use legate_kernels::scan::scan;
 use legate_kernels::select::{RawVector, compress, count_blocks};
 use legate_kernels::sort;
+use legate_kernels::{dispatch_dtype, dispatch_ordered};
 use smallvec::{SmallVec, smallvec};
 
 fn raw(view: &OperandView) -> RawOperand {
@@ -138,7 +138,7 @@ unsafe fn run_routine(
                 let mut scratch = HostBuffer::try_zeroed(sort::scratch_bytes(extents[axis], dtype.size(), places))
                     .map_err(|e| e.to_string())?;
                 let scratch = scratch.as_mut_slice();
-                dispatch_sortable!(dtype, T => match places {
+                dispatch_ordered!(dtype, T => match places {
                     false => sort::sort::<T>(axis, &extents, input, output, scratch, threads),
                     true => sort::argsort::<T>(axis, &extents, input, output, scratch, threads),
                 });
@@ -146,7 +146,7 @@ unsafe fn run_routine(
             }
             (Routine::ArgExtreme { dtype, largest }, [input, output]) => {
                 let extents = [extents[0], extents[1]];
-                dispatch_sortable!(dtype, T => match largest {
+                dispatch_ordered!(dtype, T => match largest {
                     false => arg_extreme::<T, false>(extents, input, output, threads),
                     true => arg_extreme::<T, true>(extents, input, output, threads),
                 });
@@ -212,60 +212,6 @@ unsafe fn solve_system<T: Real>(
     }
     Ok(())
 }
-
-/// As [`dispatch_dtype!`], for the types that have an order.
-macro_rules! dispatch_sortable {
-    ($dtype:expr, $T:ident => $body:expr) => {
-        match $dtype {
-            DType::C64 | DType::C128 => panic!("complex elements have no order"),
-            DType::Bool => {
-                type $T = B8;
-                $body
-            }
-            DType::I8 => {
-                type $T = i8;
-                $body
-            }
-            DType::U8 => {
-                type $T = u8;
-                $body
-            }
-            DType::I16 => {
-                type $T = i16;
-                $body
-            }
-            DType::U16 => {
-                type $T = u16;
-                $body
-            }
-            DType::I32 => {
-                type $T = i32;
-                $body
-            }
-            DType::U32 => {
-                type $T = u32;
-                $body
-            }
-            DType::I64 => {
-                type $T = i64;
-                $body
-            }
-            DType::U64 => {
-                type $T = u64;
-                $body
-            }
-            DType::F32 => {
-                type $T = f32;
-                $body
-            }
-            DType::F64 => {
-                type $T = f64;
-                $body
-            }
-        }
-    };
-}
-use dispatch_sortable;
 
 fn out_of_bounds(index: OutOfBounds) -> String {
     format!("index {} is out of bounds", index.0)
