@@ -6,8 +6,15 @@ worker can wait for it and compare checksums.
 """
 
 import math
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Callable
+
+sys.path.append(str(Path(__file__).parent.parent / "programs"))
+
+from heat import diffuse  # noqa: E402 (the programs are no package)
+from pcg import preconditioned_solve  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -146,18 +153,7 @@ def heat_inputs(rng, n):
 
 def heat(np, grid):
     """Steps of a five-point stencil, in place, with the sum of the changes."""
-    center = grid[1:-1, 1:-1]
-    north = grid[0:-2, 1:-1]
-    east = grid[1:-1, 2:]
-    west = grid[1:-1, 0:-2]
-    south = grid[2:, 1:-1]
-    deltas = []
-    for _ in range(HEAT_STEPS):
-        average = center + north + east + west + south
-        work = 0.2 * average
-        deltas.append(np.sum(np.absolute(work - center)))
-        center[:] = work
-    return (grid, *deltas)
+    return (grid, *diffuse(np, grid, HEAT_STEPS))
 
 
 def logistic_inputs(rng, n):
@@ -193,22 +189,7 @@ def pcg_inputs(rng, n):
 
 def pcg(np, A, M, b):
     """Steps of preconditioned conjugate gradients, with the test of the residual that a program makes in each."""
-    x = np.zeros(b.shape[0])
-    r = b - A.dot(x)
-    z = M.dot(r)
-    p = z
-    rz = r.dot(z)
-    for _ in range(PCG_STEPS):
-        Ap = A.dot(p)
-        alpha = rz / p.dot(Ap)
-        x = x + alpha * p
-        r = r - alpha * Ap
-        if np.sqrt(r.dot(r)) < 1e-300:
-            break
-        z = M.dot(r)
-        rz, before = r.dot(z), rz
-        p = z + (rz / before) * p
-    return x
+    return preconditioned_solve(np, A, M, b, PCG_STEPS)[0]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

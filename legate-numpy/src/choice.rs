@@ -50,6 +50,9 @@ impl Session {
     /// # Errors
     /// As [`Session::to_host`].
     pub fn flat_positions(&self, mask: &NdArray, interrupted: Interrupted<'_>) -> Result<NdArray> {
+        if let Some(positions) = self.positions_small(mask) {
+            return Ok(positions);
+        }
         let counted = self.count(mask, interrupted)?;
         self.compress(&counted, Selected::Position, None, DType::I64)
     }
@@ -60,6 +63,9 @@ impl Session {
     /// NumPy's [`Error::Index`] for shapes that do not fit; as [`Session::to_host`].
     pub fn select_by_mask(&self, a: &NdArray, mask: &NdArray, interrupted: Interrupted<'_>) -> Result<NdArray> {
         check_mask(a, mask)?;
+        if let Some(chosen) = self.compress_small(a, mask) {
+            return Ok(chosen);
+        }
         if mask.ndim() < a.ndim() {
             let rows = self.flat_positions(mask, interrupted)?;
             let shape: Point = std::iter::once(mask.size()).chain(a.shape()[mask.ndim()..].iter().copied()).collect();
@@ -84,6 +90,9 @@ impl Session {
         check_mask(a, mask)?;
         if mask.ndim() < a.ndim() {
             return Err(Error::Unsupported("a mask of some dimensions".into()));
+        }
+        if self.replace_small(a, mask, values.into()) {
+            return Ok(());
         }
         let Operand::Array(array) = values else { return self.copyto(a, values, Casting::Unsafe, Some(mask)) };
         if array.ndim() == 0 {
@@ -167,6 +176,12 @@ impl Session {
         let a = if axis.is_none() { self.ravel(a)? } else { a.clone() };
         let axis = normalize_axis(axis.unwrap_or(0), a.ndim())?;
         let n = a.shape()[axis];
+        if mode == BoundsMode::Raise
+            && axis == 0
+            && let Some(taken) = self.gather_small(&a, index)
+        {
+            return Ok(taken);
+        }
         if n == 0 && index.size() > 0 {
             return Err(Error::Index("cannot do a non-empty take from an empty axes.".into()));
         }
@@ -190,6 +205,11 @@ impl Session {
     /// # Errors
     /// [`Error::IndexOutOfBounds`]; [`Error::Index`] if they do not broadcast; as [`Session::to_host`].
     pub fn select_by_index(&self, a: &NdArray, indices: &[NdArray], interrupted: Interrupted<'_>) -> Result<NdArray> {
+        if let [index] = indices
+            && let Some(chosen) = self.gather_small(a, index)
+        {
+            return Ok(chosen);
+        }
         let (rows, index) = self.joint_index(a, indices, interrupted)?;
         self.gather(&self.reshape(a, &rows)?, &index, 0)
     }
@@ -205,6 +225,11 @@ impl Session {
         values: &Operand,
         interrupted: Interrupted<'_>,
     ) -> Result<()> {
+        if let [index] = indices
+            && self.scatter_small(a, index, values.into())
+        {
+            return Ok(());
+        }
         let (rows, index) = self.joint_index(a, indices, interrupted)?;
         let view = a.view.reshaped(&rows).ok_or_else(|| Error::Unsupported("a view without a flat form".into()))?;
         self.scatter(&a.with_view(view), &index, values)

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::ufunc::Operand;
 use crate::view::View;
+use legate_core::geometry::Point;
 
 /// One entry of `a[…]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,34 +73,43 @@ fn index_view(view: &View, items: &[IndexItem]) -> Result<View> {
     let Some(skipped) = rank.checked_sub(given) else {
         return Err(Error::TooManyIndices { ndim: rank, given });
     };
-    // `axis` counts dimensions of the result so far, `source` dimensions of the array, for messages.
-    let (mut result, mut axis, mut source) = (view.clone(), 0, 0);
+    let (mut offset, mut shape, mut strides) = (view.offset, Point::new(), Point::new());
+    // The dimension that comes next.
+    let mut source = 0;
     for &item in items {
         match item {
             IndexItem::Int(index) => {
-                let size = result.shape[axis];
+                let size = view.shape[source];
                 if index < -size || index >= size {
                     return Err(Error::IndexOutOfBounds { index, axis: source, size });
                 }
-                result.fix(axis, if index < 0 { index + size } else { index });
+                offset += view.strides[source] * if index < 0 { index + size } else { index };
+                source += 1;
             }
             IndexItem::Slice { start, stop, step } => {
-                let (start, step, len) = slice_indices(start, stop, step, result.shape[axis])?;
-                result.slice(axis, start, step, len);
-                axis += 1;
+                let (start, step, len) = slice_indices(start, stop, step, view.shape[source])?;
+                // An empty slice keeps its offset inside the base: nothing is ever read through it.
+                if len > 0 {
+                    offset += start * view.strides[source];
+                }
+                shape.push(len);
+                strides.push(view.strides[source] * step);
+                source += 1;
             }
             IndexItem::Ellipsis => {
-                axis += skipped;
+                shape.extend_from_slice(&view.shape[source..source + skipped]);
+                strides.extend_from_slice(&view.strides[source..source + skipped]);
                 source += skipped;
             }
             IndexItem::NewAxis => {
-                result = result.with_new_axis(axis);
-                axis += 1;
+                shape.push(1);
+                strides.push(0);
             }
         }
-        source += item.consumes();
     }
-    Ok(result)
+    shape.extend_from_slice(&view.shape[source..]);
+    strides.extend_from_slice(&view.strides[source..]);
+    Ok(View { offset, shape, strides })
 }
 
 impl Session {

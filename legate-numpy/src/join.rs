@@ -44,7 +44,7 @@ impl Session {
         }
         check_output("concatenate", common, out, &shape)?;
         if out.is_none()
-            && let Some(joined) = self.join_small(arrays, common)
+            && let Some(joined) = self.join_small(arrays, axis, &shape, common)
         {
             return Ok(joined);
         }

@@ -47,6 +47,11 @@ impl Session {
             let multiply = Ufunc::lookup("multiply").expect("multiply is native");
             return self.call(multiply, &[a.into(), b.into()], &CallOptions { out, ..CallOptions::default() });
         }
+        if out.is_none()
+            && let Some(value) = self.dot_small(a, b)
+        {
+            return Ok(self.scalar(value));
+        }
         let axis = b.ndim().saturating_sub(2);
         check_alignment(a, b, axis)?;
         let result = self.contract(a, b)?;

@@ -34,6 +34,9 @@ impl Session {
         if !can_cast(a.dtype(), dtype, Casting::SameKind) {
             return Err(Error::Unsupported(format!("a running sum of {} as {dtype}", a.dtype())));
         }
+        if let Some(sums) = self.accumulate_small(op, &a, Some(dtype)) {
+            return Ok(sums);
+        }
         let a = self.astype(&a, dtype, Casting::SameKind, false)?;
         let order = Order::of(a.shape(), std::iter::once(&a));
         let out = order.unwritten(dtype);
@@ -52,7 +55,7 @@ impl Session {
 }
 
 /// The type that NumPy accumulates elements of `dtype` in.
-fn accumulated_type(dtype: DType) -> DType {
+pub(crate) fn accumulated_type(dtype: DType) -> DType {
     match dtype.kind() {
         Kind::Bool | Kind::Signed => DType::I64,
         Kind::Unsigned => DType::U64,

@@ -22,6 +22,11 @@ impl Session {
     /// # Errors
     /// [`Error::AxisOutOfBounds`]; [`Error::Unsupported`] for complex elements.
     pub fn sort(&self, a: &NdArray, axis: Option<i64>) -> Result<NdArray> {
+        if is_vector(a, axis)
+            && let Some(sorted) = self.sort_small(a, false)
+        {
+            return Ok(sorted);
+        }
         let a = if axis.is_none() { self.ravel(a)? } else { a.clone() };
         let order = Order::of(a.shape(), std::iter::once(&a));
         let out = order.unwritten(a.dtype());
@@ -34,6 +39,11 @@ impl Session {
     /// # Errors
     /// As [`Session::sort`].
     pub fn argsort(&self, a: &NdArray, axis: Option<i64>) -> Result<NdArray> {
+        if is_vector(a, axis)
+            && let Some(places) = self.sort_small(a, true)
+        {
+            return Ok(places);
+        }
         let a = if axis.is_none() { self.ravel(a)? } else { a.clone() };
         let out = NdArray::unwritten(a.shape(), DType::I64);
         self.sort_to(&a, axis, &Order::c(a.shape()), &out, true)?;
@@ -68,4 +78,9 @@ impl Session {
             .write(&order.view_of(out), &dims)
             .run()
     }
+}
+
+/// Whether `a` has one dimension, which is that of `axis`.
+fn is_vector(a: &NdArray, axis: Option<i64>) -> bool {
+    a.ndim() == 1 && matches!(axis, None | Some(0 | -1))
 }

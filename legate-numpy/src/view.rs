@@ -21,19 +21,32 @@ pub struct View {
     pub strides: Point,
 }
 
-/// Extents and strides are copied as bytes, not one by one.
+/// Calls on small arrays copy views more often than they do anything else.
 impl Clone for View {
     fn clone(&self) -> View {
-        View {
-            offset: self.offset,
-            shape: SmallVec::from_slice(&self.shape),
-            strides: SmallVec::from_slice(&self.strides),
-        }
+        View { offset: self.offset, shape: copied(&self.shape), strides: copied(&self.strides) }
+    }
+}
+
+/// A copy of coordinates. The frequent ranks are spelled out: that takes a few moves and no call.
+#[inline]
+pub(crate) fn copied(from: &[i64]) -> Point {
+    match *from {
+        [] => Point::from_buf_and_len([0; 4], 0),
+        [a] => Point::from_buf_and_len([a, 0, 0, 0], 1),
+        [a, b] => Point::from_buf_and_len([a, b, 0, 0], 2),
+        [a, b, c] => Point::from_buf_and_len([a, b, c, 0], 3),
+        _ => Point::from_slice(from),
     }
 }
 
 /// The strides of a C-ordered array, in elements.
 pub fn c_strides(shape: &[i64]) -> Point {
+    match *shape {
+        [_] => return copied(&[1]),
+        [_, n] => return copied(&[n.max(1), 1]),
+        _ => {}
+    }
     let mut strides: Point = SmallVec::from_elem(1, shape.len());
     for d in (1..shape.len()).rev() {
         strides[d - 1] = strides[d] * shape[d].max(1);
@@ -74,7 +87,7 @@ pub fn normalize_axes(axes: &[i64], ndim: usize, duplicate: &str) -> Result<Smal
 impl View {
     /// All of a base of this shape.
     pub fn whole(shape: &[i64]) -> View {
-        View { offset: 0, shape: SmallVec::from_slice(shape), strides: c_strides(shape) }
+        View { offset: 0, shape: copied(shape), strides: c_strides(shape) }
     }
 
     /// Number of dimensions.
@@ -132,10 +145,15 @@ impl View {
 
     /// With the dimensions in reverse.
     pub fn reversed(&self) -> View {
-        let mut view = self.clone();
-        view.shape.reverse();
-        view.strides.reverse();
-        view
+        match (&*self.shape, &*self.strides) {
+            (&[m, n], &[s, t]) => View { offset: self.offset, shape: copied(&[n, m]), strides: copied(&[t, s]) },
+            _ => {
+                let mut view = self.clone();
+                view.shape.reverse();
+                view.strides.reverse();
+                view
+            }
+        }
     }
 
     /// Without dimension `axis`, at `index` along it.
@@ -222,7 +240,7 @@ impl View {
     pub fn reshaped(&self, shape: &[i64]) -> Option<View> {
         debug_assert_eq!(self.size(), volume(shape));
         if self.is_c_contiguous() {
-            return Some(View { offset: self.offset, shape: Point::from_slice(shape), strides: c_strides(shape) });
+            return Some(View { offset: self.offset, shape: copied(shape), strides: c_strides(shape) });
         }
         let old: SmallVec<[(i64, i64); 4]> =
             self.shape.iter().copied().zip(self.strides.iter().copied()).filter(|&(n, _)| n != 1).collect();

@@ -4,6 +4,7 @@ use crate::array::Array;
 use crate::error::{Attempt, Failure};
 use crate::freelist::is_plain;
 use crate::host;
+use crate::lists;
 use crate::session::session;
 use legate_numpy::{Arg, NdArray, Operand, Weak};
 use numpy::PyUntypedArray;
@@ -100,6 +101,9 @@ pub(crate) fn array(object: &Bound<'_, PyAny>) -> Attempt<NdArray> {
 }
 
 fn array_like(object: &Bound<'_, PyAny>) -> Attempt<NdArray> {
+    if let Some(array) = lists::array(object, None) {
+        return Ok(array);
+    }
     let array = numpy_array(object)?;
     if is_plain_numpy(&array) { host::adopt(&array) } else { Err(Failure::Unsupported) }
 }

@@ -5,6 +5,7 @@ use legate_numpy::DType;
 use numpy::{PyArrayDescr, PyArrayDescrMethods};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyFloat, PyInt, PyType};
 
 static DESCRIPTORS: PyOnceLock<Vec<Py<PyArrayDescr>>> = PyOnceLock::new();
 
@@ -39,11 +40,28 @@ pub(crate) fn native(descriptor: &Bound<'_, PyArrayDescr>) -> Option<DType> {
     (descriptor.is_native_byteorder() != Some(false)).then_some(dtype)
 }
 
+/// A type by the names that programs use most: Python's classes, NumPy's scalar classes and dtype objects; `None` for all others.
+pub(crate) fn known(object: &Bound<'_, PyAny>) -> Option<DType> {
+    let py = object.py();
+    if let Ok(class) = object.cast_exact::<PyType>() {
+        return match class {
+            _ if class.is(py.get_type::<PyFloat>()) => Some(DType::F64),
+            _ if class.is(py.get_type::<PyInt>()) => Some(DType::I64),
+            _ if class.is(py.get_type::<PyBool>()) => Some(DType::Bool),
+            class => crate::host::dtype_of_scalars(class).ok()?,
+        };
+    }
+    native(object.cast::<PyArrayDescr>().ok()?)
+}
+
 /// What a user gave as `dtype=`: anything that NumPy takes for one.
 ///
 /// # Errors
 /// NumPy's for what is no dtype; [`Failure::Unsupported`] if it is one that is not native.
 pub(crate) fn parse(object: &Bound<'_, PyAny>) -> Attempt<DType> {
+    if let Some(dtype) = known(object) {
+        return Ok(dtype);
+    }
     let descriptor = PyArrayDescr::new(object.py(), object)?;
     native(&descriptor).ok_or(Failure::Unsupported)
 }

@@ -1,5 +1,6 @@
 //! The way to NumPy for what is not native (`legate/_fallback.py` does it).
 
+use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
@@ -70,9 +71,7 @@ pub(crate) fn refused_types<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
     ours: PyErr,
 ) -> PyErr {
-    let py = function.py();
-    let raised = python(py, "refuse_types").and_then(|refuse| refuse.call1((function, args, keywords(py, kwargs))));
-    raised.err().unwrap_or(ours)
+    raised(function.py(), "refuse_types", (function, args, keywords(function.py(), kwargs)), ours)
 }
 
 /// The exception that NumPy raises where its `function` refuses arguments of these shapes, dtypes and (other than arrays') values; `ours` if it
@@ -83,9 +82,7 @@ pub(crate) fn refused<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
     ours: PyErr,
 ) -> PyErr {
-    let py = function.py();
-    let raised = python(py, "refuse").and_then(|refuse| refuse.call1((function, args, keywords(py, kwargs))));
-    raised.err().unwrap_or(ours)
+    raised(function.py(), "refuse", (function, args, keywords(function.py(), kwargs)), ours)
 }
 
 /// As [`refused`], for the method `name` of NumPy's ndarray.
@@ -96,8 +93,10 @@ pub(crate) fn refused_method<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
     ours: PyErr,
 ) -> PyErr {
-    let py = array.py();
-    let refuse = python(py, "refuse_method");
-    let raised = refuse.and_then(|refuse| refuse.call1((array, name, args, keywords(py, kwargs))));
-    raised.err().unwrap_or(ours)
+    raised(array.py(), "refuse_method", (array, name, args, keywords(array.py(), kwargs)), ours)
+}
+
+/// The exception that a function of the Python side raises; `ours` if it raises none.
+fn raised<'py>(py: Python<'py>, refuse: &str, call: impl PyCallArgs<'py>, ours: PyErr) -> PyErr {
+    python(py, refuse).and_then(|refuse| refuse.call1(call)).err().unwrap_or(ours)
 }

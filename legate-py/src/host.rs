@@ -155,6 +155,11 @@ fn scalar_dtype(object: &Bound<'_, PyAny>) -> PyResult<Option<DType>> {
     Ok(scalar_types(object.py())?.iter().find(|(t, _)| t.as_ptr() == class.cast()).map(|(_, dtype)| *dtype))
 }
 
+/// The native type whose scalars are of this class.
+pub(crate) fn dtype_of_scalars(class: &Bound<'_, PyType>) -> PyResult<Option<DType>> {
+    Ok(scalar_types(class.py())?.iter().find(|(t, _)| t.is(class)).map(|(_, dtype)| *dtype))
+}
+
 /// An array with a copy of a NumPy array's values. Read-only if that one is.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ use crate::capi;
 use crate::convert;
 use crate::error::{Attempt, Failure};
 use crate::fallback;
+use crate::functions::quick::plain;
 use crate::outcome;
 use crate::scalars;
 use crate::session::{interrupted, session, started};
@@ -17,24 +18,20 @@ use smallvec::SmallVec;
 
 type Items = SmallVec<[IndexItem; 4]>;
 
-/// The entries of a basic key; `None` if the key is not basic (arrays, lists, bools) or not valid.
-fn basic(key: &Bound<'_, PyAny>) -> PyResult<Option<Items>> {
-    let mut items = Items::new();
-    match key.cast_exact::<PyTuple>() {
-        Ok(tuple) => {
-            for entry in tuple.iter_borrowed() {
-                match item(&entry)? {
-                    Some(item) => items.push(item),
-                    None => return Ok(None),
-                }
-            }
+/// Adds the entries of a basic key; `false` if the key is not basic (arrays, lists, bools) or not valid.
+fn basic(key: &Bound<'_, PyAny>, items: &mut Items) -> PyResult<bool> {
+    let mut add = |entry: &Bound<'_, PyAny>| {
+        let item = item(entry)?;
+        items.extend(item);
+        Ok(item.is_some())
+    };
+    let Ok(tuple) = key.cast_exact::<PyTuple>() else { return add(key) };
+    for entry in tuple.iter_borrowed() {
+        if !add(&entry)? {
+            return Ok(false);
         }
-        Err(_) => match item(key)? {
-            Some(item) => items.push(item),
-            None => return Ok(None),
-        },
     }
-    Ok(Some(items))
+    Ok(true)
 }
 
 fn item(entry: &Bound<'_, PyAny>) -> PyResult<Option<IndexItem>> {
@@ -82,20 +79,13 @@ fn integer(key: &Bound<'_, PyAny>) -> Option<i64> {
 impl Array {
     fn __getitem__<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if let Some(index) = integer(key) {
-            let nd = slf.get().nd();
-            if let Some(value) = nd.element(index) {
-                return crate::host::scalar(py, &value);
-            }
-            if let Some(row) = nd.row(index) {
-                return outcome::view(slf, row);
-            }
-        } else if let Ok(slice) = key.cast_exact::<PySlice>()
-            && let Some(part) = slf.get().nd().part(capi::slice_parts(slice)?)
-        {
-            return outcome::view(slf, part);
+        if let Some(found) = get_small(slf, key)? {
+            return Ok(found);
         }
-        let Some(items) = basic(key)? else { return get_chosen(slf, key) };
+        let mut items = Items::new();
+        if !basic(key, &mut items)? {
+            return get_chosen(slf, key);
+        }
         let attempt = || -> Attempt<Bound<'py, PyAny>> {
             let nd = slf.get().nd().index(&items)?;
             if nd.ndim() > 0 || items.contains(&IndexItem::Ellipsis) {
@@ -128,9 +118,10 @@ impl Array {
         }
         scalars::note_write();
         let attempt = || -> Attempt<()> {
-            match basic(key)? {
-                Some(items) => set_basic(slf, &items, value),
-                None => set_chosen(slf, key, value),
+            let mut items = Items::new();
+            match basic(key, &mut items)? {
+                true => set_basic(slf, &items, value),
+                false => set_chosen(slf, key, value),
             }
         };
         attempt().or_else(|failure| match failure {
@@ -145,37 +136,68 @@ impl Array {
     }
 }
 
-/// `a[index] = value` and `a[slice] = value` of small arrays at hand; whether that is what it was.
-fn set_small(nd: &NdArray, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-    if nd.ndim() < 2 && set_element(nd, key, value) {
-        return Ok(true);
+/// Integers, one for each dimension of an array.
+type Place = SmallVec<[i64; 4]>;
+
+/// A key that is an integer, or a tuple of integers.
+fn place(key: &Bound<'_, PyAny>) -> Option<Place> {
+    if let Some(index) = integer(key) {
+        return Some(SmallVec::from_buf_and_len([index, 0, 0, 0], 1));
     }
-    let part = if let Ok(slice) = key.cast_exact::<PySlice>() {
-        nd.part(capi::slice_parts(slice)?)
-    } else {
-        integer(key).and_then(|index| nd.row(index))
-    };
-    let assigned = || Some(started()?.assign_small(&part?, convert::arg(value)?));
-    Ok(assigned().unwrap_or(false))
+    key.cast_exact::<PyTuple>().ok()?.iter_borrowed().map(|entry| integer(&entry)).collect()
 }
 
-/// `a[index] = number` of a vector at hand; whether that is what it was.
-fn set_element(nd: &NdArray, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> bool {
-    let attempt = || {
-        let index = integer(key)?;
-        if nd.dtype() == DType::F64
-            && let Ok(value) = value.cast_exact::<PyFloat>()
-        {
-            return Some(nd.set_element(index, Scalar::new(value.value())));
+/// `a[key]` where that is an element at hand, a row or a part, or what a small mask or index at hand chooses.
+fn get_small<'py>(slf: &Bound<'py, Array>, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let (py, nd) = (slf.py(), slf.get().nd());
+    if let Ok(slice) = key.cast_exact::<PySlice>() {
+        return nd.part(capi::slice_parts(slice)?).map(|part| outcome::view(slf, part)).transpose();
+    }
+    if let Some(key) = plain(key.as_borrowed()) {
+        let chosen = || started()?.choose_small(nd, key.get().nd());
+        return chosen().map(|chosen| outcome::like(slf, outcome::array(py, chosen)?)).transpose();
+    }
+    let Some(place) = place(key) else { return Ok(None) };
+    if let Some(value) = nd.element(&place) {
+        return crate::host::scalar(py, &value).map(Some);
+    }
+    let row = if let [index] = *place { nd.row(index) } else { None };
+    row.map(|row| outcome::view(slf, row)).transpose()
+}
+
+/// `a[key] = value` of small arrays at hand; whether that is what it was.
+fn set_small(nd: &NdArray, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let set = || {
+        if let Some(key) = plain(key.as_borrowed()) {
+            return Some(started()?.set_small(nd, key.get().nd(), convert::arg(value)?));
         }
-        let value = match convert::arg(value)? {
-            Arg::Weak(value) => value.to_scalar(nd.dtype()).ok()?,
-            Arg::Scalar(value) if value.dtype() == nd.dtype() => value,
-            _ => return None,
-        };
-        Some(nd.set_element(index, value))
+        let place = place(key)?;
+        if place.len() == nd.ndim() {
+            return Some(nd.set_element(&place, element_of(nd.dtype(), value)?));
+        }
+        let [index] = *place else { return None };
+        Some(started()?.assign_small(&nd.row(index)?, convert::arg(value)?))
     };
-    attempt().unwrap_or(false)
+    if let Ok(slice) = key.cast_exact::<PySlice>() {
+        let part = nd.part(capi::slice_parts(slice)?);
+        let set = || Some(started()?.assign_small(&part?, convert::arg(value)?));
+        return Ok(set().unwrap_or(false));
+    }
+    Ok(set().unwrap_or(false))
+}
+
+/// A number as an element of `dtype`; `None` for what should be converted, or refused, with care.
+fn element_of(dtype: DType, value: &Bound<'_, PyAny>) -> Option<Scalar> {
+    if dtype == DType::F64
+        && let Ok(value) = value.cast_exact::<PyFloat>()
+    {
+        return Some(Scalar::new(value.value()));
+    }
+    match convert::arg(value)? {
+        Arg::Weak(value) => value.to_scalar(dtype).ok(),
+        Arg::Scalar(value) if value.dtype() == dtype => Some(value),
+        _ => None,
+    }
 }
 
 /// `a[items] = value`. Lists and integers that do not fit are refused by NumPy, which looks at them otherwise than `asarray` does.

@@ -1,7 +1,7 @@
 //! The extension module `legate._native`: arrays, ufuncs and functions of `legate.numpy` as Python objects.
 //!
 //! In reading order: **[`session`]** the runtime of the process and waits that Ctrl-C ends; **[`provenance`]** the user's line;
-//! **[`error`]** failures as exceptions; **[`dtype`]**, **[`host`]**, **[`convert`]**, **[`outcome`]** values in and out;
+//! **[`error`]** failures as exceptions; **[`dtype`]**, **[`host`]**, **[`convert`]**, **[`lists`]**, **[`outcome`]** values in and out;
 //! **[`array`](mod@array)**, **[`operators`]**, **[`index`]**, **[`scalars`]**, **[`protocols`]** the array classes; **[`ufunc`]**, **[`functions`]** and **[`random`]** what is
 //! called; **[`fallback`]** the way to NumPy for the rest; **[`explain`]** what was done.
 //!
@@ -19,6 +19,7 @@ mod freelist;
 mod functions;
 mod host;
 mod index;
+mod lists;
 mod operators;
 mod outcome;
 mod protocols;
@@ -61,6 +62,7 @@ mod _native {
         let path: String = module.py().import("legate")?.getattr("__path__")?.get_item(0)?.extract()?;
         provenance::set_package(path + std::path::MAIN_SEPARATOR_STR);
         freelist::install(module.py());
+        super::functions::define_methods(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -221,7 +221,7 @@ impl Elements {
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let index = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let array = self.array.bind(py);
-        if let Some(value) = array.get().nd().element(index as i64) {
+        if let Some(value) = array.get().nd().element(&[index as i64]) {
             return host::scalar(py, &value).map(Some);
         }
         match array.get().nd().shape().first() {

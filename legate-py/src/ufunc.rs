@@ -8,12 +8,13 @@ use crate::functions::arguments::mask_of;
 use crate::functions::counter::Counter;
 use crate::functions::quick::plain;
 use crate::functions::reductions::store;
+use crate::host;
 use crate::outcome;
 use crate::scalars;
 use crate::session::{issue, session, started};
 use crate::vectorcall::{self, Call, Callable, Entry};
 use legate_numpy::{
-    CallOptions, Casting, DType, IndexItem, NdArray, Operand, ReduceOptions, Reduction, Session, Ufunc,
+    Arg, CallOptions, Casting, DType, IndexItem, NdArray, Operand, ReduceOptions, Reduction, Session, Ufunc,
 };
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
@@ -57,12 +58,14 @@ impl Callable for UfuncObject {
             _ => return Ok(None),
         };
         let target = out.as_ref().map(|out| out.get().nd());
-        let small = || match call.values[..self.inputs] {
-            [ref x] => started()?.call_small(ufunc, &[convert::arg(x)?], target),
-            [ref x, ref y] => started()?.call_small(ufunc, &[convert::arg(x)?, convert::arg(y)?], target),
-            _ => None,
-        };
-        let Some(result) = small() else { return Ok(None) };
+        let mut args: SmallVec<[Arg<'_>; 2]> = SmallVec::new();
+        args.extend(call.values[..self.inputs].iter().map_while(|value| convert::arg(value)));
+        let Some(session) = started().filter(|_| args.len() == self.inputs) else { return Ok(None) };
+        if out.is_none() && !args.iter().any(|arg| matches!(arg, Arg::Array(_))) {
+            let value = session.call_scalars(ufunc, &args);
+            return value.map(|value| host::scalar(py, &value).inspect(|_| self.calls.tick())).transpose();
+        }
+        let Some(result) = session.call_small(ufunc, &args, target) else { return Ok(None) };
         self.calls.tick();
         if let Some(out) = out {
             return Ok(Some(out.to_owned().into_any()));

@@ -11,6 +11,7 @@ use legate_kernels::cast::cast;
 use legate_kernels::dtype::{DType, Scalar};
 use legate_kernels::engine::row::{self as kernels, Input};
 use legate_kernels::ops::{BinaryOp, UnaryOp};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// An argument of an element-wise function, lent for the call.
@@ -101,6 +102,48 @@ impl Session {
         }
     }
 
+    /// The value of a ufunc for numbers; `None` if it should be had by [`Session::call`], errors included.
+    pub fn call_scalars(&self, ufunc: Ufunc, args: &[Arg<'_>]) -> Option<Scalar> {
+        // Without arrays, Python's numbers have the types that NumPy gives them.
+        let number = |arg: Arg<'_>| match arg {
+            Arg::Weak(weak) => weak.to_scalar(weak.default_dtype().ok().filter(|dtype| *dtype != DType::U64)?).ok(),
+            Arg::Scalar(value) => Some(value),
+            Arg::Array(_) => None,
+        };
+        if !self.is_small(1, 32) {
+            return None;
+        }
+        let mut bytes = [0; 16];
+        let result = match (ufunc.kernel(), args) {
+            (Kernel::Unary(op), &[x]) => {
+                let x = number(x)?;
+                let (input, result) = loops::unary(op, x.dtype())?;
+                kernels::unary(op, input, result, 1, &mut bytes, Input::One(&cast(x, input)));
+                result
+            }
+            (Kernel::Binary(op), &[x, y]) => {
+                // Two Python numbers meet as such: (2, 2.5) is not (int64, float64) for every loop.
+                let weak = matches!((x, y), (Arg::Weak(_), Arg::Weak(_)));
+                let codes = if weak {
+                    [number(x)?, number(y)?].map(|v| TypeCode::strong(v.dtype()))
+                } else {
+                    [x.type_code(), y.type_code()]
+                };
+                let (input, result) = loops::binary(op, codes)?;
+                let value = |arg: Arg<'_>| match arg {
+                    Arg::Weak(weak) => weak.to_scalar(input).ok(),
+                    _ => number(arg).map(|value| cast(value, input)),
+                };
+                let inputs = [value(x)?, value(y)?];
+                kernels::binary(op, input, result, 1, &mut bytes, [Input::One(&inputs[0]), Input::One(&inputs[1])]);
+                result
+            }
+            _ => return None,
+        };
+        self.note_at_once(1, || ufunc.name().to_owned());
+        Some(Scalar::from_bytes(result, &bytes[..result.size()]))
+    }
+
     fn unary_row(&self, op: UnaryOp, input: DType, result: DType, x: &NdArray) -> Option<NdArray> {
         let n = self.small_row(x, input.size() + result.size())?;
         let backing = locked(x)?;
@@ -112,13 +155,52 @@ impl Session {
     }
 
     fn binary_row(&self, op: BinaryOp, input: DType, result: DType, args: [Arg<'_>; 2]) -> Option<NdArray> {
-        let shaped = shaped(args)?;
+        let Some(shaped) = shaped(args) else { return self.binary_rows(op, input, result, args) };
         let n = self.small_row(shaped, 2 * input.size() + result.size())?;
         let mut bytes = HostBuffer::unwritten(n * result.size());
         with_rows(args, shaped.size(), input, |inputs| {
             kernels::binary(op, input, result, n, bytes.as_mut_slice(), inputs);
         })?;
         Some(made(shaped.shape(), result, bytes))
+    }
+
+    /// A matrix beside a vector that is each of its rows, or a column that has an element for each: row by row.
+    fn binary_rows(&self, op: BinaryOp, input: DType, result: DType, args: [Arg<'_>; 2]) -> Option<NdArray> {
+        let [Arg::Array(x), Arg::Array(y)] = args else { return None };
+        let (matrix, other, swapped) = if x.size() >= y.size() { (x, y, false) } else { (y, x, true) };
+        let &[rows, columns] = matrix.shape() else { return None };
+        let is_column = match *other.shape() {
+            [n] | [1, n] if n == columns => false,
+            [n, 1] if n == rows => true,
+            _ => return None,
+        };
+        if (is_column && other.dtype() != input) || rows > ROWS {
+            return None;
+        }
+        self.small_row(matrix, 2 * input.size() + result.size())?;
+        let first = locked(matrix)?;
+        let second = if matrix.shares_base(other) { None } else { Some(locked(other)?) };
+        let lines = row(matrix, &first, input)?;
+        let beside = second.as_deref().unwrap_or(&first);
+        let other =
+            if is_column { Beside::Column(column(other, beside)?) } else { Beside::Row(row(other, beside, input)?) };
+        let width = columns as usize * input.size();
+        let mut bytes = HostBuffer::unwritten((rows * columns) as usize * result.size());
+        let results = bytes.as_mut_slice().chunks_exact_mut(columns as usize * result.size());
+        for (r, dst) in results.enumerate() {
+            let line = match &lines {
+                Row::One(value) => Input::One(value),
+                Row::Bytes(bytes) => Input::Row(&bytes[r * width..][..width]),
+                Row::Own(bytes) => Input::Row(&bytes.as_slice()[r * width..][..width]),
+            };
+            let other = match &other {
+                Beside::Row(row) => row.input(),
+                Beside::Column(values) => Input::One(&values[r]),
+            };
+            let inputs = if swapped { [other, line] } else { [line, other] };
+            kernels::binary(op, input, result, columns as usize, dst, inputs);
+        }
+        Some(made(matrix.shape(), result, bytes))
     }
 
     /// The number of elements, if an array of this shape is worth a row: not empty, and small with so many bytes for each element.
@@ -237,6 +319,29 @@ impl Session {
         drop(backing);
         Some(made(a.shape(), dtype, bytes))
     }
+}
+
+/// Rows of a matrix up to which they are gone through one by one.
+const ROWS: i64 = 64;
+
+/// What stands beside each row of a matrix.
+enum Beside<'a> {
+    Row(Row<'a>),
+    Column(SmallVec<[Scalar; 8]>),
+}
+
+/// The elements of a column, `(n, 1)`.
+fn column(a: &NdArray, backing: &Backing) -> Option<SmallVec<[Scalar; 8]>> {
+    if a.part != Part::Whole {
+        return None;
+    }
+    let (dtype, size) = (a.base.dtype, a.base.dtype.size());
+    if let Some(value) = backing.fill {
+        return Some(SmallVec::from_elem(value, a.size() as usize));
+    }
+    let bytes = backing.host.as_ref()?.as_slice();
+    let at = |r: i64| (a.view.offset + r * a.view.strides[0]) as usize * size;
+    Some((0..a.shape()[0]).map(|r| Scalar::from_bytes(dtype, &bytes[at(r)..][..size])).collect())
 }
 
 /// The argument that has the result's shape: all others have it too, or are one element.

@@ -6,10 +6,12 @@
 //!
 //! - [`loops`]: which loop a ufunc runs, remembered;
 //! - [`calls`]: ufuncs, casts and choices;
+//! - [`choices`]: masks, indices, sorts, running sums;
 //! - [`folds`]: reductions and dot products;
 //! - [`moves`]: elements and copies.
 
 mod calls;
+mod choices;
 mod folds;
 mod loops;
 mod moves;

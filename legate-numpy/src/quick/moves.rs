@@ -4,16 +4,15 @@ use super::{Arg, Row, locked, made, row};
 use crate::array::{Backing, NdArray, Part};
 use crate::index::slice_indices;
 use crate::session::Session;
-use crate::view::View;
+use crate::view::{View, copied, volume};
 use legate_core::exec::HostBuffer;
 use legate_kernels::cast::cast;
 use legate_kernels::dtype::{DType, Scalar};
-use smallvec::SmallVec;
 use std::sync::Arc;
 
 impl NdArray {
-    /// Element `index` (counted from the end if negative) of a vector whose values are at hand; `None` for everything else.
-    pub fn element(&self, index: i64) -> Option<Scalar> {
+    /// The element at an index (counted from the end where negative) for each dimension, of an array whose values are at hand; `None` for everything else.
+    pub fn element(&self, index: &[i64]) -> Option<Scalar> {
         let at = self.place(index)?;
         let backing = locked(self)?;
         match (&backing.fill, &backing.host) {
@@ -26,8 +25,8 @@ impl NdArray {
         }
     }
 
-    /// Writes an element of a vector whose bytes are at hand; whether it could.
-    pub fn set_element(&self, index: i64, value: Scalar) -> bool {
+    /// Writes an element of an array whose bytes are at hand; whether it could.
+    pub fn set_element(&self, index: &[i64], value: Scalar) -> bool {
         if self.readonly {
             return false;
         }
@@ -49,8 +48,8 @@ impl NdArray {
         (0..n).contains(&index).then(|| {
             self.with_view(View {
                 offset: self.view.offset + index * stride,
-                shape: SmallVec::from_slice(&self.view.shape[1..]),
-                strides: SmallVec::from_slice(&self.view.strides[1..]),
+                shape: copied(&self.view.shape[1..]),
+                strides: copied(&self.view.strides[1..]),
             })
         })
     }
@@ -73,11 +72,20 @@ impl NdArray {
         Some((Arc::clone(backing.host.as_ref()?), self.view.offset, self.view.strides[0]))
     }
 
-    /// The element of the base that is element `index` of this vector.
-    fn place(&self, index: i64) -> Option<usize> {
-        let (&[n], Part::Whole) = (self.shape(), self.part) else { return None };
-        let index = if index < 0 { index + n } else { index };
-        (0..n).contains(&index).then(|| (self.view.offset + index * self.view.strides[0]) as usize)
+    /// Which element of the base it is.
+    fn place(&self, index: &[i64]) -> Option<usize> {
+        if self.part != Part::Whole || index.len() != self.ndim() {
+            return None;
+        }
+        let mut at = self.view.offset;
+        for ((&index, &n), &stride) in index.iter().zip(&self.view.shape).zip(&self.view.strides) {
+            let index = if index < 0 { index + n } else { index };
+            if !(0..n).contains(&index) {
+                return None;
+            }
+            at += index * stride;
+        }
+        Some(at as usize)
     }
 }
 
@@ -139,16 +147,19 @@ impl Session {
         }
     }
 
-    /// Small vectors at hand of one type, one after the other.
-    pub(crate) fn join_small(&self, arrays: &[NdArray], dtype: DType) -> Option<NdArray> {
-        let n: i64 = arrays.iter().map(NdArray::size).sum();
-        let len = n as usize * dtype.size();
-        if n == 0 || arrays.iter().any(|a| a.ndim() != 1) || !self.is_small(n, 2 * len) {
+    /// Small arrays at hand put together along `axis`; `shape` is that of the whole, `dtype` its type.
+    pub(crate) fn join_small(&self, arrays: &[NdArray], axis: usize, shape: &[i64], dtype: DType) -> Option<NdArray> {
+        let n = volume(shape);
+        let (size, len) = (dtype.size(), n as usize * dtype.size());
+        if n == 0 || !self.is_small(n, 2 * len) {
             return None;
         }
+        let below = volume(&shape[axis + 1..]) as usize * size;
+        let stride = shape[axis] as usize * below;
         let mut bytes = HostBuffer::unwritten(len);
-        let mut at = 0;
+        let mut first = 0;
         for a in arrays.iter().filter(|a| a.size() > 0) {
+            let width = a.shape()[axis] as usize * below;
             let backing = locked(a)?;
             let row = row(a, &backing, dtype)?;
             let from = match &row {
@@ -156,10 +167,11 @@ impl Session {
                 Row::Own(from) => from.as_slice(),
                 Row::One(_) => return None,
             };
-            bytes.as_mut_slice()[at..at + from.len()].copy_from_slice(from);
-            at += from.len();
+            let places = bytes.as_mut_slice()[first..].chunks_mut(stride);
+            places.zip(from.chunks_exact(width)).for_each(|(place, from)| place[..width].copy_from_slice(from));
+            first += width;
         }
-        Some(made(&[n], dtype, bytes))
+        Some(made(shape, dtype, bytes))
     }
 
     /// A small range of int64 or float64 numbers: `first`, `second`, and so on in steps of `delta` from `first`.

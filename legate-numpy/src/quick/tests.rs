@@ -2,14 +2,16 @@
 
 use super::Arg;
 use crate::array::NdArray;
+use crate::choice::BoundsMode;
 use crate::index::IndexItem;
 use crate::promote::Weak;
 use crate::reduction::{ReduceOptions, Reduction};
+use crate::scan::ScanOp;
 use crate::session::{Session, SessionConfig};
 use crate::ufunc::{CallOptions, Operand, Ufunc};
 use legate_core::runtime::{ExecutorKind, Replay};
 use legate_kernels::cast::cast;
-use legate_kernels::dtype::{DType, Scalar};
+use legate_kernels::dtype::{DType, Kind, Scalar};
 use legate_mapper::DefaultMapper;
 use std::sync::Arc;
 
@@ -120,6 +122,94 @@ fn python_numbers_beside_arrays() {
 }
 
 #[test]
+fn numbers_alone() {
+    let (q, s) = (quick(), Session::eager());
+    let weak =
+        [Weak::Bool(true), Weak::Int(3), Weak::Int(-2), Weak::Int(1 << 63), Weak::Float(2.5), Weak::Complex(1.0, -2.0)];
+    let strong = DType::ALL.map(|dtype| Arg::Scalar(cast(Scalar::new(3u8), dtype)));
+    let numbers: Vec<Arg<'_>> = weak.map(Arg::Weak).into_iter().chain(strong).collect();
+    let mut covered = 0;
+    for ufunc in Ufunc::all() {
+        let calls: Vec<Vec<Arg<'_>>> = match ufunc.inputs() {
+            1 => numbers.iter().map(|x| vec![*x]).collect(),
+            _ => numbers.iter().flat_map(|x| numbers.iter().map(|y| vec![*x, *y])).collect(),
+        };
+        for call in calls {
+            let Some(ours) = q.call_scalars(ufunc, &call) else { continue };
+            let operands: Vec<Operand> = call.iter().map(|arg| operand(*arg)).collect();
+            let expected = s.call(ufunc, &operands, &CallOptions::default()).unwrap();
+            let expected = s.to_host(&expected, &|| false).unwrap();
+            assert_eq!(ours.as_bytes(), expected.as_slice(), "{} {call:?}", ufunc.name());
+            covered += 1;
+        }
+    }
+    assert!(covered > 5000, "{covered}");
+}
+
+#[test]
+fn matrices_beside_rows_and_columns() {
+    let (q, s) = (quick(), Session::eager());
+    let mut covered = 0;
+    for (ufunc, dtype) in Ufunc::all().filter(|u| u.inputs() == 2).flat_map(|u| DType::ALL.map(|dtype| (u, dtype))) {
+        for (rows, columns) in [(1, 1), (1, 5), (4, 1), (3, 7), (2, 70)] {
+            let make = |session: &Session| {
+                let shaped =
+                    |n: i64, shape: &[i64], salt| session.reshape(&array(session, dtype, n, salt), shape).unwrap();
+                let matrix = shaped(rows * columns, &[rows, columns], 1);
+                let column = matrix.index(&[
+                    IndexItem::Slice { start: None, stop: None, step: None },
+                    IndexItem::Slice { start: Some(-1), stop: None, step: None },
+                ]);
+                let others = vec![
+                    array(session, dtype, columns, 2),
+                    shaped(columns, &[1, columns], 3),
+                    shaped(rows, &[rows, 1], 4),
+                    column.unwrap(),
+                    shaped(columns, &[columns, 1], 5),
+                ];
+                (matrix, others)
+            };
+            let ((m1, ours), (m2, theirs)) = (make(&q), make(&s));
+            for (a, b) in ours.iter().zip(&theirs) {
+                let (a, b, m1, m2) = (Arg::Array(a), Arg::Array(b), Arg::Array(&m1), Arg::Array(&m2));
+                covered += usize::from(agree(&q, &s, ufunc, [&[m1, a], &[m2, b]]));
+                covered += usize::from(agree(&q, &s, ufunc, [&[a, m1], &[b, m2]]));
+            }
+        }
+    }
+    assert!(covered > 5000, "{covered}");
+}
+
+#[test]
+fn joins_along_any_axis() {
+    let (q, s) = (quick(), Session::eager());
+    for dtype in [DType::Bool, DType::I16, DType::F64, DType::C128] {
+        let make = |session: &Session| {
+            let cube = session.reshape(&array(session, dtype, 24, 1), &[2, 3, 4]).unwrap();
+            let other = session.reshape(&array(session, DType::F32, 24, 2), &[2, 3, 4]).unwrap();
+            let part = other.index(&[IndexItem::Ellipsis, IndexItem::Slice { start: Some(1), stop: None, step: None }]);
+            let empty = session.zeros(&[2, 3, 0], dtype).unwrap();
+            let mut results = vec![];
+            for axis in [-1, 0, 1, 2] {
+                for arrays in [
+                    vec![cube.clone(), other.clone(), cube.clone()],
+                    vec![cube.clone(), part.clone().unwrap(), empty.clone()],
+                ] {
+                    let joined = session.concatenate(&arrays, Some(axis), None, None, crate::Casting::SameKind);
+                    results.push(outcome(session, joined));
+                    results.push(outcome(session, session.stack(&arrays, axis)));
+                }
+            }
+            let rows = [array(session, dtype, 5, 1), array(session, dtype, 5, 2)];
+            results.push(outcome(session, session.vstack(&rows)));
+            results.push(outcome(session, session.hstack(&rows)));
+            results
+        };
+        assert_eq!(make(&q), make(&s), "{dtype}");
+    }
+}
+
+#[test]
 fn updates_and_outputs() {
     let (q, s) = (quick(), Session::eager());
     for (ufunc, dtype) in Ufunc::all().filter(|u| u.inputs() == 2).flat_map(|u| DType::ALL.map(|dtype| (u, dtype))) {
@@ -203,11 +293,11 @@ fn copies_share_bytes_until_one_is_written() {
     let a = array(&q, DType::F64, 10, 1);
     let b = q.copy(&a).unwrap();
     let before = bytes(&q, &b);
-    assert!(a.set_element(0, Scalar::new(99.0f64)));
+    assert!(a.set_element(&[0], Scalar::new(99.0f64)));
     assert_eq!(bytes(&q, &b), before);
     q.assign(&b, &Operand::from(7.0)).unwrap();
-    assert_eq!(a.element(0), Some(Scalar::new(99.0f64)));
-    assert_eq!(a.element(1), q.copy(&a).unwrap().element(1));
+    assert_eq!(a.element(&[0]), Some(Scalar::new(99.0f64)));
+    assert_eq!(a.element(&[1]), q.copy(&a).unwrap().element(&[1]));
 }
 
 #[test]
@@ -260,22 +350,118 @@ fn choices_limits_copies_joins_and_ranges() {
     }
 }
 
+/// Integers, some of them counted from the end; one is out of bounds if `n` is 2.
+fn index(session: &Session, dtype: DType, n: i64) -> NdArray {
+    let values = [0, n - 1, -1, n / 2, 0].map(|v| if dtype.kind() == Kind::Unsigned { v.max(0) } else { v });
+    let past = if n == 2 { 2 } else { 0 };
+    let bytes: Vec<u8> =
+        values.into_iter().chain([past]).flat_map(|v| cast(Scalar::new(v), dtype).as_bytes().to_vec()).collect();
+    session.from_host(&bytes, &[2, 3], dtype).unwrap()
+}
+
+/// What comes of it as bytes, or as an error's text.
+fn outcome(session: &Session, result: crate::Result<NdArray>) -> Result<(Vec<i64>, DType, Vec<u8>), String> {
+    result.map(|a| bytes(session, &a)).map_err(|e| e.to_string())
+}
+
+#[test]
+fn masks_and_indices() {
+    let (q, s) = (quick(), Session::eager());
+    for (dtype, n) in DType::ALL.into_iter().flat_map(|dtype| SIZES.map(|n| (dtype, n))) {
+        let make = |session: &Session| {
+            let never = &|| false;
+            let mask = array(session, DType::Bool, n, 3);
+            let (a, b) = (array(session, dtype, n, 1), array(session, dtype, n, 2));
+            let square = session.reshape(&array(session, dtype, n * n, 4), &[n, n]).unwrap();
+            let zeros = session.zeros(&[n], dtype).unwrap();
+            let mut results = vec![];
+            let sources = views(&a).into_iter().chain([zeros, square.clone()]);
+            for a in sources {
+                let mask = session.from_host(&vec![1; a.size() as usize], a.shape(), DType::Bool).unwrap();
+                let part = mask.index(&[IndexItem::Slice { start: Some(0), stop: Some(1), step: None }]).unwrap();
+                session.assign(&part, &Operand::from(0)).unwrap();
+                results.push(outcome(session, session.select_by_mask(&a, &mask, never)));
+                for kind in [DType::I64, DType::I8, DType::U32] {
+                    let index = index(session, kind, a.shape()[0]);
+                    results.push(outcome(session, session.select_by_index(&a, &[index.clone()], never)));
+                    results.push(outcome(session, session.take(&a, &index, None, BoundsMode::Raise, never)));
+                    let values = session.reshape(&array(session, DType::F32, 6, 2), &[2, 3]).unwrap();
+                    for values in [Operand::from(1), Operand::from(&values), Operand::Scalar(Scalar::new(2i8))] {
+                        let target = session.copy(&a).unwrap();
+                        let written = session.assign_by_index(&target, &[index.clone()], &values, never);
+                        results.push(outcome(session, written.map(|()| target)));
+                    }
+                }
+            }
+            results.push(outcome(session, session.flat_positions(&mask, never)));
+            let whole = session.select_by_mask(&b, &mask, never).unwrap();
+            for values in
+                [Operand::from(1), Operand::from(&whole), Operand::from(&b), Operand::Scalar(Scalar::new(2i8))]
+            {
+                let target = session.copy(&a).unwrap();
+                let written = session.assign_by_mask(&target, &mask, &values, never);
+                results.push(outcome(session, written.map(|()| target)));
+            }
+            results
+        };
+        assert_eq!(make(&q), make(&s), "{dtype} {n}");
+    }
+}
+
+#[test]
+fn sorts_and_running_sums() {
+    let (q, s) = (quick(), Session::eager());
+    for (dtype, n) in DType::ALL.into_iter().flat_map(|dtype| SIZES.map(|n| (dtype, n))) {
+        let make = |session: &Session| {
+            let mut results = vec![];
+            for a in views(&array(session, dtype, n, 1)) {
+                results.push(outcome(session, session.sort(&a, Some(-1))));
+                results.push(outcome(session, session.argsort(&a, None)));
+                results.push(outcome(session, session.sort_in_place(&a, 0).map(|()| a.clone())));
+                for op in [ScanOp::Add, ScanOp::Multiply] {
+                    results.push(outcome(session, session.accumulate(op, &a, None, None)));
+                    results.push(outcome(session, session.accumulate(op, &a, Some(0), Some(DType::F32))));
+                }
+            }
+            results
+        };
+        assert_eq!(make(&q), make(&s), "{dtype} {n}");
+    }
+}
+
+#[test]
+fn what_is_written_by_a_mask_of_its_own_or_to_what_is_read_only() {
+    let q = quick();
+    let never = &|| false;
+    let mask = array(&q, DType::Bool, 10, 3);
+    let before = bytes(&q, &mask);
+    q.assign_by_mask(&mask, &mask, &Operand::from(0), never).unwrap();
+    assert_ne!(bytes(&q, &mask), before);
+    assert_eq!(q.flat_positions(&mask, never).unwrap().size(), 0);
+    let mut fixed = array(&q, DType::F64, 10, 1);
+    fixed.set_readonly(true);
+    let index = index(&q, DType::I64, 10);
+    assert!(q.assign_by_index(&fixed, &[index], &Operand::from(1), never).is_err());
+    let all = q.ones(&[10], DType::Bool).unwrap();
+    assert!(q.assign_by_mask(&fixed, &all, &Operand::from(1), never).is_err());
+}
+
 #[test]
 fn elements() {
     let q = quick();
     let a = array(&q, DType::F64, 10, 1);
     let odd = views(&a)[3].clone();
-    assert_eq!(odd.element(-1), a.element(9));
-    assert_eq!((a.element(10), a.element(-11)), (None, None));
-    assert!(odd.set_element(1, Scalar::new(1.5f64)));
-    assert_eq!(a.element(3), Some(Scalar::new(1.5f64)));
+    assert_eq!(odd.element(&[-1]), a.element(&[9]));
+    assert_eq!((a.element(&[10]), a.element(&[-11])), (None, None));
+    assert!(odd.set_element(&[1], Scalar::new(1.5f64)));
+    assert_eq!(a.element(&[3]), Some(Scalar::new(1.5f64)));
     let snapshot = q.to_host(&a, &|| false).unwrap();
-    assert!(a.set_element(3, Scalar::new(2.5f64)));
+    assert!(a.set_element(&[3], Scalar::new(2.5f64)));
     assert_eq!(&snapshot.as_slice()[24..32], 1.5f64.to_ne_bytes(), "what was given out keeps its values");
     let mut fixed = a.clone();
     fixed.set_readonly(true);
-    assert!(!fixed.set_element(0, Scalar::new(0.0f64)));
+    assert!(!fixed.set_element(&[0], Scalar::new(0.0f64)));
     let zeros = q.zeros(&[4], DType::I32).unwrap();
-    assert_eq!(zeros.element(2), Some(Scalar::new(0i32)));
-    assert!(!zeros.set_element(2, Scalar::new(1i32)), "there are no bytes yet");
+    assert_eq!(zeros.element(&[2]), Some(Scalar::new(0i32)));
+    assert!(!zeros.set_element(&[2], Scalar::new(1i32)), "there are no bytes yet");
 }

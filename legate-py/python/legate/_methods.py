@@ -223,7 +223,6 @@ OWN = {
     "__array_wrap__": array_wrap,
     "__dlpack__": dlpack,
     "__dlpack_device__": lambda array: (1, 0),
-    "item": item,
     "resize": resize,
     "setflags": setflags,
     "to_device": to_device,

@@ -6,6 +6,7 @@ use crate::dtype;
 use crate::error::{Attempt, Failure};
 use crate::outcome;
 use crate::session::session;
+use crate::vectorcall::Call;
 use legate_numpy::{Casting, DType, NdArray, Operand, Session};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -19,6 +20,8 @@ pub(crate) struct Parameters {
     positional: usize,
     /// Whether further positional arguments are taken, any number of them.
     variadic: bool,
+    /// The names as Python has them.
+    interned: PyOnceLock<Vec<Py<PyString>>>,
 }
 
 impl Parameters {
@@ -34,7 +37,23 @@ impl Parameters {
                 name => names.push(name),
             }
         }
-        Parameters { positional: positional.unwrap_or(names.len()), names, variadic }
+        Parameters { positional: positional.unwrap_or(names.len()), names, variadic, interned: PyOnceLock::new() }
+    }
+
+    /// Whether the arguments, of which `first` come before those of `call`, are those of the first parameters in order: positional ones, and keywords that
+    /// go on where these end (`a.sum(axis=0)`, `np.zeros(n, dtype=int)`).
+    pub(crate) fn are_in_order(&self, py: Python<'_>, first: usize, call: &Call<'_, '_>) -> bool {
+        let given = first + call.positional();
+        if given > self.positional && !self.variadic {
+            return false;
+        }
+        let Some(names) = call.names else { return true };
+        // Names in a program's text are interned; others are found by [`Arguments::bind`].
+        let interned = self
+            .interned
+            .get_or_init(py, || self.names.iter().map(|name| PyString::intern(py, name).unbind()).collect());
+        let mut expected = interned.iter().skip(given);
+        !self.variadic && names.iter_borrowed().all(|name| expected.next().is_some_and(|next| name.is(next)))
     }
 }
 

@@ -1,25 +1,27 @@
 //! Elements that masks and integers choose.
 
 use super::reductions::store;
-use super::{Arguments, Row};
+use super::{Arguments, Row, quick};
 use crate::error::{Attempt, Failure};
 use crate::outcome;
 use crate::session::interrupted;
 use legate_numpy::{BoundsMode, DType, NdArray, Operand, Scalar, Session};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple};
 
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
 
 pub(super) static ROWS: &[&Row] = &[
-    row!("take", "a indices axis out mode", take),
-    row!("nonzero", "a", nonzero),
-    row!("flatnonzero", "a", flatnonzero),
+    row!("take", "a indices axis out mode", take; quick::take),
+    row!("nonzero", "a", nonzero; quick::nonzero),
+    row!("flatnonzero", "a", flatnonzero; quick::flatnonzero),
 ];
 
 methods! {
-    take("self indices axis out mode") = take,
-    nonzero("self") = nonzero,
+    take("self indices axis out mode") = take; quick::take,
+    nonzero("self") = nonzero; quick::nonzero,
+    item("self +index") = item; quick::item,
 }
 
 fn take<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
@@ -36,6 +38,14 @@ fn take<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
         store(session, &nd, out.get().nd())?;
     }
     a.result_like(0, nd, out)
+}
+
+/// The Python part knows all the ways to say which one.
+fn item<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    static ITEM: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let item = ITEM.import(a.py(), "legate._methods", "item")?;
+    let args: Vec<_> = std::iter::once(a.required(0)?).chain(a.variadic()).collect();
+    Ok(item.call1(PyTuple::new(a.py(), args)?)?)
 }
 
 fn named_mode(mode: &Bound<'_, PyAny>) -> Attempt<BoundsMode> {

@@ -12,7 +12,7 @@ use pyo3::types::PyFloat;
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
 
 pub(super) static ROWS: &[&Row] = &[
-    row!("array", "object dtype * copy order subok ndmin ndmax like", array; quick::array_of_list),
+    row!("array", "object dtype * copy order subok ndmin ndmax like", array; quick::new_array),
     row!("asarray", "a dtype order * device copy like", asarray; quick::asarray),
     row!("asanyarray", "a dtype order * device copy like", asarray; quick::asarray),
     row!("ascontiguousarray", "a dtype * like", ascontiguousarray),
@@ -21,9 +21,9 @@ pub(super) static ROWS: &[&Row] = &[
     row!("empty", "shape dtype order * device like", |a| filled(a, |s, shape, t| s.empty(shape, t)); quick::empty),
     row!("full", "shape fill_value dtype order * device like", full),
     row!("zeros_like", "a dtype order subok shape * device", |a| filled_like(a, 1, |s, shape, t| s.zeros(shape, t)); quick::zeros_like),
-    row!("ones_like", "a dtype order subok shape * device", |a| filled_like(a, 1, |s, shape, t| s.ones(shape, t))),
+    row!("ones_like", "a dtype order subok shape * device", |a| filled_like(a, 1, |s, shape, t| s.ones(shape, t)); quick::ones_like),
     row!("empty_like", "prototype dtype order subok shape * device", |a| filled_like(a, 1, |s, shape, t| s
-        .empty(shape, t))),
+        .empty(shape, t)); quick::empty_like),
     row!("full_like", "a fill_value dtype order subok shape * device", full_like),
     row!("arange", "start stop step dtype * device like", arange; quick::arange),
     row!("linspace", "start stop num endpoint retstep dtype axis * device", linspace),
@@ -36,7 +36,7 @@ methods! {
     copy("self order") = |a| a.result_array_like(0, a.session()?.copy(&a.array(0)?)?); quick::copy,
     astype("self dtype order casting subok copy") = astype; quick::astype,
     tolist("self") = tolist; quick::tolist,
-    fill("self value") = fill,
+    fill("self value") = fill; quick::fill,
 }
 
 fn array<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {

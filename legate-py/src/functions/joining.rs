@@ -11,16 +11,16 @@ type Result<'py> = Attempt<Bound<'py, PyAny>>;
 
 pub(super) static ROWS: &[&Row] = &[
     row!("concatenate", "arrays axis out * dtype casting", concatenate; quick::concatenate),
-    row!("concat", "arrays axis out * dtype casting", concatenate),
-    row!("stack", "arrays axis out * dtype casting", stack),
+    row!("concat", "arrays axis out * dtype casting", concatenate; quick::concatenate),
+    row!("stack", "arrays axis out * dtype casting", stack; quick::stack),
     row!("vstack", "tup * dtype casting", |a| {
         a.without(&[1, 2])?;
         Ok(outcome::array(a.py(), a.session()?.vstack(&arrays(a)?)?)?)
-    }),
+    }; quick::vstack),
     row!("hstack", "tup * dtype casting", |a| {
         a.without(&[1, 2])?;
         Ok(outcome::array(a.py(), a.session()?.hstack(&arrays(a)?)?)?)
-    }),
+    }; quick::hstack),
 ];
 
 /// The arrays of the first argument, a sequence (an array is one of its rows).

@@ -3,38 +3,45 @@
 
 /// A row in a static of its own (it counts its calls).
 macro_rules! row {
-    ($name:expr, $parameters:literal, $body:expr) => {
+    ($name:expr, $parameters:expr, $body:expr) => {
         row!(@ $name, $parameters, $body, None)
     };
-    ($name:expr, $parameters:literal, $body:expr; $quick:expr) => {
+    ($name:expr, $parameters:expr, $body:expr; $quick:expr) => {
         row!(@ $name, $parameters, $body, Some($quick))
     };
-    (@ $name:expr, $parameters:literal, $body:expr, $quick:expr) => {{
+    (@ $name:expr, $parameters:expr, $body:expr, $quick:expr) => {{
         static ROW: $crate::functions::Row = $crate::functions::Row::new($name, $parameters, $body, $quick);
         &ROW
     }};
 }
 
-/// Methods of arrays, and the list of their rows.
+/// Methods of arrays, and the list of them.
 macro_rules! methods {
-    ($($name:ident($parameters:literal) = $body:expr $(; $quick:expr)?),* $(,)?) => {
-        #[allow(non_camel_case_types, reason = "a row is called as the method is")]
-        #[derive(Clone, Copy)]
-        enum MethodRow {
-            $($name),*
+    ($($name:ident($parameters:expr) = $body:expr $(; $quick:expr)?),* $(,)?) => {
+        $(#[allow(non_camel_case_types, reason = "it is called as the method is")]
+        enum $name {}
+
+        impl $name {
+            fn row() -> &'static Row {
+                row!(stringify!($name), $parameters, $body $(; $quick)?)
+            }
         }
-        pub(super) static METHODS: &[&Row] = &[$(row!(stringify!($name), $parameters, $body $(; $quick)?)),*];
-        $(#[pyo3::pymethods]
-        impl $crate::array::Array {
-            #[pyo3(signature = (*args, **kwargs))]
-            fn $name<'py>(
-                slf: &pyo3::Bound<'py, Self>,
-                args: &pyo3::Bound<'py, pyo3::types::PyTuple>,
-                kwargs: Option<&pyo3::Bound<'py, pyo3::types::PyDict>>,
+
+        impl $crate::vectorcall::Method for $name {
+            type Class = $crate::array::Array;
+            const NAME: &'static ::std::ffi::CStr = $crate::functions::c_text(concat!(stringify!($name), "\0"));
+            const DOC: &'static ::std::ffi::CStr =
+                $crate::functions::c_text(concat!(stringify!($name), "($self, /, *args, **kwargs)\n--\n\n\0"));
+
+            fn call<'py>(
+                object: pyo3::Borrowed<'_, 'py, $crate::array::Array>,
+                call: &$crate::vectorcall::Call<'_, 'py>,
             ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::PyAny>> {
-                METHODS[MethodRow::$name as usize].call_method(slf, args, kwargs)
+                $name::row().call_method(&object, call)
             }
         })*
+        pub(super) static METHODS: &[$crate::functions::MethodEntry] =
+            &[$($crate::functions::MethodEntry { row: $name::row, define: $crate::vectorcall::define::<$name> }),*];
     };
 }
 
@@ -56,16 +63,36 @@ pub(crate) use arguments::Arguments;
 use crate::array::Array;
 use crate::error::{Attempt, Failure};
 use crate::fallback;
-use crate::vectorcall::{self, Call, Callable, Entry, Given};
+use crate::vectorcall::{self, Call, Callable, Entry};
 use arguments::Parameters;
 use counter::Counter;
+use pyo3::Borrowed;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use pyo3::{Borrowed, intern};
 use quick::Quick;
 use smallvec::SmallVec;
+use std::ffi::CStr;
 use std::sync::OnceLock;
+
+/// A text that ends with its first zero byte.
+const fn c_text(text: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(text) => text,
+        Err(_) => panic!("one zero byte, at the end"),
+    }
+}
+
+/// A method of arrays.
+pub(crate) struct MethodEntry {
+    row: fn() -> &'static Row,
+    define: fn(Python<'_>) -> PyResult<()>,
+}
+
+/// Gives arrays their methods. Called once, when the module is made.
+pub(crate) fn define_methods(py: Python<'_>) -> PyResult<()> {
+    methods().try_for_each(|method| (method.define)(py))
+}
 
 /// One native function.
 pub(crate) struct Row {
@@ -86,15 +113,30 @@ impl Row {
         Row { name, parameters, body, quick, parsed: OnceLock::new(), calls: Counter::new() }
     }
 
-    /// Whether the parameter after the array is `axis`, as that of reductions is.
-    fn axis_is_second(&self) -> bool {
-        self.parameters.split(' ').nth(1) == Some("axis")
+    fn parameters(&self) -> &Parameters {
+        self.parsed.get_or_init(|| Parameters::parse(self.parameters))
     }
 
-    /// What the quick form gives for positional arguments.
-    fn attempt_quickly<'py>(&self, py: Python<'py>, args: Given<'_, 'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    /// What the quick form gives, with `first`, if any, before the call's arguments.
+    fn attempt_quickly<'py>(
+        &self,
+        py: Python<'py>,
+        first: Option<Borrowed<'_, 'py, PyAny>>,
+        call: &Call<'_, 'py>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let Some(quick) = self.quick else { return Ok(None) };
-        let result = quick(py, args)?;
+        if !self.parameters().are_in_order(py, usize::from(first.is_some()), call) {
+            return Ok(None);
+        }
+        let result = match first {
+            None => quick(py, call.values)?,
+            Some(first) => {
+                let mut values: SmallVec<[Borrowed<'_, 'py, PyAny>; 8]> = SmallVec::new();
+                values.push(first);
+                values.extend_from_slice(call.values);
+                quick(py, &values)?
+            }
+        };
         if result.is_some() {
             self.calls.tick();
         }
@@ -109,8 +151,7 @@ impl Row {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> Attempt<Bound<'py, PyAny>> {
-        let parameters = self.parsed.get_or_init(|| Parameters::parse(self.parameters));
-        let arguments = Arguments::bind(py, parameters, first, args, kwargs)?;
+        let arguments = Arguments::bind(py, self.parameters(), first, args, kwargs)?;
         let result = (self.body)(&arguments)?;
         self.calls.tick();
         Ok(result)
@@ -120,28 +161,14 @@ impl Row {
     pub(crate) fn call_method<'py>(
         &self,
         array: &Bound<'py, Array>,
-        args: &Bound<'py, PyTuple>,
-        kwargs: Option<&Bound<'py, PyDict>>,
+        call: &Call<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = array.py();
-        if self.quick.is_some() {
-            // `a.sum(axis=0)`
-            let axis = match kwargs {
-                Some(kwargs) if self.axis_is_second() && kwargs.len() == 1 && args.is_empty() => {
-                    kwargs.get_item(intern!(py, "axis"))?
-                }
-                _ => None,
-            };
-            let mut given: SmallVec<[Borrowed<'_, 'py, PyAny>; 4]> = SmallVec::new();
-            given.push(array.as_any().as_borrowed());
-            given.extend(args.iter_borrowed());
-            given.extend(axis.as_ref().map(Bound::as_borrowed));
-            if (kwargs.is_none() || axis.is_some())
-                && let Some(result) = self.attempt_quickly(py, &given)?
-            {
-                return Ok(result);
-            }
+        if let Some(result) = self.attempt_quickly(py, Some(array.as_any().as_borrowed()), call)? {
+            return Ok(result);
         }
+        let (args, kwargs) = call.collected(py)?;
+        let (args, kwargs) = (&args, kwargs.as_ref());
         self.attempt(py, Some(array.as_any()), args, kwargs).or_else(|failure| match failure {
             Failure::Unsupported => fallback::method(array.as_any(), self.name, args, kwargs),
             failure if failure.is_refusal(py) => {
@@ -163,17 +190,7 @@ pub(crate) struct Function {
 
 impl Callable for Function {
     fn quick<'py>(&self, py: Python<'py>, call: &Call<'_, 'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        match call.names {
-            None => self.row.attempt_quickly(py, call.values),
-            // `np.sum(a, axis=0)`
-            Some(names) if self.row.axis_is_second() && call.values.len() == 2 && names.len() == 1 => {
-                match names.get_borrowed_item(0)?.is(intern!(py, "axis")) {
-                    true => self.row.attempt_quickly(py, call.values),
-                    false => Ok(None),
-                }
-            }
-            Some(_) => Ok(None),
-        }
+        self.row.attempt_quickly(py, None, call)
     }
 
     fn entry(&self) -> &Entry {
@@ -290,7 +307,7 @@ pub(crate) fn calls(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     for row in rows() {
         all.set_item(row.name, row.calls.calls())?;
     }
-    for row in methods() {
+    for row in methods().map(|method| (method.row)()) {
         all.set_item(format!("ndarray.{}", row.name), row.calls.calls())?;
     }
     for (name, count) in crate::ufunc::calls() {
@@ -299,8 +316,8 @@ pub(crate) fn calls(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(all)
 }
 
-/// All rows that are methods.
-fn methods() -> impl Iterator<Item = &'static Row> {
+/// All methods.
+fn methods() -> impl Iterator<Item = &'static MethodEntry> {
     [
         choice::METHODS,
         creation::METHODS,
@@ -313,5 +330,4 @@ fn methods() -> impl Iterator<Item = &'static Row> {
     ]
     .into_iter()
     .flatten()
-    .copied()
 }

@@ -7,34 +7,32 @@ use pyo3::prelude::*;
 
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
 
-pub(super) static ROWS: &[&Row] = &[
-    row!("sum", "a axis dtype out keepdims initial where", sum; quick::sum),
-    row!("prod", "a axis dtype out keepdims initial where", prod; quick::prod),
-    row!("max", "a axis out keepdims initial where", max; quick::max),
-    row!("min", "a axis out keepdims initial where", min; quick::min),
-    row!("amax", "a axis out keepdims initial where", max; quick::max),
-    row!("amin", "a axis out keepdims initial where", min; quick::min),
-    row!("any", "a axis out keepdims * where", any; quick::any),
-    row!("all", "a axis out keepdims * where", all; quick::all),
-    row!("mean", "a axis dtype out keepdims * where", mean; quick::mean),
-    row!("var", "a axis dtype out ddof keepdims * where mean correction", var; quick::var),
-    row!("std", "a axis dtype out ddof keepdims * where mean correction", std; quick::std),
-    row!("argmax", "a axis out * keepdims", argmax; quick::argmax),
-    row!("argmin", "a axis out * keepdims", argmin; quick::argmin),
-];
+/// Functions, and the methods that take the same after the array.
+macro_rules! reductions {
+    ($($name:ident($parameters:literal)),* $(,)?) => {
+        pub(super) static ROWS: &[&Row] = &[
+            $(row!(stringify!($name), concat!("a ", $parameters), $name; quick::$name),)*
+            row!("amax", "a axis out keepdims initial where", max; quick::max),
+            row!("amin", "a axis out keepdims initial where", min; quick::min),
+        ];
+        methods! {
+            $($name(concat!("self ", $parameters)) = $name; quick::$name),*
+        }
+    };
+}
 
-methods! {
-    sum("self axis dtype out keepdims initial where") = sum; quick::sum,
-    prod("self axis dtype out keepdims initial where") = prod; quick::prod,
-    max("self axis out keepdims initial where") = max; quick::max,
-    min("self axis out keepdims initial where") = min; quick::min,
-    any("self axis out keepdims * where") = any; quick::any,
-    all("self axis out keepdims * where") = all; quick::all,
-    mean("self axis dtype out keepdims * where") = mean; quick::mean,
-    var("self axis dtype out ddof keepdims * where mean correction") = var; quick::var,
-    std("self axis dtype out ddof keepdims * where mean correction") = std; quick::std,
-    argmax("self axis out * keepdims") = argmax; quick::argmax,
-    argmin("self axis out * keepdims") = argmin; quick::argmin,
+reductions! {
+    sum("axis dtype out keepdims initial where"),
+    prod("axis dtype out keepdims initial where"),
+    max("axis out keepdims initial where"),
+    min("axis out keepdims initial where"),
+    any("axis out keepdims * where"),
+    all("axis out keepdims * where"),
+    mean("axis dtype out keepdims * where"),
+    var("axis dtype out ddof keepdims * where mean correction"),
+    std("axis dtype out ddof keepdims * where mean correction"),
+    argmax("axis out * keepdims"),
+    argmin("axis out * keepdims"),
 }
 
 /// Numbers of the parameters that reductions have in different places.

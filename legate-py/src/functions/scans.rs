@@ -1,7 +1,7 @@
 //! Running sums and products.
 
 use super::reductions::store;
-use super::{Arguments, Row};
+use super::{Arguments, Row, quick};
 use crate::error::Attempt;
 use legate_numpy::ScanOp;
 use pyo3::prelude::*;
@@ -9,13 +9,13 @@ use pyo3::prelude::*;
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
 
 pub(super) static ROWS: &[&Row] = &[
-    row!("cumsum", "a axis dtype out", |a| accumulate(a, ScanOp::Add)),
-    row!("cumprod", "a axis dtype out", |a| accumulate(a, ScanOp::Multiply)),
+    row!("cumsum", "a axis dtype out", |a| accumulate(a, ScanOp::Add); quick::cumsum),
+    row!("cumprod", "a axis dtype out", |a| accumulate(a, ScanOp::Multiply); quick::cumprod),
 ];
 
 methods! {
-    cumsum("self axis dtype out") = |a| accumulate(a, ScanOp::Add),
-    cumprod("self axis dtype out") = |a| accumulate(a, ScanOp::Multiply),
+    cumsum("self axis dtype out") = |a| accumulate(a, ScanOp::Add); quick::cumsum,
+    cumprod("self axis dtype out") = |a| accumulate(a, ScanOp::Multiply); quick::cumprod,
 }
 
 fn accumulate<'py>(a: &Arguments<'_, 'py>, op: ScanOp) -> Result<'py> {

@@ -34,7 +34,7 @@ methods! {
         a.view(0, nd)
     }; quick::transpose,
     ravel("self order") = ravel; quick::ravel,
-    flatten("self order") = flatten,
+    flatten("self order") = flatten; quick::flatten,
     swapaxes("self axis1 axis2") = swapaxes,
     squeeze("self axis") = squeeze,
     diagonal("self offset axis1 axis2") = diagonal,

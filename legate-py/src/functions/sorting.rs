@@ -1,6 +1,6 @@
 //! Sorting.
 
-use super::{Arguments, Row};
+use super::{Arguments, Row, quick};
 use crate::error::{Attempt, Failure};
 use crate::outcome;
 use pyo3::prelude::*;
@@ -8,12 +8,14 @@ use pyo3::types::PyString;
 
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
 
-pub(super) static ROWS: &[&Row] =
-    &[row!("sort", "a axis kind order * stable", sort), row!("argsort", "a axis kind order * stable", argsort)];
+pub(super) static ROWS: &[&Row] = &[
+    row!("sort", "a axis kind order * stable", sort; quick::sort),
+    row!("argsort", "a axis kind order * stable", argsort; quick::argsort),
+];
 
 methods! {
-    sort("self axis kind order * stable") = sort_in_place,
-    argsort("self axis kind order * stable") = argsort,
+    sort("self axis kind order * stable") = sort_in_place; quick::sort_in_place,
+    argsort("self axis kind order * stable") = argsort; quick::argsort,
 }
 
 /// The axis: the last one by default, `None` for all of them in a row.
