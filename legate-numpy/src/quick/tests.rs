@@ -383,12 +383,12 @@ fn masks_and_indices() {
                 results.push(outcome(session, session.select_by_mask(&a, &mask, never)));
                 for kind in [DType::I64, DType::I8, DType::U32] {
                     let index = index(session, kind, a.shape()[0]);
-                    results.push(outcome(session, session.select_by_index(&a, &[index.clone()], never)));
+                    results.push(outcome(session, session.select_by_index(&a, std::slice::from_ref(&index), never)));
                     results.push(outcome(session, session.take(&a, &index, None, BoundsMode::Raise, never)));
                     let values = session.reshape(&array(session, DType::F32, 6, 2), &[2, 3]).unwrap();
                     for values in [Operand::from(1), Operand::from(&values), Operand::Scalar(Scalar::new(2i8))] {
                         let target = session.copy(&a).unwrap();
-                        let written = session.assign_by_index(&target, &[index.clone()], &values, never);
+                        let written = session.assign_by_index(&target, std::slice::from_ref(&index), &values, never);
                         results.push(outcome(session, written.map(|()| target)));
                     }
                 }
