@@ -105,7 +105,7 @@ fn array_like(object: &Bound<'_, PyAny>) -> Attempt<NdArray> {
         return Ok(array);
     }
     let array = numpy_array(object)?;
-    if is_plain_numpy(&array) { host::adopt(&array) } else { Err(Failure::Unsupported) }
+    if is_plain_numpy(&array) { host::take_over(array, 1) } else { Err(Failure::Unsupported) }
 }
 
 /// `numpy.asanyarray(object)`.
@@ -115,7 +115,7 @@ pub(crate) fn numpy_array<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py
     Ok(function.call1((object,))?.cast_into::<PyUntypedArray>()?)
 }
 
-fn is_plain_numpy(array: &Bound<'_, PyUntypedArray>) -> bool {
+pub(crate) fn is_plain_numpy(array: &Bound<'_, PyUntypedArray>) -> bool {
     array.get_type().is(array.py().get_type::<PyUntypedArray>())
 }
 

@@ -1,14 +1,72 @@
 //! The way to NumPy for what is not native (`legate/_fallback.py` does it).
 
+use crate::convert::is_plain_numpy;
+use crate::host;
+use crate::ufunc::UfuncObject;
+use numpy::PyUntypedArray;
 use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 fn python<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     let module = MODULE.get_or_try_init(py, || py.import("legate._fallback").map(Bound::unbind))?;
     module.bind(py).getattr(name)
+}
+
+/// `function(*args, **kwargs)`, where NumPy arrays in the result become Legate arrays. What the function has just made is taken over, not copied.
+#[pyfunction]
+#[pyo3(name = "call")]
+pub(crate) fn call_numpy<'py>(
+    function: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    wrap(function.call(args, Some(kwargs))?, 1)
+}
+
+/// As NumPy's result `value` is to be seen: every NumPy array of a native dtype in it, also inside lists and tuples, is replaced by a Legate array with a copy of
+/// its values. A view of a read-only snapshot stays read-only: it does not share memory with the Legate array it came from.
+#[pyfunction]
+#[pyo3(name = "wrap")]
+pub(crate) fn wrap_result<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    wrap(value.clone(), SHARED)
+}
+
+/// No array has so many references.
+const SHARED: isize = isize::MAX;
+
+/// As [`wrap_result`]; an array (or sequence of arrays) to which there are just so many references is taken over, not copied.
+fn wrap<'py>(result: Bound<'py, PyAny>, references: isize) -> PyResult<Bound<'py, PyAny>> {
+    let result = match result.cast_into::<PyUntypedArray>() {
+        Ok(array) if is_plain_numpy(&array) => return host::take_over_array(array, references),
+        Ok(array) => return Ok(array.into_any()),
+        Err(other) => other.into_inner(),
+    };
+    let py = result.py();
+    if let Ok(tuple) = result.cast::<PyTuple>() {
+        let items = tuple.iter().map(|item| wrap(item, references_of_items(&result, references)));
+        if tuple.is_exact_instance_of::<PyTuple>() {
+            return Ok(PyTuple::new(py, items.collect::<PyResult<Vec<_>>>()?)?.into_any());
+        }
+        if tuple.hasattr("_make")? {
+            return tuple.get_type().call_method1("_make", (items.collect::<PyResult<Vec<_>>>()?,));
+        }
+    } else if let Ok(list) = result.cast_exact::<PyList>() {
+        let items = list.iter().map(|item| wrap(item, references_of_items(&result, references)));
+        return Ok(PyList::new(py, items.collect::<PyResult<Vec<_>>>()?)?.into_any());
+    } else if result.is_instance(UFUNC.import(py, "numpy", "ufunc")?)? {
+        return Ok(Bound::new(py, UfuncObject::new(&result)?)?.into_any());
+    }
+    Ok(result)
+}
+
+static UFUNC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// A sequence that nobody else has holds one reference to each item; looking at it makes a second.
+fn references_of_items(sequence: &Bound<'_, PyAny>, references: isize) -> isize {
+    if host::references(sequence) == references { 2 } else { SHARED }
 }
 
 /// Keywords as the Python side takes them.

@@ -5,13 +5,16 @@ use crate::error::{Attempt, Failure};
 use crate::session::session;
 use legate_core::exec::HostBuffer;
 use legate_numpy::{DType, NdArray, Scalar};
-use numpy::npyffi::{self, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_WRITEABLE, npy_intp};
+use numpy::npyffi::{
+    self, NPY_ARRAY_BEHAVED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_OWNDATA, NPY_ARRAY_WRITEABLE, npy_intp,
+};
 use numpy::{PY_ARRAY_API, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyFloat, PyType};
 use std::ffi::c_void;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// Owns host memory on behalf of a NumPy array (its `base`).
@@ -180,6 +183,58 @@ pub(crate) fn adopt(array: &Bound<'_, PyUntypedArray>) -> Attempt<NdArray> {
     Ok(session.from_host(bytes, &shape, dtype)?)
 }
 
+/// From this many bytes on an array's memory is taken over rather than copied: below, a copy is cheap, and recycled memory the better place.
+const WORTH_TAKING: usize = 64 << 10;
+
+/// An array with a NumPy array's values: over its memory if that is large and nobody else can know of it, else as [`adopt`]. `references`: how many
+/// references to the array there are if nobody else has it.
+///
+/// NumPy's array lives as long as the memory is used; if it ends on a thread that is not attached, Python frees it when the next one attaches.
+pub(crate) fn take_over(array: Bound<'_, PyUntypedArray>, references: isize) -> Attempt<NdArray> {
+    let dtype = crate::dtype::native(&array.dtype()).ok_or(Failure::Unsupported)?;
+    let len = array.len() * dtype.size();
+    if len < WORTH_TAKING || !array.is_c_contiguous() || !is_unshared(&array, references) {
+        return adopt(&array);
+    }
+    let shape: Vec<i64> = array.shape().iter().map(|&n| n as i64).collect();
+    let session = session(array.py())?;
+    // SAFETY: the array is C-contiguous and aligned, with `len` bytes, which are its own or its base's, and nobody else has either: `is_unshared`. The
+    // owner keeps it alive.
+    let buffer = unsafe {
+        let data = (*array.as_array_ptr()).fields.data.cast::<u8>();
+        let first = NonNull::new(data).expect("an array with elements has memory");
+        HostBuffer::foreign(first, len, Box::new(array.unbind()))
+    };
+    Ok(session.from_buffer(Arc::new(buffer), &shape, dtype)?)
+}
+
+/// How many references there are to an object.
+pub(crate) fn references(object: &Bound<'_, PyAny>) -> isize {
+    // SAFETY: the object is alive and the thread attached.
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) as isize }
+}
+
+/// Whether these many references are all to the array, and its memory, writeable and aligned, is its own, or that of a base that only it has.
+fn is_unshared(array: &Bound<'_, PyUntypedArray>, references: isize) -> bool {
+    let has_only = |object: *mut npyffi::PyArrayObject, references: isize, flags: i32| {
+        // SAFETY: the object is alive; it is an array when its fields are read, of which NumPy has the structure in its header.
+        unsafe {
+            npyffi::PyArray_CheckExact(array.py(), object.cast()) != 0
+                && ffi::Py_REFCNT(object.cast()) as isize == references
+                && (*object).fields.weakreflist.is_null()
+                && (*object).fields.flags & flags == flags
+        }
+    };
+    // SAFETY: the pointer is that of a living array object.
+    let base: *mut npyffi::PyArrayObject = unsafe { (*array.as_array_ptr()).fields.base.cast() };
+    if base.is_null() {
+        return has_only(array.as_array_ptr(), references, NPY_ARRAY_BEHAVED | NPY_ARRAY_OWNDATA);
+    }
+    // A base that owns its memory has no base itself.
+    has_only(array.as_array_ptr(), references, NPY_ARRAY_BEHAVED)
+        && has_only(base, 1, NPY_ARRAY_WRITEABLE | NPY_ARRAY_OWNDATA)
+}
+
 /// The array itself if its elements lie in row-major order and aligned, else such a copy.
 fn contiguous<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyUntypedArray>> {
     if array.is_c_contiguous() {
@@ -199,12 +254,24 @@ pub(crate) fn is_writeable(array: &Bound<'_, PyUntypedArray>) -> bool {
 #[pyfunction]
 #[pyo3(name = "adopt")]
 pub(crate) fn adopt_array<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyAny>> {
-    match adopt(array) {
-        Ok(mut nd) => {
-            nd.set_readonly(!is_writeable(array));
-            crate::outcome::array(array.py(), nd)
-        }
-        Err(Failure::Unsupported) => Ok(array.clone().into_any()),
-        Err(failure) => Err(failure.raise(array.py())),
+    wrapped(array.clone(), |array| adopt(&array))
+}
+
+/// As [`adopt_array`], by way of [`take_over`].
+pub(crate) fn take_over_array(array: Bound<'_, PyUntypedArray>, references: isize) -> PyResult<Bound<'_, PyAny>> {
+    wrapped(array, |array| take_over(array, references))
+}
+
+fn wrapped<'py>(
+    array: Bound<'py, PyUntypedArray>,
+    convert: impl FnOnce(Bound<'py, PyUntypedArray>) -> Attempt<NdArray>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = array.py();
+    if crate::dtype::native(&array.dtype()).is_none() {
+        return Ok(array.into_any());
     }
+    let readonly = !is_writeable(&array);
+    let mut nd = convert(array).map_err(|failure| failure.raise(py))?;
+    nd.set_readonly(readonly);
+    crate::outcome::array(py, nd)
 }

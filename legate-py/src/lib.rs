@@ -45,6 +45,8 @@ mod _native {
     #[pymodule_export]
     use super::explain::Recording;
     #[pymodule_export]
+    use super::fallback::{call_numpy, wrap_result};
+    #[pymodule_export]
     use super::functions::{calls, functions};
     #[pymodule_export]
     use super::host::adopt_array;

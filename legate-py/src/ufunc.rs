@@ -171,7 +171,7 @@ impl UfuncObject {
     /// The ufunc that stands for NumPy's `function`.
     #[new]
     #[pyo3(text_signature = None)]
-    fn new(function: &Bound<'_, PyAny>) -> PyResult<UfuncObject> {
+    pub(crate) fn new(function: &Bound<'_, PyAny>) -> PyResult<UfuncObject> {
         let name: String = function.getattr("__name__")?.extract()?;
         let native = NativeForm::lookup(&name).filter(|_| is_numpys_own(function, &name));
         let calls = match native {

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+import weakref
 
 import numpy
 import pytest
@@ -98,7 +99,8 @@ def test_coverage():
     assert grown["add"] == 1 and grown["sum"] == 1 and grown["ndarray.max"] == 1 and grown["arange"] == 5
     assert after.fallen_back["compress"] == before.fallen_back.get("compress", 0) + 1
     assert after.fallen_back["ndarray.compress"] == before.fallen_back.get("ndarray.compress", 0) + 1
-    assert {"matmul", "linalg.norm", "random.rand", "where", "concatenate", "isclose"} <= set(after.native)
+    assert np.random.rand(1).shape == (1,)  # the first use of a submodule tells what is native in it
+    assert {"matmul", "linalg.norm", "random.rand", "where", "concatenate", "isclose"} <= set(legate.coverage().native)
     assert "fallen back to NumPy" in repr(after) and "compress" in repr(after)
 
 
@@ -139,6 +141,78 @@ def test_results_that_numpy_would_share_are_read_only():
     assert not bits.flags.writeable
     with pytest.raises(ValueError, match="read-only"):
         bits[0] = 1
+
+
+LARGE = 20_000
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda kept: numpy.arange(LARGE),
+        lambda kept: numpy.arange(LARGE).reshape(-1, 10),
+        lambda kept: numpy.arange(LARGE)[: LARGE // 2],
+        lambda kept: numpy.arange(LARGE).reshape(-1, 10).T,
+        lambda kept: (numpy.arange(LARGE), [numpy.ones(LARGE), "text"]),
+        lambda kept: kept,
+        lambda kept: kept[1:],
+        lambda kept: (kept, kept),
+        lambda kept: numpy.frombuffer(bytearray(8 * LARGE)),
+        lambda kept: weakly(numpy.arange(LARGE)),
+    ],
+)
+def test_what_numpy_made_is_ours_and_what_others_have_is_copied(made):
+    kept = numpy.arange(LARGE)
+    expected = made(kept)
+    result = legate._native.call(made, (kept,), {})
+    for ours, numpys in zip(arrays_in(result), arrays_in(expected), strict=True):
+        assert_same(ours, numpys.copy())
+        ours += 1
+        ours *= 3
+        assert_same(ours, (numpys + 1) * 3)
+    assert (kept == numpy.arange(LARGE)).all()
+
+
+def test_what_is_taken_over_is_not_copied():
+    finished = run_python(
+        """
+        import numpy, legate
+        from legate import _native
+        address = lambda array: array.__array_interface__["data"][0]
+        made = []
+        def make():
+            array = numpy.ones(20_000)
+            made.append(address(array))
+            return array
+        assert address(numpy.asarray(_native.call(make, (), {}))) == made[0]
+        """,
+        env={"LEGATE_SIM_RANKS": "0", "LEGATE_INLINE": "1"},
+    )
+    assert finished.returncode == 0, finished.stderr
+
+
+def test_what_is_taken_over_lives_as_long_as_it_is_used():
+    for _ in range(20):
+        taken = np.tile(numpy.arange(LARGE), 2)
+        view, snapshot = taken[5:], taken.__array__()
+        del taken
+        assert_same(view[:3], numpy.arange(5, 8))
+        del view
+        assert snapshot[LARGE] == 0
+
+
+_weak = []
+
+
+def weakly(array):
+    _weak.append(weakref.ref(array))
+    return array
+
+
+def arrays_in(value):
+    if isinstance(value, (tuple, list)):
+        return [array for item in value for array in arrays_in(item)]
+    return [] if isinstance(value, str) else [value]
 
 
 def test_a_function_that_wants_to_write_to_its_argument_is_refused():

@@ -18,7 +18,7 @@ def step2(m, x, y):
     return m.dot(x, y)
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.product([numpy, np], repeat=2))
+@pytest.mark.parametrize(("first", "second"), list(itertools.product([numpy, np], repeat=2)))
 @pytest.mark.parametrize("n", [10, 100_000])
 def test_malicious_adoption(first, second, n):
     """The talk's: code that takes its NumPy as an argument works whichever it is given, also two in one program."""

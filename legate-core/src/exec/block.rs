@@ -67,8 +67,8 @@ impl Block {
     }
 
     /// Its first byte.
-    pub(crate) fn as_ptr(&self) -> *mut u8 {
-        self.ptr.as_ptr()
+    pub(crate) fn first(&self) -> NonNull<u8> {
+        self.ptr
     }
 }
 
@@ -160,10 +160,10 @@ mod tests {
         for len in [0, 1, 63, 64, 65, 4096, LARGE - 1, LARGE, LARGE + 1, 5 << 20] {
             let block = Block::zeroed(len).unwrap();
             let align = if len >= LARGE { HUGE_PAGE } else { ALIGN };
-            assert_eq!(block.as_ptr() as usize % align, 0, "{len}");
+            assert_eq!(block.first().as_ptr() as usize % align, 0, "{len}");
             assert!(block.capacity() >= len.max(1));
             // SAFETY: the block is ours, and its bytes are initialised.
-            let bytes = unsafe { std::slice::from_raw_parts_mut(block.as_ptr(), block.capacity()) };
+            let bytes = unsafe { std::slice::from_raw_parts_mut(block.first().as_ptr(), block.capacity()) };
             assert!(bytes.iter().all(|&b| b == 0), "{len}");
             bytes.fill(7);
         }

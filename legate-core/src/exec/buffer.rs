@@ -2,20 +2,33 @@
 
 use super::block::Block;
 use super::pool::BufferPool;
+use std::any::Any;
 use std::fmt;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// A block of bytes, aligned to 64, owned. Always initialised, though perhaps with bytes that mean nothing.
+/// A block of bytes, owned; aligned to 64, unless it is another library's ([`HostBuffer::foreign`]). Always initialised, though perhaps with bytes that mean
+/// nothing.
 ///
 /// One that came from a [`BufferPool`] goes back there when dropped.
 pub struct HostBuffer {
-    // `None` only while dropping.
-    block: Option<Block>,
-    // Bytes before the first byte of the buffer, see `BufferPool`. Invariant: skew + len <= capacity.
-    skew: usize,
+    // Invariant: `len` initialised bytes from here on lie in what `owner` keeps, and only this buffer gives them out.
+    first: NonNull<u8>,
     len: usize,
-    home: Option<Arc<BufferPool>>,
+    owner: Owner,
 }
+
+enum Owner {
+    Block(#[expect(dead_code, reason = "held for its memory")] Block),
+    /// `None` only while dropping.
+    Pool(Option<Block>, Arc<BufferPool>),
+    Foreign(#[expect(dead_code, reason = "held for its memory")] Box<dyn Any + Send + Sync>),
+}
+
+// SAFETY: the buffer owns its bytes as a `Box<[u8]>` would, and its owner may be sent.
+unsafe impl Send for HostBuffer {}
+// SAFETY: through `&HostBuffer` bytes can only be read, or their address be had; whoever writes there answers for it.
+unsafe impl Sync for HostBuffer {}
 
 /// There is no memory for a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +56,7 @@ impl HostBuffer {
     /// [`OutOfMemory`] if the operating system refuses.
     pub fn try_zeroed(len: usize) -> Result<HostBuffer, OutOfMemory> {
         let block = Block::zeroed(len).ok_or(OutOfMemory { requested: len as u64, in_use: 0, limit: u64::MAX })?;
-        Ok(HostBuffer { block: Some(block), skew: 0, len, home: None })
+        Ok(HostBuffer::of_block(block, len))
     }
     /// `len` bytes that mean nothing, outside any pool: for those who write all of them.
     ///
@@ -52,7 +65,7 @@ impl HostBuffer {
     pub fn unwritten(len: usize) -> HostBuffer {
         let block = Block::unwritten(len);
         let failure = OutOfMemory { requested: len as u64, in_use: 0, limit: u64::MAX };
-        HostBuffer { block: Some(block.unwrap_or_else(|| panic!("{failure}"))), skew: 0, len, home: None }
+        HostBuffer::of_block(block.unwrap_or_else(|| panic!("{failure}")), len)
     }
     /// A copy of `bytes`, outside any pool.
     ///
@@ -65,7 +78,21 @@ impl HostBuffer {
     }
     pub(super) fn pooled(block: Block, skew: usize, len: usize, home: Arc<BufferPool>) -> HostBuffer {
         assert!(skew + len <= block.capacity(), "the pool picked a block that is large enough");
-        HostBuffer { block: Some(block), skew, len, home: Some(home) }
+        HostBuffer {
+            first: block.first().map_addr(|a| a.saturating_add(skew)),
+            len,
+            owner: Owner::Pool(Some(block), home),
+        }
+    }
+    fn of_block(block: Block, len: usize) -> HostBuffer {
+        HostBuffer { first: block.first(), len, owner: Owner::Block(block) }
+    }
+    /// `len` bytes of another library's memory, without a copy. `owner` is dropped with the buffer, on any thread.
+    ///
+    /// # Safety
+    /// The bytes are initialised and may be read and written until `owner` is dropped; meanwhile nobody reads or writes them but through this buffer.
+    pub unsafe fn foreign(first: NonNull<u8>, len: usize, owner: Box<dyn Any + Send + Sync>) -> HostBuffer {
+        HostBuffer { first, len, owner: Owner::Foreign(owner) }
     }
     /// Number of bytes.
     pub fn len(&self) -> usize {
@@ -77,11 +104,11 @@ impl HostBuffer {
     }
     /// The first byte, for those who reach parts of a shared buffer under rules of their own (instances).
     pub fn as_ptr(&self) -> *mut u8 {
-        self.block().as_ptr().wrapping_add(self.skew)
+        self.first.as_ptr()
     }
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: `skew + len <= capacity` and a block's bytes are initialised. Instances write through `as_ptr` only
+        // SAFETY: the invariant of `first`. Instances write through `as_ptr` only
         // while nobody outside the runtime has the buffer (`PhysicalInstance::prepare_write`).
         unsafe { std::slice::from_raw_parts(self.as_ptr(), self.len) }
     }
@@ -90,15 +117,12 @@ impl HostBuffer {
         // SAFETY: as for `as_slice`; `&mut self` says that nobody else reads or writes.
         unsafe { std::slice::from_raw_parts_mut(self.as_ptr(), self.len) }
     }
-    fn block(&self) -> &Block {
-        self.block.as_ref().expect("a buffer has its block until it is dropped")
-    }
 }
 
 impl Drop for HostBuffer {
     fn drop(&mut self) {
-        if let (Some(home), Some(block)) = (self.home.take(), self.block.take()) {
-            home.give_back(block);
+        if let Owner::Pool(block, home) = &mut self.owner {
+            home.give_back(block.take().expect("a buffer is dropped once"));
         }
     }
 }
@@ -127,6 +151,20 @@ mod tests {
         a.as_mut_slice()[0] = b'r';
         assert_eq!((a.as_slice(), b.as_slice()), (&b"region"[..], &b"legion"[..]));
         assert_eq!(a.as_ptr() as usize % 64, 0);
+    }
+
+    #[test]
+    fn foreign_memory_is_used_in_place_and_its_owner_dropped_last() {
+        let alive = Arc::new(());
+        let mut bytes = Box::new(*b"legion");
+        let first = NonNull::from(&mut *bytes).cast();
+        // SAFETY: the box is the owner, and nobody else has it.
+        let mut buffer = unsafe { HostBuffer::foreign(first, 6, Box::new((bytes, alive.clone()))) };
+        buffer.as_mut_slice()[0] = b'r';
+        assert_eq!((buffer.as_slice(), buffer.as_ptr()), (&b"region"[..], first.as_ptr()));
+        assert_eq!(Arc::strong_count(&alive), 2);
+        drop(buffer);
+        assert_eq!(Arc::strong_count(&alive), 1);
     }
 
     #[test]

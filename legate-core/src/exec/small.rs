@@ -96,14 +96,16 @@ mod tests {
     fn memory_comes_back_zeroed_or_as_it_was_and_what_is_kept_is_bounded() {
         std::thread::spawn(|| {
             let mut block = Block::zeroed(100).unwrap();
-            let first = block.as_ptr();
+            let first = block.first().as_ptr();
             // SAFETY: the block is ours, and its bytes are initialised.
-            unsafe { std::slice::from_raw_parts_mut(block.as_ptr(), block.capacity()) }.fill(7);
+            unsafe { std::slice::from_raw_parts_mut(block.first().as_ptr(), block.capacity()) }.fill(7);
             drop(block);
             block = Block::zeroed(128).unwrap();
-            assert_eq!(block.as_ptr(), first, "one size class");
+            assert_eq!(block.first().as_ptr(), first, "one size class");
             // SAFETY: as above.
-            assert!(unsafe { std::slice::from_raw_parts(block.as_ptr(), block.capacity()) }.iter().all(|b| *b == 0));
+            assert!(
+                unsafe { std::slice::from_raw_parts(block.first().as_ptr(), block.capacity()) }.iter().all(|b| *b == 0)
+            );
             let many: Vec<Block> = (0..2000).map(|_| Block::unwritten(16 << 10).unwrap()).collect();
             drop(many);
             super::KEPT.with(|kept| {

@@ -194,25 +194,6 @@ def gather(value):
     return value
 
 
-def wrap(value):
-    """`value` with every NumPy array of a native dtype in it replaced by a Legate array.
-
-    A view of a read-only snapshot stays read-only: it does not share memory with the Legate array it came from.
-    """
-    kind = type(value)
-    if kind is numpy.ndarray:
-        return _native.adopt(value)
-    if kind is list:
-        return [wrap(item) for item in value]
-    if kind is tuple:
-        return tuple([wrap(item) for item in value])
-    if isinstance(value, tuple) and hasattr(value, "_make"):
-        return value._make([wrap(item) for item in value])
-    if isinstance(value, numpy.ufunc):
-        return _native.ufunc(value)
-    return value
-
-
 class _Gatherer:
     """Gathers the arguments of one call. Arrays in positions that the call writes to become writable copies, stored back by
     :meth:`finish`; a result that is one of the gathered arrays becomes the Legate array it came from."""
@@ -231,6 +212,11 @@ class _Gatherer:
         self.copies.append((value, copy))
         return copy
 
+    def call(self, function, args, kwargs):
+        if not self.copies:
+            return _native.call(function, args, kwargs)
+        return self.finish(function(*args, **kwargs))
+
     def finish(self, result):
         for original, copy in self.copies:
             if original is not copy:
@@ -243,7 +229,7 @@ class _Gatherer:
                 return original
         if type(result) is tuple and self.copies:
             return tuple([self._restore(item) for item in result])
-        return wrap(result)
+        return _native.wrap(result)
 
 
 # Positions of the arguments that a function writes to (`out=` and `a.at` are known to everybody).
@@ -262,9 +248,9 @@ def invoke(name, function, args, kwargs):
     """Calls NumPy's `function` on gathered arguments, without telling anybody."""
     gatherer = _Gatherer()
     writes = WRITES.get(name, ())
-    args = [gatherer.writable(arg) if i in writes else gather(arg) for i, arg in enumerate(args)]
+    args = tuple([gatherer.writable(arg) if i in writes else gather(arg) for i, arg in enumerate(args)])
     kwargs = {key: gatherer.writable(value) if key == "out" else gather(value) for key, value in kwargs.items()}
-    return gatherer.finish(function(*args, **kwargs))
+    return gatherer.call(function, args, kwargs)
 
 
 def call(name, function, args, kwargs):
@@ -285,9 +271,9 @@ def call_method(array, name, args, kwargs):
         report(f"ndarray.{name}")
     gatherer = _Gatherer()
     subject = gatherer.writable(array) if name in MUTATING_METHODS else array._snapshot()
-    args = [gather(arg) for arg in args]
+    args = tuple([gather(arg) for arg in args])
     kwargs = {key: gatherer.writable(value) if key == "out" else gather(value) for key, value in kwargs.items()}
-    return gatherer.finish(getattr(subject, name)(*args, **kwargs))
+    return gatherer.call(getattr(subject, name), args, kwargs)
 
 
 def call_ufunc(function, method, args, kwargs):
@@ -299,15 +285,15 @@ def call_ufunc(function, method, args, kwargs):
     outputs = range(function.nin, function.nargs) if method == "__call__" else ()
     if method == "at":
         outputs = (0,)
-    args = [gatherer.writable(arg) if i in outputs else gather(arg) for i, arg in enumerate(args)]
+    args = tuple([gatherer.writable(arg) if i in outputs else gather(arg) for i, arg in enumerate(args)])
     kwargs = {key: gatherer.writable(value) if key == "out" else gather(value) for key, value in kwargs.items()}
-    return gatherer.finish(getattr(function, method)(*args, **kwargs))
+    return gatherer.call(getattr(function, method), args, kwargs)
 
 
 def call_operator(name, ufunc, operands):
     """Applies an operator of Python's to NumPy arrays, so that NumPy decides what it means for other objects."""
     report(ufunc)
-    return wrap(getattr(operator, name)(*[gather(operand) for operand in operands]))
+    return _native.call(getattr(operator, name), tuple([gather(operand) for operand in operands]), {})
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -367,7 +353,7 @@ def get_item(array, key):
     if not _selects(key):
         return _as_zeros(array)[key]  # not a key at all: NumPy raises
     report("ndarray.__getitem__")
-    return wrap(array._snapshot()[key])
+    return _native.call(operator.getitem, (array._snapshot(), key), {})
 
 
 def set_item(array, key, value):

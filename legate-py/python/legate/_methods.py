@@ -214,7 +214,7 @@ def array_namespace(array, *, api_version=None):
 
 def array_wrap(array, result, context=None, return_scalar=False):
     """`result` as an array of this library."""
-    wrapped = _fallback.wrap(result) if isinstance(result, numpy.ndarray) else result
+    wrapped = _native.wrap(result) if isinstance(result, numpy.ndarray) else result
     return wrapped[()] if return_scalar and isinstance(wrapped, Array) else wrapped
 
 

@@ -60,7 +60,7 @@ def random_sample(size=None):
     """Uniform numbers in [0, 1): NumPy's own bits."""
     extents = _extents(size)
     if not _is_large(extents) or not _is_mersenne_twister():
-        return _fallback.wrap(_origin.random_sample(size))
+        return _native.call(_origin.random_sample, (size,), {})
     with _legacy._bit_generator.lock:
         state = _legacy._bit_generator.state
         key, position = state["state"]["key"], state["state"]["pos"]
@@ -97,7 +97,7 @@ def standard_normal(size=None):
     """Standard normal numbers; see the module's notes on large draws."""
     extents = _extents(size)
     if not _is_large(extents):
-        return _fallback.wrap(_origin.standard_normal(size))
+        return _native.call(_origin.standard_normal, (size,), {})
     return _native.normal_sample([int(word) for word in _origin.randint(0, 1 << 32, 4, _numpy.uint32)], extents)
 
 
