@@ -2,6 +2,7 @@
 //!
 //! Products and sums are rounded apart (no fused multiply-add), so the bits are the same at every SIMD level; the loops wait for memory anyway.
 
+use super::narrow_rows::{are_narrow, narrow_rows_of};
 use super::panel::Panel;
 use super::tree::TreeSum;
 use super::{Arithmetic, RawMatrix};
@@ -11,11 +12,13 @@ use crate::isa::Isa;
 /// Columns that are summed in lanes.
 const BLOCK: usize = 1024;
 /// Lanes: element `k` of a block goes to lane `k mod LANES`.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 /// Rows that share each load of `x`.
 const ROWS: usize = 4;
-/// Rows that are summed together if they are shorter than [`LANES`].
+/// Rows that are summed together if they are shorter than [`SHORT`].
 const SHORT_ROWS: usize = 64;
+/// Shorter rows are summed by code of their own, as [`narrow_rows`](super::narrow_rows) from here on.
+const SHORT: usize = 5;
 
 /// `y[i] = Σ_k a[i, k]·x[k]` for `i < rows`, `k < depth`. `x` and `y` are matrices of one column.
 ///
@@ -50,8 +53,10 @@ pub(super) unsafe fn gemv_rows_at<T: Arithmetic>(
         || unsafe {
             if !a.rows_are_contiguous() || depth == 0 {
                 groups_of_rows::<T, false>(rows, a, x, y);
-            } else if depth < LANES {
+            } else if depth < SHORT {
                 short_rows_of(depth, rows, a, x, y);
+            } else if are_narrow::<T>(depth) {
+                narrow_rows_of(depth, rows, a, x, y);
             } else {
                 groups_of_rows::<T, true>(rows, a, x, y);
             }
@@ -147,7 +152,7 @@ fn halve<T: Arithmetic>(lanes: [T; LANES]) -> T {
     four[0].plus(four[2]).plus(four[1].plus(four[3]))
 }
 
-/// [`short_rows`] of `depth` columns, fewer than [`LANES`]: the loops over so few are unrolled.
+/// [`short_rows`] of `depth` columns, fewer than [`SHORT`]: the loops over so few are unrolled.
 ///
 /// # Safety
 /// As [`gemv_rows`], rows being contiguous.
@@ -158,14 +163,14 @@ unsafe fn short_rows_of<T: Arithmetic>(depth: usize, rows: usize, a: RawMatrix<T
             match depth {
                 // SAFETY: the caller's word.
                 $($n => unsafe { short_rows::<T, $n>(rows, a, x, y) },)*
-                _ => unreachable!("fewer than LANES"),
+                _ => unreachable!("fewer than SHORT"),
             }
         };
     }
-    unrolled!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+    unrolled!(1 2 3 4);
 }
 
-/// Rows of fewer than [`LANES`] columns: as [`dot_block`] without the lanes that have no element, and so are zero.
+/// Rows of fewer than [`SHORT`] columns: as [`dot_block`] without the lanes that have no element, and so are zero.
 ///
 /// # Safety
 /// As [`gemv_rows`], rows being contiguous and of `K` columns.

@@ -20,6 +20,7 @@ mod gemm;
 mod gemv_cols;
 mod gemv_rows;
 mod lu;
+mod narrow_rows;
 mod panel;
 mod plain;
 mod slices;

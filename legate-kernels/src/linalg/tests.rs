@@ -294,6 +294,32 @@ fn rows_of_a_matrix_are_summed_apart() {
     }
 }
 
+/// Contiguous rows have ways of their own by width; rows whose elements are apart are packed and go one way.
+fn narrow_rows_have_the_bits_of_packed_ones<T: Sample>(depths: impl Iterator<Item = usize>, odd: &[T]) {
+    const ROWS: usize = 21;
+    for k in depths {
+        let (mut a, x) = (samples::<T>(17, ROWS * k), samples::<T>(18, k));
+        odd.iter().enumerate().for_each(|(i, value)| a[i * 5 * k + i % k] = *value);
+        let spread: Vec<T> = a.iter().flat_map(|&value| [value, T::ZERO]).collect();
+        let mut sums = [[T::ZERO; ROWS]; 2];
+        let apart = MatrixRef::with_strides(&spread, 0, [ROWS, k], [2 * k as isize, 2]);
+        for (sums, a) in sums.iter_mut().zip([MatrixRef::new(&a, [ROWS, k]), apart]) {
+            MatrixMut::new(sums, [ROWS, 1]).set_row_sums(a, MatrixRef::new(&x, [k, 1]));
+        }
+        assert_same_bits(&sums[0], &sums[1], &format!("rows of {k}"));
+    }
+}
+
+#[test]
+fn rows_of_any_width_have_the_same_bits_however_they_lie() {
+    let depths = || (1..70).chain([127, 128, 129, 511, 512, 513, 1023, 1024, 1025]);
+    narrow_rows_have_the_bits_of_packed_ones::<f64>(depths(), &[-0.0, f64::INFINITY, f64::NEG_INFINITY, f64::MAX]);
+    narrow_rows_have_the_bits_of_packed_ones::<f32>(depths(), &[-0.0, f32::INFINITY, f32::MIN_POSITIVE]);
+    narrow_rows_have_the_bits_of_packed_ones::<C128>(depths(), &[]);
+    narrow_rows_have_the_bits_of_packed_ones::<i16>(depths(), &[i16::MIN, i16::MAX]);
+    narrow_rows_have_the_bits_of_packed_ones::<B8>(depths(), &[]);
+}
+
 #[test]
 fn pieces_of_the_tree_join_to_the_whole() {
     let n = 37;
