@@ -29,6 +29,63 @@ def test_stats_count_operations():
     assert after["live_bytes"] > 0
 
 
+@pytest.mark.parametrize("replay", ["1", "0"])
+def test_windows_of_a_loop_are_replayed(replay):
+    finished = run_python(
+        """
+        import legate
+        import legate.numpy as np
+
+        x = np.ones(300_000)
+        for _ in range(200):
+            x = x * 0.5 + 1.0
+            x[1:-1] = (x[2:] + x[:-2]) * 0.5
+        for _ in range(20):
+            total = float((x * x).sum())
+        stats = legate.stats()
+        print(stats["windows"], stats["replayed"], total)
+        """,
+        env={"LEGATE_REPLAY": replay},
+    )
+    assert finished.returncode == 0, finished.stderr
+    windows, replayed, total = finished.stdout.split()
+    x = numpy.ones(300_000)
+    for _ in range(200):
+        x = x * 0.5 + 1.0
+        x[1:-1] = (x[2:] + x[:-2]) * 0.5
+    assert float(total) == pytest.approx(float((x * x).sum()), rel=1e-12)
+    if replay == "1":
+        assert int(replayed) * 2 > int(windows), finished.stdout
+    else:
+        assert int(replayed) == 0, finished.stdout
+
+
+def test_an_idle_program_burns_no_cpu():
+    finished = run_python(
+        """
+        import resource
+        import time
+        import legate.numpy as np
+
+        def spent():
+            usage = resource.getrusage(resource.RUSAGE_SELF)
+            return usage.ru_utime + usage.ru_stime
+
+        x = np.ones(3_000_000)
+        total = float((x * x + 1).sum())
+        y = x + 2
+        before = spent()
+        time.sleep(2)
+        print(spent() - before, total, float(y[0]))
+        """
+    )
+    assert finished.returncode == 0, finished.stderr
+    idle, total, first = map(float, finished.stdout.split())
+    assert (total, first) == (6_000_000, 3)
+    # A worker that watches all the time takes 2 s; what workers do before they sleep, and what is still to be computed, takes milliseconds.
+    assert idle < 0.5
+
+
 def test_fence():
     np.ones(BIG)
     assert legate.fence() is None
