@@ -5,7 +5,7 @@
 
 use crate::Thresholds;
 use legate_core::geometry::{Point, Rect};
-use legate_core::mapping::{FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper, OperandInfo};
+use legate_core::mapping::{Ahead, FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper, OperandInfo};
 use legate_core::operation::{Cut, Privilege};
 use legate_core::region::{Distribution, Sharding};
 use std::collections::BTreeMap;
@@ -51,6 +51,12 @@ impl Mapper for DefaultMapper {
     fn inline(&self, points: u64, bytes: u64, _machine: &MachineView) -> bool {
         let t = &self.thresholds;
         t.inline_points > 0 && points <= t.inline_points && bytes <= t.inline_bytes
+    }
+
+    fn catch_up(&self, ahead: &Ahead, machine: &MachineView) -> bool {
+        let t = &self.thresholds;
+        // Between shards a value is a message away, and to wait for it in every round of a loop hides nothing.
+        machine.shards == 1 && ahead.cost_ns <= t.catch_up_ns && ahead.fusible_bytes <= t.catch_up_bytes
     }
 
     fn launch(&self, launch: &LaunchInfo, machine: &MachineView) -> LaunchMapping {
@@ -239,5 +245,15 @@ mod tests {
         assert!(!mapper.inline(1000, 24_000_000, &machine(1)), "few points that fold many bytes");
         let never = DefaultMapper::with(Thresholds { inline_points: 0, ..Thresholds::default() }, BTreeMap::new());
         assert!(!never.inline(0, 0, &machine(1)), "not even what has no points");
+    }
+
+    #[test]
+    fn a_front_end_catches_up_where_it_is_little_ahead() {
+        let mapper = DefaultMapper::new();
+        let product = Ahead { cost_ns: 100_000.0, fusible_bytes: 0 };
+        assert!(mapper.catch_up(&product, &machine(1)));
+        assert!(!mapper.catch_up(&product, &machine(2)), "values come in messages");
+        assert!(!mapper.catch_up(&Ahead { cost_ns: 1e8, ..product }, &machine(1)), "too long a wait");
+        assert!(!mapper.catch_up(&Ahead { fusible_bytes: 1 << 20, ..product }, &machine(1)), "too much to store");
     }
 }

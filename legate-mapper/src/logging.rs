@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! inline 100 points, 800 bytes -> true
+//! catch up 80000 ns, 800 bytes -> true
 //! field [1000, 1000] of 8 bytes, 4 shards -> tiles [250, 1000] block
 //! launch 'add' over [0..1000, 0..1000] cut Free Free, 250000 ns, 4 shards; 0: WriteDiscard [0..1000, 0..1000] of [1000, 1000] of 8 bytes, nowhere; 1: … -> follow 1
 //! chunks of 250000 points, 62500 ns, 6000000 bytes, 2 cores -> 8
@@ -12,7 +13,7 @@
 
 use legate_core::geometry::Point;
 use legate_core::id::Color;
-use legate_core::mapping::{FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper, OperandInfo};
+use legate_core::mapping::{Ahead, FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper, OperandInfo};
 use legate_core::region::{Distribution, Sharding};
 use parking_lot::Mutex;
 use std::fmt::{self, Display, Formatter, Write as _};
@@ -47,6 +48,13 @@ impl Mapper for LoggingMapper {
     fn inline(&self, points: u64, bytes: u64, machine: &MachineView) -> bool {
         let answer = self.inner.inline(points, bytes, machine);
         self.log(format_args!("inline {points} points, {bytes} bytes"), answer);
+        answer
+    }
+
+    fn catch_up(&self, ahead: &Ahead, machine: &MachineView) -> bool {
+        let answer = self.inner.catch_up(ahead, machine);
+        let Ahead { cost_ns, fusible_bytes } = ahead;
+        self.log(format_args!("catch up {cost_ns:.0} ns, {fusible_bytes} bytes"), answer);
         answer
     }
 

@@ -5,7 +5,7 @@
 
 use legate_core::geometry::Point;
 use legate_core::id::ShardId;
-use legate_core::mapping::{FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper, OperandInfo};
+use legate_core::mapping::{Ahead, FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper, OperandInfo};
 use legate_core::region::Sharding;
 use std::hash::{Hash, Hasher};
 
@@ -44,6 +44,10 @@ impl Mapper for RandomMapper {
 
     fn inline(&self, points: u64, bytes: u64, _machine: &MachineView) -> bool {
         points <= MAX_INLINE_POINTS && self.draw(0, (points, bytes)).below(2) == 0
+    }
+
+    fn catch_up(&self, ahead: &Ahead, _machine: &MachineView) -> bool {
+        self.draw(5, (ahead.cost_ns.to_bits(), ahead.fusible_bytes)).below(2) == 0
     }
 
     fn launch(&self, launch: &LaunchInfo, machine: &MachineView) -> LaunchMapping {

@@ -10,6 +10,10 @@ pub struct Thresholds {
     pub inline_points: u64,
     /// … if it also touches at most this many bytes.
     pub inline_bytes: u64,
+    /// The front end waits for small values that it needs for an operation to be inline, if the work that it is ahead of them by takes at most this long …
+    pub catch_up_ns: f64,
+    /// … and if the wait makes at most this many bytes of results go to memory that might have stayed in registers.
+    pub catch_up_bytes: u64,
     /// A field (or a launch that touches fields) of fewer bytes is kept (computed) on every shard.
     pub replicate_bytes: u64,
     /// Chunks that a shard cuts its piece into, per core: more than one, so that cores that finish early find more.
@@ -28,13 +32,16 @@ pub struct Thresholds {
 }
 
 impl Default for Thresholds {
-    /// Inline: some 10 µs of cheap arithmetic in the second-level cache. Parallel and chunk: two threads are faster than one from 2 µs on while both
+    /// Catch up: an operation that is deferred costs 3 µs more than one that is computed at once, a round of a loop has about ten of them, and what takes a
+    /// hundred times as long does not notice. Inline: some 10 µs of cheap arithmetic in the second-level cache. Parallel and chunk: two threads are faster than one from 2 µs on while both
     /// are awake (measured: 0.74 of the time at 8192 elements of `a*b + c`); the executor itself runs what is shorter than 10 µs on
     /// the spot while its workers sleep.
     fn default() -> Thresholds {
         Thresholds {
             inline_points: 16 << 10,
             inline_bytes: 512 << 10,
+            catch_up_ns: 1_000_000.0,
+            catch_up_bytes: 64 << 10,
             replicate_bytes: 64 << 10,
             chunks_per_core: 4,
             chunk_bytes: 64 << 10,

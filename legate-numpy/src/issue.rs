@@ -13,7 +13,6 @@ use crate::tasks::{ProgramArgs, label};
 use crate::view::View;
 use legate_core::exec::HostBuffer;
 use legate_core::geometry::{Point, Rect};
-use legate_core::mapping::Mapper;
 use legate_core::operation::{Cut, Operand, Privilege};
 use legate_core::runtime::{LaunchRequest, Runtime};
 use legate_core::store::Access;
@@ -217,14 +216,10 @@ impl Body<'_> {
     }
 
     fn is_inline(&self) -> bool {
-        let Some(runtime) = self.session.runtime() else { return true };
-        let known = self.arguments.iter().all(|argument| {
-            let backing = argument.array.base.cell.lock();
-            backing.is_known() || (argument.role.writes() && backing.field.is_none())
-        });
-        let points: i64 = self.domain.iter().product();
-        let bytes: u64 = self.arguments.iter().map(|a| points as u64 * a.array.base.dtype.size() as u64).sum();
-        known && self.session.mapper().inline(points as u64, bytes, runtime.machine())
+        let points = self.domain.iter().product::<i64>() as u64;
+        let bytes = self.arguments.iter().map(|a| points * a.array.base.dtype.size() as u64).sum();
+        let inputs = self.arguments.iter().filter(|argument| argument.needs_values()).map(|argument| &argument.array);
+        self.session.is_inline(points, bytes, inputs)
     }
 
     /// Reads from copies what overlaps a written view without being it. (Safe host operands may not even interleave.)
@@ -367,6 +362,11 @@ impl Argument {
     fn ensure_field(&self, session: &Session, runtime: &Runtime) {
         let overwritten = matches!(self.role, Role::Write | Role::Fold(_)) && self.overwrites_base();
         session.ensure_field(&self.array, runtime, overwritten);
+    }
+
+    /// Whether the base's values before matter: it is read, or written in parts after it was written before.
+    fn needs_values(&self) -> bool {
+        !self.role.writes() || (!self.array.is_unwritten() && (self.role == Role::Update || !self.overwrites_base()))
     }
 
     fn overwrites_base(&self) -> bool {

@@ -15,6 +15,7 @@ pub mod create;
 mod decode;
 pub mod error;
 pub mod index;
+mod inline;
 mod issue;
 pub mod join;
 pub mod linalg;

@@ -1,6 +1,6 @@
 //! This library's own policy, on top of any mapper: products follow the matrix.
 
-use legate_core::mapping::{FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper};
+use legate_core::mapping::{Ahead, FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper};
 use std::sync::Arc;
 
 /// Answers what NumPy's operations know better, and asks the mapper beneath for all else.
@@ -22,6 +22,9 @@ impl Mapper for NumpyMapper {
     }
     fn inline(&self, points: u64, bytes: u64, machine: &MachineView) -> bool {
         self.below.inline(points, bytes, machine)
+    }
+    fn catch_up(&self, ahead: &Ahead, machine: &MachineView) -> bool {
+        self.below.catch_up(ahead, machine)
     }
     fn launch(&self, launch: &LaunchInfo, machine: &MachineView) -> LaunchMapping {
         self.below.launch(launch, machine)

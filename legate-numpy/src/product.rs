@@ -7,7 +7,6 @@ use crate::session::Session;
 use crate::tasks::{ProductArgs, ProductKind};
 use crate::view::View;
 use legate_core::exec::HostBuffer;
-use legate_core::mapping::Mapper;
 use legate_core::operation::{Cut, Operand, Privilege};
 use legate_core::runtime::{LaunchRequest, Runtime};
 use legate_kernels::dispatch_dtype;
@@ -80,7 +79,7 @@ impl Session {
         }
         let product = Product { a: self.whole_elements(&product.a)?, b: self.whole_elements(&product.b)?, ..product };
         match self.runtime() {
-            Some(runtime) if !self.multiplies_at_once(&product, runtime) => self.launch_product(&product, runtime),
+            Some(runtime) if !self.multiplies_at_once(&product) => self.launch_product(&product, runtime),
             _ => {
                 self.note_at_once(product.domain.iter().product::<i64>() as u64, || "product".to_owned());
                 Ok(product.at_once())
@@ -93,11 +92,10 @@ impl Session {
         if a.part == Part::Whole { Ok(a.clone()) } else { self.copy(a) }
     }
 
-    fn multiplies_at_once(&self, product: &Product, runtime: &Runtime) -> bool {
+    fn multiplies_at_once(&self, product: &Product) -> bool {
         let points: i64 = product.domain.iter().product();
         let bytes = product.a.nbytes() + product.b.nbytes();
-        let ready = product.a.is_ready() && product.b.is_ready();
-        ready && self.mapper().inline(points as u64, bytes as u64, runtime.machine())
+        self.is_inline(points as u64, bytes as u64, [&product.a, &product.b].into_iter())
     }
 
     fn launch_product(&self, product: &Product, runtime: &Runtime) -> Result<NdArray> {

@@ -9,7 +9,6 @@ use crate::tasks::{Routine, RoutineArgs, run_routine_on_host};
 use crate::view::View;
 use legate_core::exec::HostBuffer;
 use legate_core::geometry::Point;
-use legate_core::mapping::Mapper;
 use legate_core::operation::{Cut, Operand, Privilege};
 use legate_core::runtime::{LaunchRequest, Runtime};
 use legate_kernels::dtype::Scalar;
@@ -94,7 +93,7 @@ impl<'s> Call<'s> {
         }
         self.separate_overlaps()?;
         match self.session.runtime() {
-            Some(runtime) if !self.is_inline(runtime) => self.launch(runtime),
+            Some(runtime) if !self.is_inline() => self.launch(runtime),
             _ => self.run_on_host(),
         }
     }
@@ -110,15 +109,13 @@ impl<'s> Call<'s> {
         Ok(())
     }
 
-    fn is_inline(&self, runtime: &Runtime) -> bool {
-        let known = self.operands.iter().all(|(a, role)| {
-            let backing = a.base.cell.lock();
-            backing.is_known() || (*role == Role::Write && backing.field.is_none())
-        });
+    fn is_inline(&self) -> bool {
+        let needed = |(a, role): &&(NdArray, Role)| *role != Role::Write || !a.is_unwritten();
+        let inputs = self.operands.iter().filter(needed).map(|(a, _)| a);
         let sizes = self.operands.iter().map(|(a, _)| a.view.without_broadcast().size());
         let points = sizes.clone().max().unwrap_or(0);
         let bytes: i64 = self.operands.iter().zip(sizes).map(|((a, _), n)| n * a.base.dtype.size() as i64).sum();
-        known && self.session.mapper().inline(points as u64, bytes as u64, runtime.machine())
+        self.session.is_inline(points as u64, bytes as u64, inputs)
     }
 
     /// Reads from copies what shares a base with what is written.

@@ -184,7 +184,7 @@ impl Session {
     }
 
     /// Makes the values of a small base known. That is a function of the program: it asked for them.
-    fn fetch_base(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<()> {
+    pub(crate) fn fetch_base(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<()> {
         let whole =
             NdArray { base: Arc::clone(&a.base), ..NdArray::new(&a.base.shape, a.base.dtype, Backing::default()) };
         let bytes = self.fetch(&whole, interrupted)?;

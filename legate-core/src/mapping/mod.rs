@@ -83,6 +83,16 @@ pub enum FieldMapping {
     },
 }
 
+/// What a front end is ahead of its values by: launches that it has issued since it last asked for values or for everything to end. Estimated
+/// from the operations alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Ahead {
+    /// Nanoseconds on one core.
+    pub cost_ns: f64,
+    /// Bytes of results, in the window that is not handed on, that need no memory if later launches join: what a wait now would cost.
+    pub fusible_bytes: u64,
+}
+
 /// A policy. Methods marked *pure* must be functions of their arguments only and answer alike on every shard.
 pub trait Mapper: Send + Sync {
     /// Shown in traces.
@@ -91,6 +101,13 @@ pub trait Mapper: Send + Sync {
     /// Should an operation of this many points and this cost, whose inputs are ready on the calling thread, be computed there at once, outside
     /// the runtime? *Pure.*
     fn inline(&self, points: u64, bytes: u64, machine: &MachineView) -> bool;
+
+    /// An operation would be computed [`inline`](Mapper::inline), but for inputs, small ones, whose values are still to come. Should the front end
+    /// wait for them (and help)? Else it issues a launch, and those who use its result will have to. *Pure.*
+    fn catch_up(&self, ahead: &Ahead, machine: &MachineView) -> bool {
+        let _ = (ahead, machine);
+        false
+    }
 
     /// How is this launch spread? An answer that is not legal (see ARCHITECTURE.md, "Mapping") is replaced by the nearest legal one. *Pure.*
     fn launch(&self, launch: &LaunchInfo, machine: &MachineView) -> LaunchMapping;

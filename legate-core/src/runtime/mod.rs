@@ -3,6 +3,7 @@
 //! One shard (`sim_ranks: 0`) is processed on the thread that flushes; only its tasks run elsewhere. Simulated ranks are threads that
 //! each replay the whole stream, as the ranks of a real machine would.
 
+mod ahead;
 mod check;
 mod config;
 mod fetched;
@@ -19,7 +20,7 @@ use crate::exec::graph::Graph;
 use crate::exec::{BufferPool, Crew, Executor, HostBuffer, Workers};
 use crate::geometry::Rect;
 use crate::id::{FieldId, ShardId};
-use crate::mapping::{MachineView, Mapper};
+use crate::mapping::{Ahead, MachineView, Mapper};
 use crate::operation::{Attach, Fetch, Launch, Operation, Privilege, Reshape};
 use crate::profile::{Counters, Profiler, Stats, count};
 use crate::store::Store;
@@ -144,6 +145,8 @@ impl Runtime {
         if domain.is_empty() {
             return self.launch_of_nothing(&mut stream, &request, &domain);
         }
+        let ahead = ahead::of_launch(&request, &domain, &self.common.registry, &stream);
+        stream.run_ahead(ahead);
         let LaunchRequest { task, args, operands, cuts, provenance, .. } = request;
         let id = stream.number();
         stream.push(Operation::Launch(Launch { id, task, args, domain, operands, cuts, provenance }));
@@ -210,6 +213,7 @@ impl Runtime {
         let id = stream.number();
         stream.push(Operation::Fetch(Fetch { id, src: src.clone(), provenance: provenance.clone() }));
         stream.push_slot(slot.clone());
+        stream.caught_up();
         self.flush_locked(&mut stream);
         let executor = match &self.engine {
             Engine::Local(shard) => Some(shard.lock().executor().clone()),
@@ -231,6 +235,7 @@ impl Runtime {
         let mut stream = self.stream.lock();
         let id = stream.number();
         stream.push(Operation::Fence(id));
+        stream.caught_up();
         self.flush_locked(&mut stream);
         match &self.engine {
             Engine::Local(shard) => {
@@ -244,6 +249,11 @@ impl Runtime {
                 fence.wait(interrupted)
             }
         }
+    }
+
+    /// By how much the front end is ahead of its values.
+    pub fn ahead(&self) -> Ahead {
+        self.stream.lock().ahead()
     }
 
     /// The machine as the mapper sees it.

@@ -5,6 +5,7 @@ use super::rounds::Rounds;
 use super::shard::Window;
 use crate::geometry::Rect;
 use crate::id::{FieldId, OpId};
+use crate::mapping::Ahead;
 use crate::operation::fingerprint::fingerprint;
 use crate::operation::{Create, Operation};
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ pub(super) struct Stream {
     most_operations: usize,
     most_bytes: u64,
     rounds: Rounds,
+    ahead: Ahead,
 }
 
 impl Stream {
@@ -53,6 +55,7 @@ impl Stream {
             most_operations: window.map_or(WINDOW_OPERATIONS, |wish| wish.max(1) as usize),
             most_bytes: memory_bytes,
             rounds: Rounds::default(),
+            ahead: Ahead::default(),
         }
     }
 
@@ -100,6 +103,22 @@ impl Stream {
         }
     }
 
+    /// A launch is issued that adds so much.
+    pub(super) fn run_ahead(&mut self, by: Ahead) {
+        self.ahead.cost_ns += by.cost_ns;
+        self.ahead.fusible_bytes = self.ahead.fusible_bytes.saturating_add(by.fusible_bytes);
+    }
+
+    /// Values are asked for, or the end of everything: what was issued before is taken to be done then.
+    pub(super) fn caught_up(&mut self) {
+        self.ahead = Ahead::default();
+    }
+
+    /// By how much the front end is ahead.
+    pub(super) fn ahead(&self) -> Ahead {
+        self.ahead
+    }
+
     /// A fetch's values will be left here.
     pub(super) fn push_slot(&mut self, slot: Arc<FetchSlot>) {
         self.window.slots.push(slot);
@@ -120,6 +139,7 @@ impl Stream {
             return None;
         }
         (self.made_bytes, self.waiting, self.rounds) = (0, 0, Rounds::default());
+        self.ahead.fusible_bytes = 0;
         let mut window = std::mem::take(&mut self.window);
         window.dead = dead;
         Some(window)

@@ -43,7 +43,7 @@ mod schema;
 use crate::document::Document;
 use crate::error::{self, Result};
 use crate::{DefaultMapper, named};
-use legate_core::mapping::{FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper};
+use legate_core::mapping::{Ahead, FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper};
 use rule::{FieldRule, LaunchRule};
 use schema::File;
 use std::collections::BTreeMap;
@@ -128,6 +128,10 @@ impl Mapper for TomlMapper {
 
     fn inline(&self, points: u64, bytes: u64, machine: &MachineView) -> bool {
         self.otherwise.inline(points, bytes, machine)
+    }
+
+    fn catch_up(&self, ahead: &Ahead, machine: &MachineView) -> bool {
+        self.otherwise.catch_up(ahead, machine)
     }
 
     fn launch(&self, launch: &LaunchInfo, machine: &MachineView) -> LaunchMapping {

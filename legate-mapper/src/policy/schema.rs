@@ -172,8 +172,8 @@ pub(super) fn check_thresholds(thresholds: &Spanned<Thresholds>, document: &Docu
     let is_time = |ns: f64| ns >= 0.0 && ns.is_finite();
     let wrong = if t.chunks_per_core == 0 {
         "chunks_per_core is at least 1"
-    } else if !is_time(t.chunk_ns) || !is_time(t.parallel_ns) {
-        "chunk_ns and parallel_ns are times, 0 or longer"
+    } else if ![t.chunk_ns, t.parallel_ns, t.catch_up_ns].into_iter().all(is_time) {
+        "chunk_ns, parallel_ns and catch_up_ns are times, 0 or longer"
     } else if !(t.core_bytes_per_ns > 0.0 && t.core_bytes_per_ns.is_finite()) {
         "core_bytes_per_ns is more than 0"
     } else {

@@ -16,13 +16,12 @@ use crate::exec::{Node, Work};
 use crate::geometry::Rect;
 use crate::id::FieldId;
 use crate::operation::{Operand, Parallelism, Privilege};
+use crate::runtime::ahead::STREAM_NS_PER_BYTE;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// With partial results larger than this, kept dimensions are cut before the tree is.
 const LARGE_PARTIAL: usize = 1 << 15;
-/// Nanoseconds per byte that a task streams from memory, on one core.
-const STREAM_NS_PER_BYTE: f64 = 0.05;
 
 /// Partial results that are to be joined after the points.
 pub(super) struct Folded {
