@@ -8,7 +8,9 @@
 
 use crate::array::NdArray;
 use crate::session::Session;
-use legate_core::mapping::Mapper;
+use legate_core::exec::HostBuffer;
+use legate_core::mapping::{Ahead, Mapper};
+use std::sync::Arc;
 
 impl Session {
     /// Whether work on so many points and bytes is done now. `inputs`: whose values it needs; those that are still to come are waited for, or it is deferred.
@@ -18,12 +20,33 @@ impl Session {
             return false;
         }
         let mut late = inputs.filter(|a| !a.is_ready()).peekable();
-        late.peek().is_none()
-            || (self.mapper().catch_up(&runtime.ahead(), runtime.machine()) && late.all(|a| self.comes_to_hand(a)))
+        if late.peek().is_none() {
+            return true;
+        }
+        // Numbers that come of large arrays (norms, means) flow on unread into what is made of them: nothing waits for them before a loop's test does,
+        // and the launches that they go into stay the same in each round.
+        points > 1 && self.mapper().catch_up(&runtime.ahead(), runtime.machine()) && late.all(|a| self.comes_to_hand(a))
+    }
+
+    /// Whether work that joins with no other is done now: the front end is little ahead of its values, even with so many nanoseconds more.
+    pub(crate) fn is_soon(&self, cost_ns: f64) -> bool {
+        self.runtime().is_some_and(|runtime| {
+            let ahead = runtime.ahead();
+            let ahead = Ahead { cost_ns: ahead.cost_ns + cost_ns, ..ahead };
+            self.mapper().catch_up(&ahead, runtime.machine())
+        })
+    }
+
+    /// The bytes of a base, which are waited for. Large ones are lent by the runtime and not kept. `None` if they are lost: that shows where the program reads what is made of them.
+    pub(crate) fn bytes_soon(&self, a: &NdArray) -> Option<Arc<HostBuffer>> {
+        if !a.is_ready() && a.base.nbytes() > self.small_bytes() {
+            return self.fetch_whole(a, &|| false).ok();
+        }
+        self.comes_to_hand(a).then(|| a.host())
     }
 
     /// Waits for the values of a small base. Not if they are lost: that shows where the program reads what is made of them.
     fn comes_to_hand(&self, a: &NdArray) -> bool {
-        a.base.nbytes() <= self.small_bytes() && (a.is_ready() || self.fetch_base(a, &|| false).is_ok())
+        a.is_ready() || (a.base.nbytes() <= self.small_bytes() && self.fetch_base(a, &|| false).is_ok())
     }
 }

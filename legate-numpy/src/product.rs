@@ -7,14 +7,19 @@ use crate::session::Session;
 use crate::tasks::{ProductArgs, ProductKind};
 use crate::view::View;
 use legate_core::exec::HostBuffer;
-use legate_core::operation::{Cut, Operand, Privilege};
+use legate_core::mapping::{Mapper, STREAM_NS_PER_BYTE};
+use legate_core::operation::{Cut, Hands, Operand, Privilege};
 use legate_core::runtime::{LaunchRequest, Runtime};
 use legate_kernels::dispatch_dtype;
 use legate_kernels::dtype::{DType, Scalar};
 use legate_kernels::linalg::{Arithmetic, GEMM_TILE, GEMV_LEAF, MatrixMut, MatrixRef};
 use legate_kernels::ops::{BinaryOp, ReduceOp};
+use parking_lot::Mutex;
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
+
+/// Factors of so many bytes lie in one core's own cache, and one core reads them there faster than several that take them from each other.
+const OWN_CACHE_BYTES: u64 = 1 << 20;
 
 /// A product over a domain: two factors of one type, and the extents.
 struct Product {
@@ -78,11 +83,13 @@ impl Session {
             return self.zeros(&product.result_shape(), dtype);
         }
         let product = Product { a: self.whole_elements(&product.a)?, b: self.whole_elements(&product.b)?, ..product };
-        match self.runtime() {
-            Some(runtime) if !self.multiplies_at_once(&product) => self.launch_product(&product, runtime),
-            _ => {
-                self.note_at_once(product.domain.iter().product::<i64>() as u64, || "product".to_owned());
-                Ok(product.at_once())
+        let factors = self.factors_at_hand(&product);
+        match (self.runtime(), factors) {
+            (Some(runtime), None) => self.launch_product(&product, runtime),
+            (_, factors) => {
+                self.note_at_once(product.points(), || "product".to_owned());
+                let factors = factors.expect("without a runtime all values are at hand");
+                Ok(product.at_once(factors, self.hands_for(&product)))
             }
         }
     }
@@ -92,10 +99,26 @@ impl Session {
         if a.part == Part::Whole { Ok(a.clone()) } else { self.copy(a) }
     }
 
-    fn multiplies_at_once(&self, product: &Product) -> bool {
-        let points: i64 = product.domain.iter().product();
-        let bytes = product.a.nbytes() + product.b.nbytes();
-        self.is_inline(points as u64, bytes as u64, [&product.a, &product.b].into_iter())
+    /// The bytes of the factors' bases, if it is computed now.
+    fn factors_at_hand(&self, product: &Product) -> Option<[Arc<HostBuffer>; 2]> {
+        let Product { a, b, .. } = product;
+        if self.is_inline(product.points(), product.bytes(), [a, b].into_iter()) {
+            return Some([a.host(), b.host()]);
+        }
+        // It joins with no other operation, and what is made of a small result is computed at once: that would wait for it.
+        let is_soon = product.result_bytes() <= self.small_bytes() && self.is_soon(product.cost_ns());
+        if is_soon { Some([self.bytes_soon(a)?, self.bytes_soon(b)?]) } else { None }
+    }
+
+    /// Who computes a product at once, in how many parts.
+    fn hands_for(&self, product: &Product) -> Option<(&dyn Hands, usize)> {
+        let runtime = self.runtime()?;
+        let bytes = product.bytes();
+        let parts = match bytes <= OWN_CACHE_BYTES {
+            true => 1,
+            false => self.mapper().chunks(product.points(), product.cost_ns(), bytes, runtime.machine()),
+        };
+        Some((runtime.hands(), parts as usize))
     }
 
     fn launch_product(&self, product: &Product, runtime: &Runtime) -> Result<NdArray> {
@@ -164,27 +187,65 @@ impl Product {
         }
     }
 
-    /// Computes it on this thread, from values at hand.
-    fn at_once(&self) -> NdArray {
+    fn points(&self) -> u64 {
+        self.domain.iter().product::<i64>() as u64
+    }
+
+    /// Of the factors.
+    fn bytes(&self) -> u64 {
+        (self.a.nbytes() + self.b.nbytes()) as u64
+    }
+
+    fn result_bytes(&self) -> u64 {
+        self.result_shape().iter().product::<i64>() as u64 * self.a.dtype().size() as u64
+    }
+
+    /// Nanoseconds on one core.
+    fn cost_ns(&self) -> f64 {
+        let args = ProductArgs { kind: self.kind, dtype: self.a.dtype() };
+        (self.points() as f64 * args.ns_per_point()).max(self.bytes() as f64 * STREAM_NS_PER_BYTE)
+    }
+
+    /// Computes it from the factors' bytes, with these threads, in about so many parts.
+    fn at_once(&self, factors: [Arc<HostBuffer>; 2], hands: Option<(&dyn Hands, usize)>) -> NdArray {
         let out = NdArray::unwritten(&self.result_shape(), self.a.dtype());
-        let (a, b) = (self.a.host(), self.b.host());
+        let [a, b] = factors.each_ref().map(|factor| factor.as_slice());
         let mut bytes = HostBuffer::zeroed(out.nbytes());
-        dispatch_dtype!(self.a.dtype(), T => self.multiply::<T>(a.as_slice(), b.as_slice(), bytes.as_mut_slice()));
+        dispatch_dtype!(self.a.dtype(), T => self.multiply::<T>([a, b], bytes.as_mut_slice(), hands));
         out.base.cell.lock().host = Some(Arc::new(bytes));
         out
     }
 
-    fn multiply<T: Arithmetic>(&self, a: &[u8], b: &[u8], c: &mut [u8]) {
-        let (a, b) = (matrix::<T>(a, &self.a.view), matrix::<T>(b, &self.b.view));
+    fn multiply<T: Arithmetic>(&self, factors: [&[u8]; 2], c: &mut [u8], hands: Option<(&dyn Hands, usize)>) {
         let c: &mut [T] = bytemuck::cast_slice_mut(c);
+        let Some((hands, parts)) = hands.filter(|(_, parts)| *parts > 1) else {
+            return self.multiply_part(factors, 0, c);
+        };
         let shape = self.result_shape();
-        let extents = [shape[0] as usize, shape.get(1).map_or(1, |n| *n as usize)];
-        let mut c = MatrixMut::new(c, extents);
+        let granule = if self.kind == ProductKind::Gemm { GEMM_TILE } else { 1 };
+        let extent = (shape[0] as usize).div_ceil(parts).next_multiple_of(granule);
+        let parts = c.chunks_mut(extent * self.row_length()).map(Mutex::new);
+        let parts: SmallVec<[Mutex<&mut [T]>; 16]> = parts.collect();
+        hands.for_chunks(parts.len(), &|k| self.multiply_part(factors, k * extent, &mut parts[k].lock()));
+    }
+
+    /// Computes `c`, the rows of the result from `first` on.
+    fn multiply_part<T: Arithmetic>(&self, [a, b]: [&[u8]; 2], first: usize, c: &mut [T]) {
+        let (columns, b) = (self.row_length(), matrix::<T>(b, &self.b.view));
+        let rows = c.len() / columns;
+        let cut = usize::from(self.kind == ProductKind::GemvCols);
+        let a = matrix::<T>(a, &self.a.view.sliced(cut, first as i64, 1, rows as i64));
+        let mut c = MatrixMut::new(c, [rows, columns]);
         match self.kind {
             ProductKind::GemvRows => c.set_row_sums(a, b),
             ProductKind::GemvCols => c.set_column_sums(a, b),
             ProductKind::Gemm => c.set_product(a, b),
         }
+    }
+
+    /// Elements of the result along its second dimension.
+    fn row_length(&self) -> usize {
+        self.result_shape().get(1).map_or(1, |n| *n as usize)
     }
 }
 
@@ -204,4 +265,77 @@ fn matrix<'a, T: Arithmetic>(bytes: &'a [u8], view: &View) -> MatrixRef<'a, T> {
 pub(crate) fn as_common(session: &Session, a: &NdArray, b: &NdArray, dtype: DType) -> Result<(NdArray, NdArray)> {
     let cast = |a: &NdArray| session.astype(a, dtype, crate::error::Casting::Unsafe, false);
     Ok((cast(a)?, cast(b)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::SessionConfig;
+    use legate_core::runtime::{ExecutorKind, Replay};
+    use legate_mapper::DefaultMapper;
+
+    fn session() -> Session {
+        let config = SessionConfig {
+            mapper: Arc::new(DefaultMapper::new()),
+            cores: 3,
+            memory_bytes: 1 << 30,
+            cache_bytes: 1 << 25,
+            sim_ranks: 0,
+            sim_seed: 0,
+            executor: ExecutorKind::Parallel,
+            fuse: true,
+            replay: Replay::Check,
+        };
+        Session::new(config).expect("the configuration is sound")
+    }
+
+    fn filled(session: &Session, shape: &[i64]) -> NdArray {
+        let value = |k: i64| (k as f64 * 0.618_033_988_749_894_9).fract() - 0.5;
+        let bytes: Vec<u8> = (0..shape.iter().product()).flat_map(|k| value(k).to_ne_bytes()).collect();
+        session.from_host(&bytes, shape, DType::F64).expect("as many bytes as elements")
+    }
+
+    /// By rows, by columns, and of matrices: large enough to be shared, with small results.
+    fn products(session: &Session) -> Vec<NdArray> {
+        let (a, b) = (filled(session, &[601, 301]), filled(session, &[301, 12]));
+        let (x, y) = (filled(session, &[301]), filled(session, &[601]));
+        let transposed = a.transpose(None).expect("a matrix");
+        [(&a, &x), (&transposed, &y), (&y, &a), (&a, &b)]
+            .map(|(a, b)| session.dot(a, b, None).expect("they fit"))
+            .into()
+    }
+
+    #[test]
+    fn a_product_that_is_shared_has_the_bits_of_one_that_is_not() {
+        let (shared, alone) = (session(), Session::eager());
+        for (ours, expected) in products(&shared).iter().zip(products(&alone)) {
+            assert!(ours.is_ready(), "it was computed at the call");
+            assert_eq!(ours.host().as_slice(), expected.host().as_slice());
+        }
+        assert_eq!(shared.runtime().expect("it has one").stats().operations, 0);
+    }
+
+    #[test]
+    fn a_loop_of_a_product_and_small_vectors_defers_nothing_once_its_matrix_is_there() {
+        let steps = |session: &Session| {
+            let one = session.scalar(Scalar::new(0.25));
+            let a = session.call(
+                crate::Ufunc::lookup("add").expect("native"),
+                &[filled(session, &[601, 601]).into(), one.into()],
+                &Default::default(),
+            );
+            let (a, mut x) = (a.expect("they fit"), filled(session, &[601]));
+            for _ in 0..4 {
+                let norm = session.dot(&x, &x, None).expect("they fit");
+                let divide = crate::Ufunc::lookup("divide").expect("native");
+                let y = session.dot(&a, &x, None).expect("they fit");
+                x = session.call(divide, &[y.into(), norm.into()], &Default::default()).expect("they fit");
+            }
+            x
+        };
+        let (ours, expected) = (session(), Session::eager());
+        let (x, y) = (steps(&ours), steps(&expected));
+        assert!(x.is_ready(), "the last steps went the short way");
+        assert_eq!(x.host().as_slice(), y.host().as_slice());
+    }
 }

@@ -185,11 +185,16 @@ impl Session {
 
     /// Makes the values of a small base known. That is a function of the program: it asked for them.
     pub(crate) fn fetch_base(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<()> {
-        let whole =
-            NdArray { base: Arc::clone(&a.base), ..NdArray::new(&a.base.shape, a.base.dtype, Backing::default()) };
-        let bytes = self.fetch(&whole, interrupted)?;
+        let bytes = self.fetch_whole(a, interrupted)?;
         a.base.cell.lock().host = Some(bytes);
         Ok(())
+    }
+
+    /// The values of a base.
+    pub(crate) fn fetch_whole(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<Arc<HostBuffer>> {
+        let whole =
+            NdArray { base: Arc::clone(&a.base), ..NdArray::new(&a.base.shape, a.base.dtype, Backing::default()) };
+        self.fetch(&whole, interrupted)
     }
 
     fn fetch(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<Arc<HostBuffer>> {

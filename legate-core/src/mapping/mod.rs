@@ -83,6 +83,9 @@ pub enum FieldMapping {
     },
 }
 
+/// Nanoseconds per byte that a task streams from memory, on one core: what estimates of cost take a task to need at least.
+pub const STREAM_NS_PER_BYTE: f64 = 0.05;
+
 /// What a front end is ahead of its values by: launches that it has issued since it last asked for values or for everything to end. Estimated
 /// from the operations alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -3,11 +3,8 @@
 use super::LaunchRequest;
 use super::stream::Stream;
 use crate::geometry::Rect;
-use crate::mapping::Ahead;
+use crate::mapping::{Ahead, STREAM_NS_PER_BYTE};
 use crate::operation::{Operand, Privilege, Registry};
-
-/// Nanoseconds per byte that a task streams from memory, on one core.
-pub(super) const STREAM_NS_PER_BYTE: f64 = 0.05;
 
 /// What a launch adds. Bodies that are joined are taken to be bound by memory: what they compute is known only of the joined body.
 pub(super) fn of_launch(request: &LaunchRequest, domain: &Rect, registry: &Registry, stream: &Stream) -> Ahead {

@@ -21,7 +21,7 @@ use crate::exec::{BufferPool, Crew, Executor, HostBuffer, Workers};
 use crate::geometry::Rect;
 use crate::id::{FieldId, ShardId};
 use crate::mapping::{Ahead, MachineView, Mapper};
-use crate::operation::{Attach, Fetch, Launch, Operation, Privilege, Reshape};
+use crate::operation::{Attach, Fetch, Hands, Launch, Operation, Privilege, Reshape};
 use crate::profile::{Counters, Profiler, Stats, count};
 use crate::store::Store;
 use crate::transport::{Local, Transport};
@@ -70,6 +70,7 @@ pub struct Runtime {
     stream: Mutex<Stream>,
     engine: Engine,
     dropped: Arc<Mutex<Vec<FieldId>>>,
+    hands: Arc<Crew>,
     // After the engine, which may have given them work to the last.
     _workers: Workers,
 }
@@ -93,6 +94,10 @@ impl Runtime {
         let workers = workers.map_err(|error| Error::Invalid(error.to_string()))?;
         let RuntimeConfig { registry, mapper, sim_ranks, sim_seed, executor, fuse, replay, .. } = config;
         let stream = Stream::new(machine.memory_bytes, mapper.tunable("window"));
+        let hands = match executor {
+            ExecutorKind::Parallel => workers.crew().clone(),
+            ExecutorKind::Serial => Arc::new(Crew::alone()),
+        };
         let profiler = Arc::default();
         let common = Arc::new(Common { registry, mapper, machine, profiler, fuse, replay });
         let counters: Arc<Counters> = Arc::default();
@@ -107,7 +112,7 @@ impl Runtime {
             ranks => Engine::Sim(SimRanks::start(ranks, sim_seed, shard)),
         };
         let (stream, dropped) = (Mutex::new(stream), Arc::default());
-        Ok(Runtime { common, counters, pools, stream, engine, dropped, _workers: workers })
+        Ok(Runtime { common, counters, pools, stream, engine, dropped, hands, _workers: workers })
     }
 
     /// A new field with no values; its memory comes when something is written.
@@ -249,6 +254,11 @@ impl Runtime {
                 fence.wait(interrupted)
             }
         }
+    }
+
+    /// The threads that compute, to help with what is done on the calling thread. Under the serial executor that thread is alone.
+    pub fn hands(&self) -> &dyn Hands {
+        &*self.hands
     }
 
     /// By how much the front end is ahead of its values.

@@ -15,8 +15,8 @@ use crate::exec::point::{Folding, PointOperand, PointTask};
 use crate::exec::{Node, Work};
 use crate::geometry::Rect;
 use crate::id::FieldId;
+use crate::mapping::STREAM_NS_PER_BYTE;
 use crate::operation::{Operand, Parallelism, Privilege};
-use crate::runtime::ahead::STREAM_NS_PER_BYTE;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
