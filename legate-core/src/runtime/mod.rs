@@ -150,8 +150,7 @@ impl Runtime {
         if domain.is_empty() {
             return self.launch_of_nothing(&mut stream, &request, &domain);
         }
-        let ahead = ahead::of_launch(&request, &domain, &self.common.registry, &stream);
-        stream.run_ahead(ahead);
+        stream.run_ahead(&request, &domain, &self.common.registry);
         let LaunchRequest { task, args, operands, cuts, provenance, .. } = request;
         let id = stream.number();
         stream.push(Operation::Launch(Launch { id, task, args, domain, operands, cuts, provenance }));
@@ -218,7 +217,7 @@ impl Runtime {
         let id = stream.number();
         stream.push(Operation::Fetch(Fetch { id, src: src.clone(), provenance: provenance.clone() }));
         stream.push_slot(slot.clone());
-        stream.caught_up();
+        stream.lead.caught_up();
         self.flush_locked(&mut stream);
         let executor = match &self.engine {
             Engine::Local(shard) => Some(shard.lock().executor().clone()),
@@ -240,7 +239,7 @@ impl Runtime {
         let mut stream = self.stream.lock();
         let id = stream.number();
         stream.push(Operation::Fence(id));
-        stream.caught_up();
+        stream.lead.caught_up();
         self.flush_locked(&mut stream);
         match &self.engine {
             Engine::Local(shard) => {
@@ -263,7 +262,7 @@ impl Runtime {
 
     /// By how much the front end is ahead of its values.
     pub fn ahead(&self) -> Ahead {
-        self.stream.lock().ahead()
+        self.stream.lock().lead.ahead()
     }
 
     /// The machine as the mapper sees it.

@@ -1,13 +1,14 @@
 //! The issuing end of the operation stream: names and numbers in program order, the window, and when it is full.
 
+use super::LaunchRequest;
+use super::ahead::Lead;
 use super::fetched::FetchSlot;
 use super::rounds::Rounds;
 use super::shard::Window;
 use crate::geometry::Rect;
 use crate::id::{FieldId, OpId};
-use crate::mapping::Ahead;
 use crate::operation::fingerprint::fingerprint;
-use crate::operation::{Create, Operation};
+use crate::operation::{Create, Operation, Registry};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ pub(super) struct Stream {
     most_operations: usize,
     most_bytes: u64,
     rounds: Rounds,
-    ahead: Ahead,
+    pub(super) lead: Lead,
 }
 
 impl Stream {
@@ -55,7 +56,7 @@ impl Stream {
             most_operations: window.map_or(WINDOW_OPERATIONS, |wish| wish.max(1) as usize),
             most_bytes: memory_bytes,
             rounds: Rounds::default(),
-            ahead: Ahead::default(),
+            lead: Lead::default(),
         }
     }
 
@@ -103,20 +104,11 @@ impl Stream {
         }
     }
 
-    /// A launch is issued that adds so much.
-    pub(super) fn run_ahead(&mut self, by: Ahead) {
-        self.ahead.cost_ns += by.cost_ns;
-        self.ahead.fusible_bytes = self.ahead.fusible_bytes.saturating_add(by.fusible_bytes);
-    }
-
-    /// Values are asked for, or the end of everything: what was issued before is taken to be done then.
-    pub(super) fn caught_up(&mut self) {
-        self.ahead = Ahead::default();
-    }
-
-    /// By how much the front end is ahead.
-    pub(super) fn ahead(&self) -> Ahead {
-        self.ahead
+    /// A launch is about to be pushed.
+    pub(super) fn run_ahead(&mut self, request: &LaunchRequest, domain: &Rect, registry: &Registry) {
+        let fields = &self.fields;
+        let element = |field| fields.get(&field).map_or(0, |create| u64::from(create.size));
+        self.lead.add(request, domain, registry, element);
     }
 
     /// A fetch's values will be left here.
@@ -139,7 +131,7 @@ impl Stream {
             return None;
         }
         (self.made_bytes, self.waiting, self.rounds) = (0, 0, Rounds::default());
-        self.ahead.fusible_bytes = 0;
+        self.lead.handed_on();
         let mut window = std::mem::take(&mut self.window);
         window.dead = dead;
         Some(window)
