@@ -62,7 +62,8 @@ fn cases() -> Vec<Case> {
         flat("power f64", binary(BinaryOp::Power, DType::F64)),
         flat("i32 to f64", cast(DType::I32, DType::F64)),
         flat("f64 to i32", cast(DType::F64, DType::I32)),
-        flat("black-scholes f64", black_scholes()),
+        flat("black-scholes f64", black_scholes(normal_by_erf)),
+        flat("black-scholes, polynomial", black_scholes(normal_by_polynomial)),
         Case { name: "add in place f64", program: in_place(), shape: |n| vec![n], strides: |s| vec![c_order(s); 2] },
         Case {
             name: "add f64, every 3rd",
@@ -267,41 +268,67 @@ fn heat() -> Program {
 }
 
 /// European call and put prices: spot, strike and time to expiry in, two prices out.
-fn black_scholes() -> Program {
+fn black_scholes(cdf: fn(&mut Program, u16) -> u16) -> Program {
     let mut p = Program::new();
     let [s, k, t] = [0, 1, 2].map(|i| p.load(i, DType::F64));
     let (rate, volatility) = (constant(&mut p, DType::F64, 0.02), constant(&mut p, DType::F64, 0.3));
-    let (half, one) = (constant(&mut p, DType::F64, 0.5), constant(&mut p, DType::F64, 1.0));
-    let root_half = constant(&mut p, DType::F64, std::f64::consts::FRAC_1_SQRT_2);
+    let (drift, one) = (constant(&mut p, DType::F64, 0.02 + 0.045), constant(&mut p, DType::F64, 1.0));
     let root = p.unary(UnaryOp::Sqrt, t);
     let spread = p.binary(BinaryOp::Multiply, volatility, root);
     let ratio = p.binary(BinaryOp::Divide, s, k);
     let log = p.unary(UnaryOp::Log, ratio);
-    let variance = p.binary(BinaryOp::Multiply, volatility, volatility);
-    let half_variance = p.binary(BinaryOp::Multiply, variance, half);
-    let drift = p.binary(BinaryOp::Add, rate, half_variance);
     let drift = p.binary(BinaryOp::Multiply, drift, t);
     let top = p.binary(BinaryOp::Add, log, drift);
     let d1 = p.binary(BinaryOp::Divide, top, spread);
     let d2 = p.binary(BinaryOp::Subtract, d1, spread);
-    let cdf = |p: &mut Program, d: u16| {
-        let scaled = p.binary(BinaryOp::Multiply, d, root_half);
-        let erf = p.unary(UnaryOp::Erf, scaled);
-        let sum = p.binary(BinaryOp::Add, erf, one);
-        p.binary(BinaryOp::Multiply, sum, half)
-    };
     let (n1, n2) = (cdf(&mut p, d1), cdf(&mut p, d2));
+    let rate = p.unary(UnaryOp::Negative, rate);
     let decay = p.binary(BinaryOp::Multiply, rate, t);
-    let decay = p.unary(UnaryOp::Negative, decay);
     let discount = p.unary(UnaryOp::Exp, decay);
     let owed = p.binary(BinaryOp::Multiply, k, discount);
     let (a, b) = (p.binary(BinaryOp::Multiply, s, n1), p.binary(BinaryOp::Multiply, owed, n2));
     let call = p.binary(BinaryOp::Subtract, a, b);
     p.store(3, call);
-    let put = p.binary(BinaryOp::Subtract, call, s);
-    let put = p.binary(BinaryOp::Add, put, owed);
+    let (beside1, beside2) = (p.binary(BinaryOp::Subtract, one, n1), p.binary(BinaryOp::Subtract, one, n2));
+    let (a, b) = (p.binary(BinaryOp::Multiply, owed, beside2), p.binary(BinaryOp::Multiply, s, beside1));
+    let put = p.binary(BinaryOp::Subtract, a, b);
     p.store(4, put);
     p
+}
+
+/// The normal distribution function.
+fn normal_by_erf(p: &mut Program, d: u16) -> u16 {
+    let [half, one, root_half] = [0.5, 1.0, std::f64::consts::FRAC_1_SQRT_2].map(|x| constant(p, DType::F64, x));
+    let scaled = p.binary(BinaryOp::Multiply, d, root_half);
+    let erf = p.unary(UnaryOp::Erf, scaled);
+    let sum = p.binary(BinaryOp::Add, erf, one);
+    p.binary(BinaryOp::Multiply, sum, half)
+}
+
+/// The same by M. Abramowitz, I. A. Stegun, "Handbook of Mathematical Functions", 26.2.17.
+fn normal_by_polynomial(p: &mut Program, d: u16) -> u16 {
+    let [zero, one, slope] = [0.0, 1.0, 0.2316419].map(|x| constant(p, DType::F64, x));
+    let size = p.unary(UnaryOp::Absolute, d);
+    let below = p.binary(BinaryOp::Multiply, slope, size);
+    let below = p.binary(BinaryOp::Add, one, below);
+    let k = p.binary(BinaryOp::Divide, one, below);
+    let mut tail = constant(p, DType::F64, 1.330274429);
+    for c in [-1.821255978, 1.781477937, -0.356563782, 0.319381530] {
+        let c = constant(p, DType::F64, c);
+        tail = p.binary(BinaryOp::Multiply, k, tail);
+        tail = p.binary(BinaryOp::Add, c, tail);
+    }
+    tail = p.binary(BinaryOp::Multiply, k, tail);
+    let half = constant(p, DType::F64, -0.5);
+    let square = p.binary(BinaryOp::Multiply, half, d);
+    let square = p.binary(BinaryOp::Multiply, square, d);
+    let bell = p.unary(UnaryOp::Exp, square);
+    tail = p.binary(BinaryOp::Multiply, tail, bell);
+    let root = constant(p, DType::F64, (2.0 * std::f64::consts::PI).sqrt());
+    tail = p.binary(BinaryOp::Divide, tail, root);
+    let beside = p.binary(BinaryOp::Subtract, one, tail);
+    let is_above = p.binary(BinaryOp::Greater, d, zero);
+    p.select(is_above, beside, tail)
 }
 
 fn measure(case: &Case, points: usize) {

@@ -9,6 +9,7 @@ use super::packed::{Packed, elements, elements_mut};
 use crate::cast::{self, Convert};
 use crate::dtype::{B8, DType, Element, Kind};
 use crate::isa::{Isa, Level};
+use crate::math;
 use crate::ops::{BinaryFn, BinaryOp, BinaryVisitor, UnaryFn, UnaryOp, UnaryVisitor};
 
 /// Vector kernels run over multiples of this many elements: a multiple of any vector length times any unrolling.
@@ -330,10 +331,16 @@ impl cast::CastVisitor for Find {
 }
 
 pub(super) fn unary(op: UnaryOp, dtype: DType, isa: Isa) -> Found {
+    if let Some(kernel) = math::loops::unary(op, dtype, isa) {
+        return Found { kernel: Kernel::Unary(kernel), strips: true, piece: PIECE };
+    }
     op.visit(dtype, Find(isa)).expect("a validated program names only loops that exist")
 }
 
 pub(super) fn binary(op: BinaryOp, dtype: DType, isa: Isa) -> Found {
+    if let Some(kernel) = math::loops::binary(op, dtype, isa) {
+        return Found { kernel: Kernel::Binary(kernel), strips: true, piece: PIECE };
+    }
     op.visit(dtype, Find(isa)).expect("a validated program names only loops that exist")
 }
 

@@ -12,6 +12,7 @@
 //! **Same bits.** Every kernel computes each element by the same scalar body on each ISA level: vector instructions round as scalar ones do, and no
 //! product is contracted with a sum that the program did not contract.
 
+mod ahead;
 mod arena;
 mod chain;
 mod cost;
@@ -163,8 +164,10 @@ impl Compiled {
         if self.ordered.iter().any(|(a, b)| is_one_place(*a, *b)) {
             return None;
         }
-        let exceeds_cache = self.exceeds_cache(domain, operands);
-        let mut places = Places::default();
+        let operand_bytes = self.operand_bytes(domain, operands);
+        let exceeds_cache = self.cache_bytes < u64::MAX && operand_bytes > self.cache_bytes;
+        let mut places =
+            Places { fetched_ahead: ahead::pays(self.cost_ns_per_point, operand_bytes), ..Places::default() };
         // Operands beyond the program's are temporaries, which nobody else knows.
         let given = |store: &Store| store.operand < self.program.operands;
         for (k, store) in self.plan.stores.iter().enumerate().filter(|(_, store)| given(store)) {
@@ -189,19 +192,17 @@ impl Compiled {
         volume(domain).saturating_mul(self.plan.slots[store.slot as usize].size as u64) > self.cache_bytes / 2
     }
 
-    /// Whether all operands together would.
-    fn exceeds_cache(&self, domain: &[i64], operands: &[RawOperand]) -> bool {
+    /// Bytes of all operands together, in the launch's whole domain.
+    fn operand_bytes(&self, domain: &[i64], operands: &[RawOperand]) -> u64 {
         let image = |slot: SlotId, operand: OperandId| {
             let strides = &operands[operand as usize].strides;
             let points = domain.iter().zip(strides).filter(|(_, stride)| **stride != 0).map(|(n, _)| *n as u64);
             points.fold(self.plan.slots[slot as usize].size as u64, u64::saturating_mul)
         };
-        self.cache_bytes < u64::MAX && {
-            let loads = self.plan.loads.iter().map(|load| image(load.slot, load.operand));
-            let given = self.plan.stores.iter().filter(|store| store.operand < self.program.operands);
-            let stores = given.map(|store| image(store.slot, store.operand));
-            loads.chain(stores).fold(0, u64::saturating_add) > self.cache_bytes
-        }
+        let loads = self.plan.loads.iter().filter(|load| load.operand < self.program.operands);
+        let stores = self.plan.stores.iter().filter(|store| store.operand < self.program.operands);
+        let loads = loads.map(|load| image(load.slot, load.operand));
+        loads.chain(stores.map(|store| image(store.slot, store.operand))).fold(0, u64::saturating_add)
     }
 
     /// The program with one operand number for each place.

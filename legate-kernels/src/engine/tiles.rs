@@ -4,6 +4,7 @@
 //! other throughout the box is *flat*: its slot is operand memory itself. Others go through scratch memory. Kernels compute whole strips, so a
 //! tile that is not made of whole strips goes through scratch memory altogether, where there is room to compute too much.
 
+use super::ahead;
 use super::chain::{self, Joint};
 use super::kernel::{Kernel, STRIP};
 use super::nest::{Dim, Dims, Offsets, shift};
@@ -23,6 +24,8 @@ pub(super) struct Places {
     pub(super) copied: u64,
     /// Bit `i` set (63: or later): store `i` is written past the caches.
     pub(super) streamed: u64,
+    /// Operands are fetched for the next tile while one is computed.
+    pub(super) fetched_ahead: bool,
 }
 
 /// What one stream does at each tile.
@@ -45,6 +48,8 @@ pub(super) struct Tiles<'a> {
     streamed: u64,
     /// The same for the current tile.
     streamed_now: u64,
+    /// Operands are fetched for the next tile while one is computed.
+    fetches_ahead: bool,
     /// The box. The extent of the varying dimension is that of the current tile.
     dims: Dims<'a>,
     varying: usize,
@@ -87,6 +92,7 @@ impl<'a> Tiles<'a> {
             copied: places.copied,
             streamed: places.streamed,
             streamed_now: 0,
+            fetches_ahead: places.fetched_ahead,
             dims: SmallVec::from_slice(dims),
             varying,
             per_unit: dims.iter().enumerate().filter(|(d, _)| *d != varying).map(|(_, dim)| dim.extent).product(),
@@ -326,7 +332,10 @@ impl<'a> Tiles<'a> {
     /// Inputs and outputs have been placed for a tile of so many points.
     unsafe fn run_kernels(&self, points: usize) {
         let padded = points.next_multiple_of(STRIP);
-        for step in &self.plan.steps {
+        for (k, step) in self.plan.steps.iter().enumerate() {
+            if self.fetches_ahead {
+                self.fetch_ahead(k, points);
+            }
             // SAFETY: the plan was made for an ISA level that this CPU has; the rest is the caller's promise.
             unsafe {
                 match &step.call {
@@ -339,6 +348,25 @@ impl<'a> Tiles<'a> {
                         self.run_chain(run, step.dst, &self.plan.inputs[inputs.clone()], padded);
                     }
                 }
+            }
+        }
+    }
+
+    /// Asks for the share of step `k` of what the next tile reads and writes.
+    fn fetch_ahead(&self, k: usize, points: usize) {
+        let next = |slot: SlotId| {
+            let bytes = points * self.plan.slots[slot as usize].size;
+            (self.slots[slot as usize].wrapping_add(bytes).cast_const(), bytes)
+        };
+        for (load, _) in self.plan.loads.iter().zip(&self.streams).filter(|(_, stream)| stream.flat) {
+            let (start, bytes) = next(load.slot);
+            ahead::fetch(start, bytes, k, self.plan.steps.len(), false);
+        }
+        let stores = self.plan.stores.iter().zip(&self.streams[self.first_store()..]).enumerate();
+        for (i, (store, _)) in stores.filter(|(_, (store, stream))| store.in_place && stream.flat) {
+            if self.streamed_now >> i.min(63) & 1 == 0 {
+                let (start, bytes) = next(store.slot);
+                ahead::fetch(start, bytes, k, self.plan.steps.len(), true);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Mathematical functions of real and complex numbers.
 //!
-//! The real ones are bodies without branches, one text for both precisions where that is possible, which the compiler turns into vector loops. Largest errors
-//! in units in the last place, of some 10^5 arguments of all sizes for each (`LEGATE_ACCURACY=400 cargo test -p legate-kernels ulps -- --nocapture`;
+//! The real ones are bodies without branches, one text for both precisions where that is possible, which the compiler turns into vector loops; some have
+//! tables in registers and are written for registers ([`lanes`]). Largest errors in units in the last place, of some 10^5 arguments of all sizes for each (`LEGATE_ACCURACY=400 cargo test -p legate-kernels ulps -- --nocapture`;
 //! where a result is subnormal, `exp` and `exp2` err by up to 1.0):
 //!
 //! | function | `f64` | `f32` |
@@ -39,10 +39,16 @@ mod erf_table;
 mod exponential;
 mod float;
 mod inverse_circular;
+mod lanes;
 mod logarithm;
+pub(crate) mod loops;
+mod nodes;
 mod power;
+#[cfg(target_arch = "x86_64")]
+mod registers;
 mod root;
 mod single;
+mod tabled;
 
 pub(crate) use float::select;
 
@@ -188,7 +194,7 @@ macro_rules! real {
             fn cos_beyond(self) -> $R { <$R>::cos(self) }
             fn tan_beyond(self) -> $R { <$R>::tan(self) }
             #[inline(always)]
-            fn pow_common(self, y: $R) -> $R { $power::pow(f64::from(self), f64::from(y)) as $R }
+            fn pow_common(self, y: $R) -> $R { power::$power(f64::from(self), f64::from(y)) as $R }
             #[inline(always)]
             fn is_pow_rare(self, y: $R) -> bool { power::is_rare(f64::from(self), f64::from(y)) }
             fn pow_rare(self, y: $R) -> $R { <$R>::powf(self, y) }
@@ -205,20 +211,21 @@ macro_rules! real {
 }
 
 macro_rules! reals {
-    ($($R:ident exp_max $exp_max:literal circular $circular:ident power $power:ident;)*) => {$(
+    ($($R:ident exp_max $exp_max:literal circular $circular:ident power $power:ident own { $($own:tt)* };)*) => {$(
         real!($R, exp_max $exp_max, std {
             sqrt(), copysign(y), abs(), floor(), trunc(), next_up(), next_down(),
         }, vector {
-            exponential { exp(), exp2(), expm1(), sinh(), cosh(), tanh() }
-            logarithm { log(), log2(), log10(), log1p(), asinh(), acosh(), atanh() }
+            exponential { exp2(), expm1(), sinh(), cosh(), tanh() }
+            logarithm { log2(), log10(), log1p(), asinh(), acosh(), atanh() }
             inverse_circular { asin(), acos(), atan(), atan2(x) }
             root { cbrt(), hypot(y) }
+            $($own)*
         }, circular $circular, power $power);
     )*};
 }
 reals! {
-    f32 exp_max 88.0 circular single power single;
-    f64 exp_max 709.0 circular circular power power;
+    f32 exp_max 88.0 circular single power pow_single own { exponential { exp() } logarithm { log() } };
+    f64 exp_max 709.0 circular circular power pow own { tabled { exp(), log() } };
 }
 
 /// -1, 0 or 1, or NaN; the sign of zero is lost, as in NumPy.

@@ -1,124 +1,167 @@
 //! Powers: `exp(y · log(x))` with the logarithm to 66 bits.
 //!
 //! A relative error of the logarithm becomes an absolute error of the exponent, up to 710 times as large; so the logarithm carries a second number.
-//! It is found from a table of nodes (P. T. P. Tang, 1990): `x = 2^k · c · (1 + r)`, `log(x) = k log 2 + log(c) + log(1 + r)`. The inverses of the
-//! nodes are sixteenths, so `r` is exact; and the table is so short that choosing by bits is quicker than loading from addresses.
+//! In single precision a double is logarithm enough.
 
-use super::exponential::{exp_reduced, reduce};
-use super::float::{Double, Float, clamp, polynomial, select};
+use super::lanes::{DoubleFn, Doubles, SingleFn, Singles, polynomial};
+use super::nodes::{LOGS, LOGS_TO_BASE_2, POWERS};
+use super::tabled::{LN2, ROUNDER, exp_of_any, exp_of_common, is_exp_far, nearest_node, unusual};
 
-/// `-log(i / 16)` for `i` from 11 to 23: the upper part, a multiple of 2^-42.
-const NODES: [f64; 16] = [
-    0.3746934494413381,
-    0.28768207245184385,
-    0.20763936477828793,
-    0.13353139262449076,
-    0.0645385211375924,
-    0.0,
-    -0.06062462181648698,
-    -0.11778303565643,
-    -0.17185025692674571,
-    -0.22314355131425145,
-    -0.2719337154835557,
-    -0.31845373111855224,
-    -0.3629054936893681,
-    0.0,
-    0.0,
-    0.0,
-];
-/// What the upper parts lack.
-const NODES_LOST: [f64; 16] = [
-    7.260466149925637e-14,
-    -6.292357389008195e-14,
-    -4.3425422595242564e-14,
-    3.1859736349078334e-14,
-    -2.1225608044809997e-14,
-    0.0,
-    5.213620639136504e-14,
-    4.654729747598445e-14,
-    8.649239607212071e-14,
-    4.169796584527195e-14,
-    -8.604306772808733e-14,
-    1.7625431312172662e-14,
-    -3.6708569716349383e-16,
-    0.0,
-    0.0,
-    0.0,
-];
-/// The number of the first node.
-const FIRST: u64 = 11;
-/// `16 / m` for `m` between √½ and √2, to a few bits.
-const SIXTEENTHS: [f64; 3] = [48.0, -46.55, 14.63];
-/// `(log(1 + r) - r + r²/2) / r³` for `|r| < 1/16`.
-const TAIL: [f64; 11] = [
+/// `(log(1 + r) - r + r²/2) / r³` for `r` as [`super::nodes`] has them.
+const TAIL: [f64; 10] = [
     0.333_333_333_333_333_3,
-    -0.250_000_000_000_003_5,
-    0.200_000_000_000_087_5,
-    -0.166_666_666_656_779_68,
-    0.142_857_142_734_293_15,
-    -0.125_000_009_753_441_43,
-    0.111_111_184_418_898_67,
-    -0.099_995_631_072_230_3,
-    0.090_888_922_591_822_93,
-    -0.084_243_417_639_832,
-    0.079_250_009_993_510_09,
+    -0.25,
+    0.199_999_999_999_985_9,
+    -0.166_666_666_666_622_14,
+    0.142_857_142_953_556_28,
+    -0.125_000_000_186_262_37,
+    0.111_110_880_381_507_36,
+    -0.099_999_675_474_960_36,
+    0.091_134_404_151_114_57,
+    -0.083_584_457_556_925_03,
 ];
-const LN2: Double<f64> = <f64 as super::exponential::Exponential>::LN2;
 
+/// `log(x)` for positive normal `x`: the sum of a number and a smaller one.
 #[inline(always)]
-fn four_nodes(index: u64, t: &[f64; 16], i: usize) -> f64 {
-    let (a, b) = (f64::by_bit::<0>(index, t[i], t[i + 1]), f64::by_bit::<0>(index, t[i + 2], t[i + 3]));
-    f64::by_bit::<1>(index, a, b)
-}
-
-/// The number at an index below 16.
-#[inline(always)]
-fn choose(index: u64, t: &[f64; 16]) -> f64 {
-    let low = f64::by_bit::<2>(index, four_nodes(index, t, 0), four_nodes(index, t, 4));
-    let high = f64::by_bit::<2>(index, four_nodes(index, t, 8), four_nodes(index, t, 12));
-    f64::by_bit::<3>(index, low, high)
-}
-
-/// `log(x)` for positive normal `x`.
-#[inline(always)]
-fn log_extended(x: f64) -> Double<f64> {
-    let (k, m, _) = x.split_normal();
-    let (sixteenths, bits) = polynomial(m, &SIXTEENTHS).nearest();
-    let index = bits.wrapping_sub(FIRST);
-    let r = m.mul_add(sixteenths * 0.0625, -1.0); // exact
-    let whole = k * LN2.0 + choose(index, &NODES); // exact
+fn log_extended<L: Doubles>(x: L) -> (L, L) {
+    let (k, node, r) = nearest_node(x, L::splat(0.0));
+    let (log, log_lost) = L::look_up_pair(&LOGS, node);
+    let whole = k.mul_add(L::splat(LN2.0), log); // exact
     // log(1 + r) = r - r²/2 + r³ (1/3 - r/4 + …)
-    let linear = Double::sum(whole, r);
-    let half = Double::product(-0.5 * r, r);
-    let high = linear.0 + half.0;
-    let lost = linear.1 + ((linear.0 - high) + half.0) + half.1;
-    let constant = k.mul_add(LN2.1, choose(index, &NODES_LOST));
-    let low = lost + (r * r * r).mul_add(polynomial(r, &TAIL), constant);
-    Double::sum(high, low)
+    let linear = whole + r;
+    let linear_lost = (whole - linear) + r;
+    let half_r = L::splat(-0.5) * r;
+    let half = half_r * r;
+    let half_lost = half_r.mul_add(r, -half);
+    let high = linear + half;
+    let lost = linear_lost + ((linear - high) + half) + half_lost;
+    let constant = k.mul_add(L::splat(LN2.1), log_lost);
+    let low = lost + (half * r).mul_add(L::splat(-2.0) * polynomial(r, &TAIL), constant);
+    let sum = high + low;
+    (sum, (high - sum) + low)
 }
 
-/// Whether [`pow`] does not hold: a zero, a subnormal, an infinity, a NaN, an exponent whose size makes the result 0, 1 or infinite anyway.
+/// Whether [`pow`] does not hold: a zero, a subnormal, an infinity, a NaN.
 #[inline(always)]
 pub(super) fn is_rare(x: f64, y: f64) -> bool {
-    !((x.abs() >= f64::MIN_POSITIVE) & (x.abs() < f64::INFINITY) & (y.abs() < 1e18))
+    unusual(x.abs()) | is_endless(y)
 }
 
-/// `x ** y` unless it [`is_rare`].
+/// The product of the logarithm of a positive number, and a rest.
+#[inline(always)]
+fn exponent<L: Doubles>(x: L, y: L) -> (L, L) {
+    let (log, log_lost) = log_extended(x);
+    let product = y * log;
+    (product, y.mul_add(log_lost, y.mul_add(log, -product)))
+}
+
+/// `x ** y` unless it [`is_rare`], without a branch.
 #[inline(always)]
 pub(super) fn pow(x: f64, y: f64) -> f64 {
-    let log = log_extended(x.abs());
-    let product = Double::product(y, log.0).plus(y * log.1);
-    // Far outside the range only the product counts.
-    let lost = select(product.0.abs() < 1000.0, product.1, 0.0);
-    let (n, r) = reduce(clamp(product.0, -746.0, 710.0));
-    with_sign(x, y, exp_reduced(Double::sum(r.0, r.1 + lost)).times_power_of_two(n))
+    let (product, lost) = exponent(x.abs(), y);
+    with_sign(x, y, exp_near(product, lost))
+}
+
+/// `exp(x + lost)`; far outside the range only `x` counts.
+#[inline(always)]
+fn exp_near<L: Doubles>(x: L, lost: L) -> L {
+    let lost = L::choose(x.abs().is_below(L::splat(1000.0)), lost, L::splat(0.0));
+    exp_of_any(x, Some(lost))
 }
 
 /// The power of a number whose size has this power.
 #[inline(always)]
-pub(super) fn with_sign(x: f64, y: f64, size: f64) -> f64 {
-    let is_whole = y.trunc() == y;
-    let is_odd = is_whole & ((0.5 * y).trunc() != 0.5 * y);
-    let negative = select(is_whole, select(is_odd, -size, size), f64::NAN);
-    select(x < 0.0, negative, size)
+fn with_sign<L: Doubles>(x: L, y: L, size: L) -> L {
+    let half = L::splat(0.5) * y;
+    let is_whole = y.is_equal(y.trunc());
+    let is_even = half.is_equal(half.trunc());
+    let negative = L::choose(is_even, size, -size);
+    let negative = L::choose(is_whole, negative, L::splat(f64::NAN));
+    L::choose(x.is_below(L::splat(0.0)), negative, size)
+}
+
+/// `x ** y`.
+pub(super) struct Power;
+
+impl DoubleFn<2> for Power {
+    #[inline(always)]
+    fn apply<L: Doubles>([x, y]: [L; 2]) -> L {
+        if are_common(x, y) { power_of_size(x, y) } else { finish(x, y, power_of_size(x.abs(), y)) }
+    }
+}
+
+/// Whether all are positive normal numbers to finite powers.
+#[inline(always)]
+fn are_common<L: Doubles>(x: L, y: L) -> bool {
+    !L::any(L::either(unusual(x), is_endless(y)))
+}
+
+/// Infinite or NaN.
+#[inline(always)]
+fn is_endless<L: Doubles>(y: L) -> L::Mask {
+    L::is_lower(L::integer(f64::MAX.to_bits()), y.abs().to_bits())
+}
+
+/// `x ** y` of a positive normal number.
+#[inline(always)]
+fn power_of_size<L: Doubles>(x: L, y: L) -> L {
+    let (product, lost) = exponent(x, y);
+    if is_exp_far(product) { exp_near(product, lost) } else { exp_of_common(product, Some(lost)) }
+}
+
+/// Signs and rare arguments.
+#[inline(always)]
+fn finish<L: Doubles>(x: L, y: L, size: L) -> L {
+    let is_rare = L::either(unusual(x.abs()), is_endless(y));
+    with_sign(x, y, size).patched(is_rare, [x, y], |[x, y]| x.powf(y))
+}
+
+/// The same of numbers of single precision, to some 28 bits.
+#[inline(always)]
+fn single_power_of_size<L: Doubles>(x: L, y: L) -> L {
+    /// `(log2(1 + r) - r / log 2) / r²`.
+    const LOG_TAIL: [f64; 5] = [
+        -0.721_347_520_462_553_7,
+        0.480_898_258_727_434_1,
+        -0.360_673_559_455_14,
+        0.288_840_637_488_271_05,
+        -0.240_818_744_208_067_45,
+    ];
+    /// `(2^f - 1) / f` up to 1/32.
+    const POWER_TAIL: [f64; 3] = [0.693_147_180_241_916_9, 0.240_233_552_997_266_43, 0.055_505_736_641_073_42];
+    let (k, node, r) = nearest_node(x, L::splat(0.0));
+    let log = (r * r).mul_add(
+        polynomial(r, &LOG_TAIL),
+        r.mul_add(L::splat(std::f64::consts::LOG2_E), k + L::look_up(&LOGS_TO_BASE_2, node)),
+    );
+    let t = (y * log).at_most(L::splat(200.0)).at_least(L::splat(-200.0));
+    let shifted = t + L::splat(ROUNDER / 16.0);
+    let f = t - (shifted - L::splat(ROUNDER / 16.0));
+    let bits = shifted.to_bits();
+    let power = L::plus(L::look_up(&POWERS.first, bits).to_bits(), L::shift_left::<48>(bits));
+    let power = L::of_bits(power);
+    (power * f).mul_add(polynomial(f, &POWER_TAIL), power)
+}
+
+/// `x ** y` of numbers of single precision unless it [`is_rare`], without a branch.
+#[inline(always)]
+pub(super) fn pow_single(x: f64, y: f64) -> f64 {
+    with_sign(x, y, single_power_of_size(x.abs(), y))
+}
+
+/// `x ** y` in single precision.
+pub(super) struct SinglePower;
+
+impl DoubleFn<2> for SinglePower {
+    #[inline(always)]
+    fn apply<L: Doubles>([x, y]: [L; 2]) -> L {
+        if are_common(x, y) { single_power_of_size(x, y) } else { finish(x, y, single_power_of_size(x.abs(), y)) }
+    }
+}
+
+impl SingleFn<2> for SinglePower {
+    #[inline(always)]
+    fn apply<L: Singles>(x: [L; 2]) -> L {
+        L::in_doubles::<SinglePower, 2>(x)
+    }
 }

@@ -1,52 +1,7 @@
 //! Functions of `f32` that are computed in double precision, with polynomials as short as single precision allows: no digits to worry about.
 
 use super::circular::turned;
-use super::float::{Float, clamp, polynomial, select};
-use super::power::with_sign;
-
-/// `log(x)` of positive numbers that are no smaller than those of single precision, to 42 bits.
-#[inline(always)]
-fn log(x: f64) -> f64 {
-    // As in `logarithm`.
-    const TAIL: [f64; 5] = [
-        0.666_666_666_758_148,
-        0.399_999_956_169_650_45,
-        0.285_721_097_291_992_5,
-        0.221_761_626_045_890_06,
-        0.195_845_555_212_121,
-    ];
-    let (k, m, _) = x.split_normal();
-    let f = m - 1.0;
-    let s = f / (2.0 + f);
-    let z = s * s;
-    let log = s.mul_add(2.0, (s * z) * polynomial(z, &TAIL));
-    k.mul_add(std::f64::consts::LN_2, log)
-}
-
-/// `exp(x)` between 1e-50 and 1e50, to 27 bits.
-#[inline(always)]
-fn exp(x: f64) -> f64 {
-    // As in `exponential`.
-    const TAIL: [f64; 5] = [
-        0.500_000_009_741_954_9,
-        0.166_665_185_497_062_83,
-        0.041_666_193_991_635_896,
-        0.008_368_885_899_023_536,
-        0.001_395_005_602_938_375_2,
-    ];
-    let n = (x * std::f64::consts::LOG2_E).nearest();
-    let r = (-n.0).mul_add(std::f64::consts::LN_2, x);
-    let power = f64::power_of_two::<0>(n.1);
-    let tail = (r * r).mul_add(polynomial(r, &TAIL), r);
-    power.mul_add(tail, power)
-}
-
-/// `x ** y` unless it is rare ([`super::power::is_rare`]).
-#[inline(always)]
-pub(super) fn pow(x: f64, y: f64) -> f64 {
-    let size = exp(clamp(y * log(x.abs()), -110.0, 110.0));
-    with_sign(x, y, size)
-}
+use super::float::{Float, polynomial, select};
 
 /// The argument less a multiple of π/2, and the multiple, as in `circular`.
 #[inline(always)]
