@@ -10,7 +10,7 @@ many rounds (what the call costs when nothing disturbs it). `ratio` is the media
     python calls.py --only sum       calls whose name contains a text
     python calls.py --table          a table for people instead of JSON
 
-The groups: `add` is x + y with 1, 100 and 1000 elements; `common` is forty-odd calls on 10 elements; `chain` is ten
+The groups: `add` is x + y with 1, 100 and 1000 elements; `common` is what programs of small arrays call, on 10 elements; `chain` is ten
 operations on 1000 elements; `import` is the time to import, in fresh processes.
 """
 
@@ -122,7 +122,7 @@ COMMON = {
     "x[:] = y": "z[:] = y",
     "x[1:] - x[:-1]": "x[1:] - x[:-1]",
     "x[:, None]": "x[:, None]",
-    "x[..., 0]": "x[..., 0]",
+    "a[..., 0]": "a[..., 0]",
     "a[1, 2]": "a[1, 2]",
     "a[1, 2] = 1.5": "a[1, 2] = 1.5",
     "a[:, 2] = 0.0": "a[:, 2] = 0.0",

@@ -282,9 +282,14 @@ impl Scalar {
     ///
     /// # Panics
     /// If the length is not the element's size.
+    #[inline]
     pub fn from_bytes(dtype: DType, element: &[u8]) -> Scalar {
         assert_eq!(element.len(), dtype.size(), "a scalar of {dtype} has {} bytes", dtype.size());
         let mut bytes = [0; 16];
+        if let Ok(word) = <[u8; 8]>::try_from(element) {
+            bytes[..8].copy_from_slice(&word); // most elements have 8 bytes: that is one move
+            return Scalar { dtype, bytes };
+        }
         bytes[..element.len()].copy_from_slice(element);
         Scalar { dtype, bytes }
     }

@@ -96,6 +96,7 @@ pub struct NdArray {
 
 impl NdArray {
     /// All of a new base.
+    #[inline]
     pub(crate) fn new(shape: &[i64], dtype: DType, backing: Backing) -> NdArray {
         NdArray { base: Base::new(shape, dtype, backing), view: View::whole(shape), part: Part::Whole, readonly: false }
     }
@@ -106,6 +107,7 @@ impl NdArray {
     }
 
     /// Another view of the same base.
+    #[inline]
     pub(crate) fn with_view(&self, view: View) -> NdArray {
         NdArray { base: Arc::clone(&self.base), view, part: self.part, readonly: self.readonly }
     }
@@ -166,7 +168,10 @@ impl NdArray {
     }
     /// Whether it is all of its base, in order: NumPy's `a.base is None`, as far as arrays made here go.
     pub fn is_whole_base(&self) -> bool {
-        self.part == Part::Whole && self.view == View::whole(&self.base.shape)
+        self.part == Part::Whole
+            && self.view.offset == 0
+            && self.view.shape == self.base.shape
+            && self.view.is_c_contiguous()
     }
     /// Whether the two are views of one base.
     pub fn shares_base(&self, other: &NdArray) -> bool {

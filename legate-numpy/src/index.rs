@@ -73,43 +73,103 @@ fn index_view(view: &View, items: &[IndexItem]) -> Result<View> {
     let Some(skipped) = rank.checked_sub(given) else {
         return Err(Error::TooManyIndices { ndim: rank, given });
     };
-    let (mut offset, mut shape, mut strides) = (view.offset, Point::new(), Point::new());
-    // The dimension that comes next.
-    let mut source = 0;
+    let mut picked = Picked::from(view);
     for &item in items {
         match item {
-            IndexItem::Int(index) => {
-                let size = view.shape[source];
-                if index < -size || index >= size {
-                    return Err(Error::IndexOutOfBounds { index, axis: source, size });
-                }
-                offset += view.strides[source] * if index < 0 { index + size } else { index };
-                source += 1;
-            }
-            IndexItem::Slice { start, stop, step } => {
-                let (start, step, len) = slice_indices(start, stop, step, view.shape[source])?;
-                // An empty slice keeps its offset inside the base: nothing is ever read through it.
-                if len > 0 {
-                    offset += start * view.strides[source];
-                }
-                shape.push(len);
-                strides.push(view.strides[source] * step);
-                source += 1;
-            }
-            IndexItem::Ellipsis => {
-                shape.extend_from_slice(&view.shape[source..source + skipped]);
-                strides.extend_from_slice(&view.strides[source..source + skipped]);
-                source += skipped;
-            }
-            IndexItem::NewAxis => {
-                shape.push(1);
-                strides.push(0);
-            }
+            IndexItem::Ellipsis => picked.keep(skipped),
+            item => picked.take(item)?,
         }
     }
-    shape.extend_from_slice(&view.shape[source..]);
-    strides.extend_from_slice(&view.strides[source..]);
-    Ok(View { offset, shape, strides })
+    Ok(picked.finished())
+}
+
+/// What an index picks of a view, entry by entry from the left.
+struct Picked<'a> {
+    of: &'a View,
+    /// The dimension that comes next.
+    source: usize,
+    offset: i64,
+    shape: Point,
+    strides: Point,
+}
+
+impl<'a> Picked<'a> {
+    fn from(of: &'a View) -> Picked<'a> {
+        Picked { of, source: 0, offset: of.offset, shape: Point::new(), strides: Point::new() }
+    }
+
+    /// An entry other than `...`. There is a dimension left for it.
+    fn take(&mut self, item: IndexItem) -> Result<()> {
+        let (mut extent, mut step) = (1, 0);
+        match item {
+            IndexItem::Int(index) => {
+                let size = self.of.shape[self.source];
+                if index < -size || index >= size {
+                    return Err(Error::IndexOutOfBounds { index, axis: self.source, size });
+                }
+                self.offset += self.of.strides[self.source] * if index < 0 { index + size } else { index };
+                self.source += 1;
+                return Ok(());
+            }
+            IndexItem::Slice { start, stop, step: by } => {
+                let stride = self.of.strides[self.source];
+                let (start, by, len) = slice_indices(start, stop, by, self.of.shape[self.source])?;
+                // An empty slice keeps its offset inside the base: nothing is ever read through it.
+                if len > 0 {
+                    self.offset += start * stride;
+                }
+                (extent, step) = (len, stride * by);
+                self.source += 1;
+            }
+            IndexItem::NewAxis | IndexItem::Ellipsis => {}
+        }
+        self.shape.push(extent);
+        self.strides.push(step);
+        Ok(())
+    }
+
+    /// The next dimensions as they are.
+    fn keep(&mut self, dimensions: usize) {
+        let kept = self.source..self.source + dimensions;
+        self.shape.extend_from_slice(&self.of.shape[kept.clone()]);
+        self.strides.extend_from_slice(&self.of.strides[kept]);
+        self.source += dimensions;
+    }
+
+    fn finished(mut self) -> View {
+        if self.source < self.of.rank() {
+            self.keep(self.of.rank() - self.source);
+        }
+        View { offset: self.offset, shape: self.shape, strides: self.strides }
+    }
+}
+
+impl NdArray {
+    /// `a[items]` for entries that need no look ahead; `None` for those that do (`...` beside new axes), for too many, and for what is wrong: then
+    /// [`NdArray::index`] should be asked.
+    pub fn index_in_turn<E>(
+        &self,
+        items: impl ExactSizeIterator<Item = std::result::Result<Option<IndexItem>, E>>,
+    ) -> std::result::Result<Option<NdArray>, E> {
+        // What `...` stands for, if each other entry takes a dimension.
+        let skipped = (self.ndim() + 1).checked_sub(items.len());
+        let (mut picked, mut ellipses, mut new_axes) = (Picked::from(&self.view), 0, 0);
+        for item in items {
+            let Some(item) = item? else { return Ok(None) };
+            ellipses += usize::from(item == IndexItem::Ellipsis);
+            new_axes += usize::from(item == IndexItem::NewAxis);
+            if ellipses > 1 || ellipses * new_axes > 0 || picked.source + item.consumes() > self.ndim() {
+                return Ok(None);
+            }
+            match (item, skipped) {
+                (IndexItem::Ellipsis, None) => return Ok(None),
+                (IndexItem::Ellipsis, Some(skipped)) => picked.keep(skipped),
+                (item, _) if picked.take(item).is_err() => return Ok(None),
+                _ => {}
+            }
+        }
+        Ok(Some(self.with_view(picked.finished())))
+    }
 }
 
 impl Session {

@@ -59,12 +59,30 @@ pub struct ReduceOptions<'a> {
     pub ddof: f64,
 }
 
+impl ReduceOptions<'_> {
+    /// Whether they say no more than to fold all of a vector.
+    fn is_plain(&self, a: &NdArray) -> bool {
+        a.ndim() == 1
+            && matches!(self.axis, None | Some([0 | -1]))
+            && !self.keepdims
+            && self.dtype.is_none()
+            && self.out.is_none()
+            && self.initial.is_none()
+            && self.where_.is_none()
+    }
+}
+
 impl Session {
     /// Folds an array.
     ///
     /// # Errors
     /// Axes out of bounds or repeated; [`Error::EmptyReduction`], [`Error::EmptyArg`]; an `out` that does not fit.
     pub fn reduce(&self, reduction: Reduction, a: &NdArray, options: &ReduceOptions<'_>) -> Result<NdArray> {
+        if options.is_plain(a)
+            && let Some(value) = self.reduce_small(reduction, a, options.ddof)
+        {
+            return Ok(self.scalar(value));
+        }
         let axes = Axes::new(a, options)?;
         match reduction {
             Reduction::Sum => self.fold(ReduceOp::Add, a, &axes, options),

@@ -23,6 +23,7 @@ pub struct View {
 
 /// Calls on small arrays copy views more often than they do anything else.
 impl Clone for View {
+    #[inline]
     fn clone(&self) -> View {
         View { offset: self.offset, shape: copied(&self.shape), strides: copied(&self.strides) }
     }
@@ -146,6 +147,7 @@ impl View {
     /// With the dimensions in reverse.
     pub fn reversed(&self) -> View {
         match (&*self.shape, &*self.strides) {
+            ([] | [_], _) => self.clone(),
             (&[m, n], &[s, t]) => View { offset: self.offset, shape: copied(&[n, m]), strides: copied(&[t, s]) },
             _ => {
                 let mut view = self.clone();

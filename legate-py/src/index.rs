@@ -22,7 +22,9 @@ type Items = SmallVec<[IndexItem; 4]>;
 fn basic(key: &Bound<'_, PyAny>, items: &mut Items) -> PyResult<bool> {
     let mut add = |entry: &Bound<'_, PyAny>| {
         let item = item(entry)?;
-        items.extend(item);
+        if let Some(item) = item {
+            items.push(item);
+        }
         Ok(item.is_some())
     };
     let Ok(tuple) = key.cast_exact::<PyTuple>() else { return add(key) };
@@ -139,17 +141,24 @@ impl Array {
 /// Integers, one for each dimension of an array.
 type Place = SmallVec<[i64; 4]>;
 
-/// A key that is an integer, or a tuple of integers.
-fn place(key: &Bound<'_, PyAny>) -> Option<Place> {
-    if let Some(index) = integer(key) {
-        return Some(SmallVec::from_buf_and_len([index, 0, 0, 0], 1));
+/// A tuple of integers.
+fn places(tuple: &Bound<'_, PyTuple>) -> Option<Place> {
+    let mut place = Place::new();
+    for entry in tuple.iter_borrowed() {
+        place.push(integer(&entry)?);
     }
-    key.cast_exact::<PyTuple>().ok()?.iter_borrowed().map(|entry| integer(&entry)).collect()
+    Some(place)
 }
 
 /// `a[key]` where that is an element at hand, a row or a part, or what a small mask or index at hand chooses.
 fn get_small<'py>(slf: &Bound<'py, Array>, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let (py, nd) = (slf.py(), slf.get().nd());
+    if let Some(index) = integer(key) {
+        return match nd.element(&[index]) {
+            Some(value) => crate::host::scalar(py, &value).map(Some),
+            None => nd.row(index).map(|row| outcome::view(slf, row)).transpose(),
+        };
+    }
     if let Ok(slice) = key.cast_exact::<PySlice>() {
         return nd.part(capi::slice_parts(slice)?).map(|part| outcome::view(slf, part)).transpose();
     }
@@ -157,26 +166,34 @@ fn get_small<'py>(slf: &Bound<'py, Array>, key: &Bound<'py, PyAny>) -> PyResult<
         let chosen = || started()?.choose_small(nd, key.get().nd());
         return chosen().map(|chosen| outcome::like(slf, outcome::array(py, chosen)?)).transpose();
     }
-    let Some(place) = place(key) else { return Ok(None) };
-    if let Some(value) = nd.element(&place) {
+    let Ok(tuple) = key.cast_exact::<PyTuple>() else { return Ok(None) };
+    if let Some(place) = places(tuple)
+        && let Some(value) = nd.element(&place)
+    {
         return crate::host::scalar(py, &value).map(Some);
     }
-    let row = if let [index] = *place { nd.row(index) } else { None };
-    row.map(|row| outcome::view(slf, row)).transpose()
+    let part = nd.index_in_turn(tuple.iter_borrowed().map(|entry| item(&entry)))?;
+    // Elements are scalars, which the general way knows how to make.
+    part.filter(|part| part.ndim() > 0).map(|part| outcome::view(slf, part)).transpose()
 }
 
 /// `a[key] = value` of small arrays at hand; whether that is what it was.
 fn set_small(nd: &NdArray, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     let set = || {
+        if key.is(PyEllipsis::get(key.py())) {
+            return Some(started()?.assign_small(nd, convert::arg(value)?));
+        }
         if let Some(key) = plain(key.as_borrowed()) {
             return Some(started()?.set_small(nd, key.get().nd(), convert::arg(value)?));
         }
-        let place = place(key)?;
-        if place.len() == nd.ndim() {
-            return Some(nd.set_element(&place, element_of(nd.dtype(), value)?));
+        if let Ok(tuple) = key.cast_exact::<PyTuple>() {
+            return Some(nd.set_element(&places(tuple)?, element_of(nd.dtype(), value)?));
         }
-        let [index] = *place else { return None };
-        Some(started()?.assign_small(&nd.row(index)?, convert::arg(value)?))
+        let index = integer(key)?;
+        match nd.ndim() {
+            1 => Some(nd.set_element(&[index], element_of(nd.dtype(), value)?)),
+            _ => Some(started()?.assign_small(&nd.row(index)?, convert::arg(value)?)),
+        }
     };
     if let Ok(slice) = key.cast_exact::<PySlice>() {
         let part = nd.part(capi::slice_parts(slice)?);

@@ -64,6 +64,7 @@ mod _native {
         let path: String = module.py().import("legate")?.getattr("__path__")?.get_item(0)?.extract()?;
         provenance::set_package(path + std::path::MAIN_SEPARATOR_STR);
         freelist::install(module.py());
+        capi::install_length(module.py());
         super::functions::define_methods(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

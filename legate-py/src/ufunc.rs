@@ -58,14 +58,26 @@ impl Callable for UfuncObject {
             _ => return Ok(None),
         };
         let target = out.as_ref().map(|out| out.get().nd());
-        let mut args: SmallVec<[Arg<'_>; 2]> = SmallVec::new();
-        args.extend(call.values[..self.inputs].iter().map_while(|value| convert::arg(value)));
-        let Some(session) = started().filter(|_| args.len() == self.inputs) else { return Ok(None) };
+        let Some(session) = started() else { return Ok(None) };
+        let (one, two);
+        let args: &[Arg<'_>] = match call.values[..self.inputs] {
+            [ref x] => {
+                let Some(x) = convert::arg(x) else { return Ok(None) };
+                one = [x];
+                &one
+            }
+            [ref x, ref y] => {
+                let (Some(x), Some(y)) = (convert::arg(x), convert::arg(y)) else { return Ok(None) };
+                two = [x, y];
+                &two
+            }
+            _ => return Ok(None),
+        };
         if out.is_none() && !args.iter().any(|arg| matches!(arg, Arg::Array(_))) {
-            let value = session.call_scalars(ufunc, &args);
+            let value = session.call_scalars(ufunc, args);
             return value.map(|value| host::scalar(py, &value).inspect(|_| self.calls.tick())).transpose();
         }
-        let Some(result) = session.call_small(ufunc, &args, target) else { return Ok(None) };
+        let Some(result) = session.call_small(ufunc, args, target) else { return Ok(None) };
         self.calls.tick();
         if let Some(out) = out {
             return Ok(Some(out.to_owned().into_any()));

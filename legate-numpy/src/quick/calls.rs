@@ -118,7 +118,7 @@ impl Session {
             (Kernel::Unary(op), &[x]) => {
                 let x = number(x)?;
                 let (input, result) = loops::unary(op, x.dtype())?;
-                kernels::unary(op, input, result, 1, &mut bytes, Input::One(&cast(x, input)));
+                kernels::unary(op, input, result, 1, &mut bytes, Input::Row(cast(x, input).as_bytes()));
                 result
             }
             (Kernel::Binary(op), &[x, y]) => {
@@ -135,7 +135,14 @@ impl Session {
                     _ => number(arg).map(|value| cast(value, input)),
                 };
                 let inputs = [value(x)?, value(y)?];
-                kernels::binary(op, input, result, 1, &mut bytes, [Input::One(&inputs[0]), Input::One(&inputs[1])]);
+                kernels::binary(
+                    op,
+                    input,
+                    result,
+                    1,
+                    &mut bytes,
+                    [&inputs[0], &inputs[1]].map(|x| Input::Row(x.as_bytes())),
+                );
                 result
             }
             _ => return None,

@@ -36,6 +36,15 @@ impl<'a> Source<'a> {
     }
 }
 
+/// Copies an element. Most have 8 bytes: that is one move and no call.
+#[inline]
+fn put(to: &mut [u8], element: &[u8]) {
+    match (<&mut [u8; 8]>::try_from(&mut *to), <&[u8; 8]>::try_from(element)) {
+        (Ok(to), Ok(word)) => *to = *word,
+        _ => to.copy_from_slice(element),
+    }
+}
+
 impl Session {
     /// `a[key]` for small arrays at hand, by a mask or by integers; `None` if it should be had by [`Session::select_by_mask`] or
     /// [`Session::select_by_index`].
@@ -67,7 +76,7 @@ impl Session {
         let mut chosen = HostBuffer::unwritten(total * dtype.size());
         let places = (0..ones.len()).filter(|place| ones[*place] != 0);
         for (to, place) in chosen.as_mut_slice().chunks_exact_mut(dtype.size()).zip(places) {
-            to.copy_from_slice(source.get(place));
+            put(to, source.get(place));
         }
         self.note_at_once(a.size() as u64, || "compress".to_owned());
         Some(made(&[total as i64], dtype, chosen))
@@ -109,11 +118,13 @@ impl Session {
         };
         let mut chosen = HostBuffer::unwritten(few * width);
         for (to, place) in chosen.as_mut_slice().chunks_exact_mut(width).zip(places) {
-            to.copy_from_slice(source.get(within(*place, n)?));
+            put(to, source.get(within(*place, n)?));
         }
         self.note_at_once(index.size() as u64, || "gather".to_owned());
-        let shape: SmallVec<[i64; 4]> = index.shape().iter().chain(rest).copied().collect();
-        Some(made(&shape, dtype, chosen))
+        if rest.is_empty() {
+            return Some(made(index.shape(), dtype, chosen));
+        }
+        Some(made(&[index.shape(), rest].concat(), dtype, chosen))
     }
 
     /// `a[index] = values` of a vector, for integers within bounds, and one value or as many as there are integers; whether it was done.
@@ -171,7 +182,7 @@ impl Session {
             let bytes = Arc::make_mut(backing.host.as_mut()?).as_mut_slice();
             for (k, place) in places.enumerate() {
                 let at = (a.view.offset + place as i64 * a.view.strides[0]) as usize * source.size;
-                bytes[at..at + source.size].copy_from_slice(source.get(k));
+                put(&mut bytes[at..at + source.size], source.get(k));
             }
             let Backing { fill, field, .. } = &mut *backing;
             (*fill, *field) = (None, None);
@@ -201,6 +212,30 @@ impl Session {
         let sorted = self.along_small(a, dtype, routine, if places { DType::I64 } else { dtype })?;
         self.note_at_once(a.size() as u64, || if places { "argsort" } else { "sort" }.to_owned());
         Some(sorted)
+    }
+
+    /// `a.sort()` of a small vector; whether it was done. If not, it should be by [`Session::sort_in_place`].
+    pub fn sort_in_place_small(&self, a: &NdArray) -> bool {
+        let attempt = || {
+            let (&[n], dtype) = (a.shape(), a.base.dtype) else { return None };
+            let plain =
+                a.part == Part::Whole && a.view.is_c_contiguous() && !a.readonly && dtype.kind() != Kind::Complex;
+            let len = n as usize * dtype.size();
+            if !plain || n == 0 || !self.is_small(n, 2 * len) {
+                return None;
+            }
+            let mut backing = locked(a)?;
+            let first = a.view.offset as usize * dtype.size();
+            let bytes = &mut Arc::make_mut(backing.host.as_mut()?).as_mut_slice()[first..first + len];
+            let before: SmallVec<[u8; 256]> = SmallVec::from_slice(bytes);
+            let operands = (HostOperand::read(&before, 0, &[1]), HostOperand::write(bytes, 0, &[1]));
+            let routine = Routine::Sort { dtype, axis: 0, places: false };
+            run_routine_on_host(routine, &[n], &mut [(operands.0, dtype), (operands.1, dtype)]).ok()?;
+            (backing.fill, backing.field) = (None, None);
+            self.note_at_once(n as u64, || "sort".to_owned());
+            Some(())
+        };
+        attempt().is_some()
     }
 
     /// Running sums or products of a small vector's elements as elements of `dtype`, or of the type that NumPy takes; `None` if they should be had by

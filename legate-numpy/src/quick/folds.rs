@@ -65,6 +65,9 @@ impl Session {
             0 | -2 if (1..=ROWS).contains(&rows) && columns > 1 => false,
             _ => return None,
         };
+        if by_row && matches!(reduction, Reduction::ArgMin | Reduction::ArgMax) {
+            return self.extremes_small(reduction, a);
+        }
         let op = elements_op(reduction)?;
         let dtype = accumulator(op, a.dtype(), &ReduceOptions::default());
         if op.result(dtype).is_none() || !self.is_small(a.size(), a.nbytes()) {
@@ -94,6 +97,24 @@ impl Session {
         drop(backing);
         self.note_at_once(a.size() as u64, || label(reduction));
         Some(made(&[kept], dtype, result))
+    }
+
+    /// Where the extreme of each row of a matrix is.
+    fn extremes_small(&self, reduction: Reduction, a: &NdArray) -> Option<NdArray> {
+        let (&[rows, columns], dtype) = (a.shape(), a.dtype()) else { return None };
+        if !self.is_small(a.size(), a.nbytes()) {
+            return None;
+        }
+        let backing = locked(a)?;
+        let Row::Bytes(bytes) = row(a, &backing, dtype)? else { return None };
+        let mut places = HostBuffer::unwritten(rows as usize * 8);
+        let lines = bytes.chunks_exact(columns as usize * dtype.size());
+        for (place, line) in places.as_mut_slice().as_chunks_mut::<8>().0.iter_mut().zip(lines) {
+            *place = (kernels::extreme(dtype, line, reduction == Reduction::ArgMax)? as i64).to_ne_bytes();
+        }
+        drop(backing);
+        self.note_at_once(a.size() as u64, || label(reduction));
+        Some(made(&[rows], DType::I64, places))
     }
 
     /// The dot product of two small vectors at hand; `None` if it should be had by [`Session::dot`].

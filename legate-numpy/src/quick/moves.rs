@@ -4,10 +4,11 @@ use super::{Arg, Row, locked, made, row};
 use crate::array::{Backing, NdArray, Part};
 use crate::index::slice_indices;
 use crate::session::Session;
-use crate::view::{View, copied, volume};
+use crate::view::{View, c_strides, copied, volume};
 use legate_core::exec::HostBuffer;
 use legate_kernels::cast::cast;
 use legate_kernels::dtype::{DType, Scalar};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 impl NdArray {
@@ -63,6 +64,17 @@ impl NdArray {
         Some(part)
     }
 
+    /// All elements of a C-contiguous array as one dimension, or several; `None` if it is not contiguous or has another number of elements,
+    /// and for unusual shapes: then [`Session::reshape`] should be asked.
+    pub fn recast(&self, shape: &[i64]) -> Option<NdArray> {
+        // A few extents whose product is a number.
+        let plain = shape.len() <= 3 && shape.iter().all(|n| (0..1 << 20).contains(n));
+        if !plain || volume(shape) != self.size() || !self.is_c_contiguous() {
+            return None;
+        }
+        Some(self.with_view(View { offset: self.view.offset, shape: copied(shape), strides: c_strides(shape) }))
+    }
+
     /// The bytes behind a vector at hand whose elements have 8 bytes, and where its elements are in them (first and step, in elements).
     pub fn shared_vector(&self) -> Option<(Arc<HostBuffer>, i64, i64)> {
         if self.ndim() != 1 || self.base.dtype.size() != 8 || self.part != Part::Whole {
@@ -77,6 +89,10 @@ impl NdArray {
         if self.part != Part::Whole || index.len() != self.ndim() {
             return None;
         }
+        if let (&[index], &[n], &[stride]) = (index, &*self.view.shape, &*self.view.strides) {
+            let index = if index < 0 { index + n } else { index };
+            return (0..n).contains(&index).then(|| (self.view.offset + index * stride) as usize);
+        }
         let mut at = self.view.offset;
         for ((&index, &n), &stride) in index.iter().zip(&self.view.shape).zip(&self.view.strides) {
             let index = if index < 0 { index + n } else { index };
@@ -89,8 +105,25 @@ impl NdArray {
     }
 }
 
+/// The bytes of a matrix each row of which is the one given, or each column.
+fn stretched(row: &Row<'_>, from: &[i64], to: &[i64], size: usize) -> Option<SmallVec<[u8; 256]>> {
+    let &[rows, columns] = to else { return None };
+    let bytes = match row {
+        Row::Bytes(bytes) => bytes,
+        Row::Own(bytes) => bytes.as_slice(),
+        Row::One(_) => return None,
+    };
+    match *from {
+        [n] | [1, n] if n == columns => Some((0..rows).flat_map(|_| bytes).copied().collect()),
+        [n, 1] if n == rows => Some(
+            bytes.chunks_exact(size).flat_map(|element| (0..columns).flat_map(move |_| element)).copied().collect(),
+        ),
+        _ => None,
+    }
+}
+
 impl Session {
-    /// `dst[...] = src` for small arrays at hand of one shape and different bases, and for numbers; whether it was done. If not, it should be by
+    /// `dst[...] = src` for small arrays at hand of different bases that have one shape, or a matrix and its rows or columns, and for numbers; whether it was done. If not, it should be by
     /// [`Session::assign`].
     pub fn assign_small(&self, dst: &NdArray, src: Arg<'_>) -> bool {
         self.try_assign(dst, src).is_some()
@@ -134,10 +167,15 @@ impl Session {
             Arg::Weak(w) => write(&mut backing, w.to_scalar(dtype).ok()?.as_bytes()),
             Arg::Scalar(s) => write(&mut backing, cast(s, dtype).as_bytes()),
             Arg::Array(a) => {
-                if a.shape() != dst.shape() || a.shares_base(dst) {
+                if a.shares_base(dst) {
                     return None;
                 }
                 let read = locked(a)?;
+                if a.shape() != dst.shape() {
+                    let &[_, columns] = dst.shape() else { return None };
+                    let from = stretched(&row(a, &read, dtype)?, a.shape(), dst.shape(), size)?;
+                    return if columns > 1 && stride == 1 { write(&mut backing, &from) } else { None };
+                }
                 match row(a, &read, dtype)? {
                     Row::Bytes(from) => write(&mut backing, from),
                     Row::Own(from) => write(&mut backing, from.as_slice()),

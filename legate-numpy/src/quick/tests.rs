@@ -273,8 +273,9 @@ fn folds_along_an_axis_have_the_bits_of_the_general_way() {
                 session.reshape(&array(session, dtype, rows * columns, 5), &[rows, columns]).unwrap()
             };
             let (a, b) = (matrix(&q), matrix(&s));
-            for (reduction, axis) in
-                [Sum, Prod, Min, Max, Any, All, Mean].into_iter().flat_map(|r| [0, 1, -1, -2, 2].map(|axis| (r, axis)))
+            for (reduction, axis) in [Sum, Prod, Min, Max, Any, All, Mean, ArgMin, ArgMax]
+                .into_iter()
+                .flat_map(|r| [0, 1, -1, -2, 2].map(|axis| (r, axis)))
             {
                 let Some(ours) = q.reduce_axis_small(reduction, &a, axis) else { continue };
                 let options = ReduceOptions { axis: Some(&[axis]), ..ReduceOptions::default() };
@@ -417,6 +418,11 @@ fn sorts_and_running_sums() {
             for a in views(&array(session, dtype, n, 1)) {
                 results.push(outcome(session, session.sort(&a, Some(-1))));
                 results.push(outcome(session, session.argsort(&a, None)));
+                let copy = session.copy(&a).unwrap();
+                if !session.sort_in_place_small(&copy) {
+                    session.sort_in_place(&copy, 0).unwrap();
+                }
+                results.push(outcome(session, Ok(copy)));
                 results.push(outcome(session, session.sort_in_place(&a, 0).map(|()| a.clone())));
                 for op in [ScanOp::Add, ScanOp::Multiply] {
                     results.push(outcome(session, session.accumulate(op, &a, None, None)));

@@ -151,8 +151,8 @@ def item(array, *args):
         if isinstance(index, tuple):
             if len(index) != array.ndim:
                 raise ValueError("incorrect number of indices for array")
-            return numpy.asarray(array[index]).item()
-        return numpy.asarray(array.reshape(-1)[index]).item()
+            return numpy.asarray(array[tuple(map(operator.index, index))]).item()
+        return numpy.asarray(array.reshape(-1)[operator.index(index)]).item()
     if array.size != 1:
         raise ValueError("can only convert an array of size 1 to a Python scalar")
     return numpy.asarray(array).item()

@@ -69,7 +69,7 @@ use counter::Counter;
 use pyo3::Borrowed;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 use quick::Quick;
 use smallvec::SmallVec;
 use std::ffi::CStr;
@@ -128,12 +128,14 @@ impl Row {
         if !self.parameters().are_in_order(py, usize::from(first.is_some()), call) {
             return Ok(None);
         }
-        let result = match first {
-            None => quick(py, call.values)?,
-            Some(first) => {
-                let mut values: SmallVec<[Borrowed<'_, 'py, PyAny>; 8]> = SmallVec::new();
-                values.push(first);
-                values.extend_from_slice(call.values);
+        let result = match (first, call.values) {
+            (None, values) => quick(py, values)?,
+            (Some(first), []) => quick(py, &[first])?,
+            (Some(first), [one]) => quick(py, &[first, *one])?,
+            (Some(first), [one, two]) => quick(py, &[first, *one, *two])?,
+            (Some(first), several) => {
+                let values: SmallVec<[Borrowed<'_, 'py, PyAny>; 8]> =
+                    std::iter::once(first).chain(several.iter().copied()).collect();
                 quick(py, &values)?
             }
         };
@@ -295,7 +297,8 @@ pub(crate) fn functions(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         }
         let function = Bound::new(py, Function { row, numpy: function.unbind(), entry: Entry::of::<Function>() })?;
         vectorcall::enable(&function);
-        all.set_item(row.name, function)?;
+        // Interned, as the names in programs are: looking one up compares addresses.
+        all.set_item(PyString::intern(py, row.name), function)?;
     }
     Ok(all)
 }

@@ -4,7 +4,7 @@ use super::{Arguments, Row, quick};
 use crate::convert;
 use crate::error::{Attempt, Failure};
 use crate::outcome;
-use legate_numpy::{CallOptions, Casting, DType, Kind, Operand, Ufunc, Weak};
+use legate_numpy::{CallOptions, Casting, DType, Kind, NdArray, Operand, Ufunc, Weak};
 use pyo3::prelude::*;
 
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
@@ -80,10 +80,14 @@ fn highest(dtype: DType) -> i128 {
 
 /// Rounding to integers is `rint`; integers are what they are.
 fn round<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
-    if a.integer(1, 0)? != 0 {
+    let decimals = a.integer(1, 0)?;
+    let nd = a.array(0)?;
+    if decimals != 0 && nd.dtype().kind() == Kind::Float {
+        return round_to(a, nd, decimals);
+    }
+    if decimals < 0 || (decimals > 0 && nd.dtype().kind() == Kind::Complex) {
         return Err(Failure::Unsupported);
     }
-    let nd = a.array(0)?;
     let out = a.out(2)?;
     let name = match nd.dtype().kind() {
         Kind::Float | Kind::Complex => "rint",
@@ -91,6 +95,26 @@ fn round<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
         Kind::Signed | Kind::Unsigned => "positive",
     };
     elementwise(a, name, nd, out)
+}
+
+/// As NumPy does it: the elements times a power of ten (or divided by one), rounded, and back.
+fn round_to<'py>(a: &Arguments<'_, 'py>, nd: NdArray, decimals: i64) -> Result<'py> {
+    a.without(&[2])?;
+    let session = a.session()?;
+    let power = Operand::Weak(Weak::Float(power_of_ten(decimals.unsigned_abs()).ok_or(Failure::Unsupported)?));
+    let (there, back) = if decimals > 0 { ("multiply", "divide") } else { ("divide", "multiply") };
+    let call = |name: &str, operands: &[Operand]| -> Attempt<NdArray> {
+        let ufunc = Ufunc::lookup(name).ok_or(Failure::Unsupported)?;
+        Ok(session.call(ufunc, operands, &CallOptions::default())?)
+    };
+    let scaled = call(there, &[Operand::Array(nd), power.clone()])?;
+    let rounded = call("rint", &[Operand::Array(scaled)])?;
+    a.result_like(0, call(back, &[Operand::Array(rounded), power])?, None)
+}
+
+/// NumPy's: exact up to 1e22.
+fn power_of_ten(exponent: u64) -> Option<f64> {
+    (exponent <= 22).then(|| (0..exponent).fold(1.0, |power, _| power * 10.0))
 }
 
 fn copyto<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {

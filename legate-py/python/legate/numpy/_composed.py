@@ -8,6 +8,7 @@ from legate import _native
 from legate.numpy._base import asanyarray, asarray, fall_back, native, normalize_axes, normalize_axis, ufunc
 
 __all__ = [
+    "append",
     "average",
     "column_stack",
     "count_nonzero",
@@ -24,6 +25,7 @@ __all__ = [
     "nanprod",
     "nansum",
     "ptp",
+    "repeat",
     "roll",
     "tile",
     "trapezoid",
@@ -203,10 +205,33 @@ def roll(a, shift, axis=None):
     return result if result is not a else a.copy()
 
 
+def append(arr, values, axis=None):
+    """`arr` and behind it `values`, along `axis` (None: both raveled)."""
+    if axis is None:
+        arr, values, axis = asanyarray(arr).ravel(), asanyarray(values).ravel(), 0
+    return concatenate((arr, values), axis)
+
+
+def repeat(a, repeats, axis=None):
+    """`a` with each element `repeats` times in a row along `axis` (None: in row-major order)."""
+    a = asanyarray(a)
+    if type(repeats) is not int or repeats < 0 or type(a) is not _native.ndarray:
+        return fall_back("repeat", a, repeats, axis)
+    if axis is None:
+        a, axis = a.ravel(), 0
+    axis = normalize_axis(axis, a.ndim)
+    before, n, after = a.shape[:axis], a.shape[axis], a.shape[axis + 1 :]
+    out = native["empty"]((*before, n, repeats, *after), a.dtype)
+    out[...] = a.reshape((*before, n, 1, *after))
+    return out.reshape((*before, n * repeats, *after))
+
+
 def tile(A, reps):  # noqa: N803 (NumPy's name)
     """`A` repeated `reps` times along each axis."""
-    reps = tuple(reps) if numpy.iterable(reps) else (reps,)
     a = asanyarray(A)
+    if type(reps) is int and 1 <= reps <= 8 and a.ndim == 1:
+        return concatenate((a,) * reps)
+    reps = tuple(reps) if numpy.iterable(reps) else (reps,)
     ndim = max(a.ndim, len(reps))
     reps = (1,) * (ndim - len(reps)) + tuple(map(operator.index, reps))
     a = a.reshape((1,) * (ndim - a.ndim) + a.shape)

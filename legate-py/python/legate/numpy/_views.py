@@ -94,6 +94,8 @@ def expand_dims(a, axis):
 def flip(m, axis=None):
     """`m` with the order along `axis` (all axes if None) reversed."""
     m = asanyarray(m)
+    if axis is None and m.ndim == 1:
+        return m[::-1]
     axes = range(m.ndim) if axis is None else normalize_axes(axis, m.ndim)
     return m[tuple([slice(None, None, -1) if d in axes else slice(None) for d in range(m.ndim)])]
 

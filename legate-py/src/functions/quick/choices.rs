@@ -5,7 +5,7 @@ use crate::lists;
 use crate::scalars;
 use crate::session::started;
 use crate::vectorcall::Given;
-use legate_numpy::{Arg, DType, NdArray, Scalar, ScanOp, Session, Ufunc};
+use legate_numpy::{Arg, DType, NdArray, Scalar, ScanOp, Ufunc};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -86,11 +86,7 @@ pub(crate) fn argsort<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py>
 pub(crate) fn sort_in_place<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {
     let Some(a) = only(args) else { return Ok(None) };
     let nd = a.get().nd();
-    let sort = |session: &Session| {
-        let sorted = session.sort_small(nd, false)?;
-        session.assign_small(nd, Arg::Array(&sorted)).then_some(())
-    };
-    if started().and_then(sort).is_none() {
+    if !started().is_some_and(|session| session.sort_in_place_small(nd)) {
         return Ok(None);
     }
     scalars::note_write();

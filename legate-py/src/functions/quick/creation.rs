@@ -4,7 +4,6 @@ use super::{Answer, array, integer, only, plain};
 use crate::convert;
 use crate::dtype;
 use crate::lists;
-use crate::outcome;
 use crate::scalars;
 use crate::session::started;
 use crate::vectorcall::Given;
@@ -91,8 +90,15 @@ pub(crate) fn asarray<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py>
     match plain(object) {
         Some(a) if dtype.is_none_or(|dtype| dtype == a.get().nd().dtype()) => Ok(Some(a.to_owned().into_any())),
         Some(_) => Ok(None),
-        None => array(py, lists::array(&object, dtype)),
+        None => array(py, lists::array(&object, dtype).or_else(|| number(object, dtype))),
     }
+}
+
+/// A Python number as an array without dimensions.
+fn number(object: Borrowed<'_, '_, PyAny>, dtype: Option<DType>) -> Option<NdArray> {
+    let weak = convert::weak(&object).ok()??;
+    let dtype = dtype.map_or_else(|| weak.default_dtype(), Ok).ok()?;
+    Some(started()?.scalar(weak.to_scalar(dtype).ok()?))
 }
 
 /// A copy of an array, or an array of numbers.
@@ -103,14 +109,7 @@ pub(crate) fn new_array<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'p
         let nd = a.get().nd();
         return array(py, session.copy_small(nd, dtype.unwrap_or(nd.dtype())));
     }
-    if let Some(listed) = lists::array(&object, dtype) {
-        return outcome::array(py, listed).map(Some);
-    }
-    let number = || {
-        let weak = convert::weak(&object).ok()??;
-        weak.to_scalar(dtype.map_or_else(|| weak.default_dtype(), Ok).ok()?).ok()
-    };
-    array(py, number().map(|value| session.scalar(value)))
+    array(py, lists::array(&object, dtype).or_else(|| number(object, dtype)))
 }
 
 pub(crate) fn copy<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {

@@ -82,10 +82,7 @@ pub(crate) fn dot<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {
 pub(crate) fn ravel<'py>(_py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {
     let Some(a) = only(args) else { return Ok(None) };
     let nd = a.get().nd();
-    if !nd.is_c_contiguous() {
-        return Ok(None);
-    }
-    reshaped(&a, &[nd.size()])
+    nd.recast(&[nd.size()]).map(|flat| outcome::view(&a, flat)).transpose()
 }
 
 /// `np.reshape(a, shape)`.
@@ -109,6 +106,9 @@ pub(crate) fn reshape<'py>(_py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py
 
 fn reshaped<'py>(a: &Bound<'py, Array>, shape: &[i64]) -> Answer<'py> {
     let nd = a.get().nd();
+    if let Some(recast) = nd.recast(shape) {
+        return outcome::view(a, recast).map(Some);
+    }
     match started().and_then(|session| session.reshape(nd, shape).ok()) {
         Some(result) if result.shares_base(nd) => outcome::view(a, result).map(Some),
         _ => Ok(None),
