@@ -81,15 +81,17 @@ impl Order {
 
     /// A new array of the operation's shape, laid out like the domain.
     pub(crate) fn unwritten(&self, dtype: DType) -> NdArray {
-        let a = NdArray::unwritten(&self.domain, dtype);
-        match &self.axes {
-            None => a,
-            Some(_) => {
-                let inverse: SmallVec<[usize; 4]> = (0..self.domain.len()).map(|axis| self.dim(axis)).collect();
-                let view = a.view.permuted(&inverse);
-                a.with_view(view)
-            }
+        self.restored(NdArray::unwritten(&self.domain, dtype))
+    }
+
+    /// A result over the domain, seen in the operation's order.
+    pub(crate) fn restored(&self, a: NdArray) -> NdArray {
+        if self.is_c() {
+            return a;
         }
+        let inverse: SmallVec<[usize; 4]> = (0..self.domain.len()).map(|axis| self.dim(axis)).collect();
+        let view = a.view.permuted(&inverse);
+        a.with_view(view)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Ufuncs, casts and choices over rows.
 
 use super::loops::{self, TypeCode};
-use super::{Row, locked, made, row};
+use super::{Row, locked, made, row, row_in_c_order};
 use crate::array::{Backing, NdArray, Part};
+use crate::order::Order;
 use crate::promote::{Weak, promote_weak};
 use crate::session::Session;
 use crate::ufunc::{Kernel, Operand, Ufunc};
@@ -76,9 +77,29 @@ impl<'a> Arg<'a> {
 impl Session {
     /// The result of a ufunc on small arrays at hand; `None` if it should be had by [`Session::call`], errors included.
     pub fn call_small(&self, ufunc: Ufunc, args: &[Arg<'_>], out: Option<&NdArray>) -> Option<NdArray> {
-        let result = self.computed(ufunc, args, out)?;
+        let result = match out {
+            None => self.computed_in_order(ufunc, args),
+            Some(_) => self.computed(ufunc, args, out),
+        }?;
         self.note_at_once(result.size() as u64, || ufunc.name().to_owned());
         Some(result)
+    }
+
+    /// In the order in which the operands lie in memory, which is the result's.
+    fn computed_in_order(&self, ufunc: Ufunc, args: &[Arg<'_>]) -> Option<NdArray> {
+        if args.iter().filter_map(|arg| arg.array()).all(NdArray::lies_in_order) {
+            return self.computed(ufunc, args, None);
+        }
+        let shape = args.iter().filter_map(|arg| arg.array()).map(NdArray::shape).max_by_key(|shape| shape.len())?;
+        let order = Order::of(shape, args.iter().filter_map(|arg| arg.array()));
+        if order.is_c() {
+            return self.computed(ufunc, args, None);
+        }
+        let views: SmallVec<[Option<NdArray>; 2]> =
+            args.iter().map(|arg| arg.array().map(|a| order.view_of(a))).collect();
+        let args: SmallVec<[Arg<'_>; 2]> =
+            views.iter().zip(args).map(|(view, arg)| view.as_ref().map_or(*arg, Arg::Array)).collect();
+        Some(order.restored(self.computed(ufunc, &args, None)?))
     }
 
     fn computed(&self, ufunc: Ufunc, args: &[Arg<'_>], out: Option<&NdArray>) -> Option<NdArray> {
@@ -154,7 +175,7 @@ impl Session {
     fn unary_row(&self, op: UnaryOp, input: DType, result: DType, x: &NdArray) -> Option<NdArray> {
         let n = self.small_row(x, input.size() + result.size())?;
         let backing = locked(x)?;
-        let source = row(x, &backing, input)?;
+        let source = row_in_c_order(x, &backing, input)?;
         let mut bytes = HostBuffer::unwritten(n * result.size());
         kernels::unary(op, input, result, n, bytes.as_mut_slice(), source.input());
         drop(backing);
@@ -187,10 +208,13 @@ impl Session {
         self.small_row(matrix, 2 * input.size() + result.size())?;
         let first = locked(matrix)?;
         let second = if matrix.shares_base(other) { None } else { Some(locked(other)?) };
-        let lines = row(matrix, &first, input)?;
+        let lines = row_in_c_order(matrix, &first, input)?;
         let beside = second.as_deref().unwrap_or(&first);
-        let other =
-            if is_column { Beside::Column(column(other, beside)?) } else { Beside::Row(row(other, beside, input)?) };
+        let other = if is_column {
+            Beside::Column(column(other, beside)?)
+        } else {
+            Beside::Row(row_in_c_order(other, beside, input)?)
+        };
         let width = columns as usize * input.size();
         let mut bytes = HostBuffer::unwritten((rows * columns) as usize * result.size());
         let results = bytes.as_mut_slice().chunks_exact_mut(columns as usize * result.size());
@@ -227,7 +251,7 @@ impl Session {
             kernels::unary(op, input, result, n, written(out, &mut backing)?, Input::Old);
         } else {
             let read = locked(x)?;
-            let source = row(x, &read, input)?;
+            let source = row_in_c_order(x, &read, input)?;
             kernels::unary(op, input, result, n, written(out, &mut backing)?, source.input());
         }
         Some(out.clone())
@@ -280,7 +304,9 @@ impl Session {
             return None;
         }
         let n = self.small_row(condition, 1 + 3 * dtype.size())?;
-        let is_row = |a: &NdArray| a.shape() == condition.shape() || (a.size() == 1 && a.ndim() <= condition.ndim());
+        let is_row = |a: &NdArray| {
+            a.lies_in_order() && (a.shape() == condition.shape() || (a.size() == 1 && a.ndim() <= condition.ndim()))
+        };
         if !args.iter().filter_map(|arg| arg.array()).all(|a| is_row(a) && !a.shares_base(condition)) {
             return None;
         }
@@ -298,7 +324,8 @@ impl Session {
     /// `np.clip(a, lo, hi)` of small arrays at hand whose common type is `dtype`.
     pub(crate) fn clip_small(&self, dtype: DType, a: &Operand, lo: &Operand, hi: &Operand) -> Option<NdArray> {
         let typed = |arg: &Operand| matches!(arg, Operand::Weak(_)) || arg.dtype().is_ok_and(|d| d == dtype);
-        if ![a, lo, hi].into_iter().all(typed) {
+        let mut arrays = [a, lo, hi].into_iter().filter_map(Operand::array);
+        if ![a, lo, hi].into_iter().all(typed) || !arrays.all(NdArray::lies_in_order) {
             return None;
         }
         let raised = self.binary_row(BinaryOp::Maximum, dtype, dtype, [a.into(), lo.into()])?;
@@ -318,7 +345,7 @@ impl Session {
             drop(backing);
             return Some(NdArray::new(a.shape(), dtype, Backing { host, ..Backing::default() }));
         }
-        let bytes = match row(a, &backing, dtype)? {
+        let bytes = match row_in_c_order(a, &backing, dtype)? {
             Row::Bytes(bytes) => HostBuffer::from_slice(bytes),
             Row::Own(bytes) => bytes,
             Row::One(_) => return None, // constants are copied without memory
@@ -370,7 +397,7 @@ fn with_row<R>(arg: Arg<'_>, n: i64, dtype: DType, f: impl FnOnce(Input<'_>) -> 
     }
     let a = arg.array().expect("what has no value is an array");
     let backing = locked(a)?;
-    let row = row(a, &backing, dtype)?;
+    let row = row_in_c_order(a, &backing, dtype)?;
     Some(f(row.input()))
 }
 
@@ -384,13 +411,13 @@ fn with_rows<R>(args: [Arg<'_>; 2], n: i64, dtype: DType, f: impl FnOnce([Input<
         (None, None) => {
             let (Arg::Array(x), Arg::Array(y)) = (x, y) else { return None };
             let first = locked(x)?;
-            let left = row(x, &first, dtype)?;
+            let left = row_in_c_order(x, &first, dtype)?;
             if x.shares_base(y) {
-                let right = row(y, &first, dtype)?;
+                let right = row_in_c_order(y, &first, dtype)?;
                 return Some(f([left.input(), right.input()]));
             }
             let second = locked(y)?;
-            let right = row(y, &second, dtype)?;
+            let right = row_in_c_order(y, &second, dtype)?;
             Some(f([left.input(), right.input()]))
         }
     }

@@ -22,7 +22,9 @@ pub use calls::Arg;
 
 use crate::array::{Backing, NdArray, Part};
 use crate::session::Session;
+use crate::view::View;
 use legate_core::exec::HostBuffer;
+use legate_core::geometry::Point;
 use legate_core::mapping::Mapper;
 use legate_kernels::dtype::{DType, Scalar};
 use legate_kernels::engine::row::{self, Input};
@@ -34,9 +36,6 @@ impl Session {
         self.runtime().is_some_and(|runtime| self.mapper().inline(points as u64, bytes as u64, runtime.machine()))
     }
 }
-
-/// Strided elements up to which a row is gathered one by one.
-const GATHERED: i64 = 64;
 
 /// The elements of an array as a row.
 enum Row<'a> {
@@ -58,14 +57,29 @@ impl Row<'_> {
     }
 }
 
-/// `a`'s elements as elements of `dtype`; `backing` is that of its base. `None` if they are not at hand, or do not make a row.
-fn row<'a>(a: &NdArray, backing: &'a Backing, dtype: DType) -> Option<Row<'a>> {
-    if a.part != Part::Whole {
-        return None;
+/// Strided elements up to which a row is gathered.
+const GATHERED: i64 = 4096;
+
+impl NdArray {
+    /// Whether what keeps the order of elements in memory (`order='K'`) has nothing to do.
+    pub fn lies_in_order(&self) -> bool {
+        self.ndim() < 2 || self.view.is_c_contiguous()
     }
-    let row =
-        if let Some(value) = backing.fill { Row::One(value) } else { elements(a, backing.host.as_ref()?.as_slice())? };
-    let from = a.base.dtype;
+}
+
+/// As [`row_in_c_order`], for what lies in C order: where the memory's order matters.
+fn row<'a>(a: &NdArray, backing: &'a Backing, dtype: DType) -> Option<Row<'a>> {
+    if a.lies_in_order() { row_in_c_order(a, backing, dtype) } else { None }
+}
+
+/// `a`'s elements in C order, as elements of `dtype`; `backing` is that of its base. `None` if they are not at hand, or too many to be gathered.
+fn row_in_c_order<'a>(a: &NdArray, backing: &'a Backing, dtype: DType) -> Option<Row<'a>> {
+    let row = match backing.fill {
+        Some(value) if a.part == Part::Whole => Row::One(value),
+        Some(_) => return None,
+        None => elements(a, backing.host.as_ref()?.as_slice())?,
+    };
+    let from = a.dtype();
     if from == dtype {
         return Some(row);
     }
@@ -75,23 +89,62 @@ fn row<'a>(a: &NdArray, backing: &'a Backing, dtype: DType) -> Option<Row<'a>> {
     Some(Row::Own(converted))
 }
 
-/// The elements that a view shows of its base's bytes: where they lie, if they lie one after the other; copied, if they are a few along one dimension.
+/// The elements that an array shows of its base's bytes: where they lie, if they lie one after the other; else gathered.
 fn elements<'a>(a: &NdArray, bytes: &'a [u8]) -> Option<Row<'a>> {
-    let (size, n) = (a.base.dtype.size(), a.size());
-    if a.view.is_c_contiguous() {
-        let first = a.view.offset as usize * size;
+    let half = match a.part {
+        Part::Whole | Part::Bits(_) => return viewed(&a.view, a.base.dtype.size(), bytes),
+        Part::Real => 0,
+        Part::Imag => 1,
+    };
+    let strides = a.view.strides.iter().map(|stride| 2 * stride).collect();
+    let halves = View { offset: 2 * a.view.offset + half, shape: a.view.shape.clone(), strides };
+    viewed(&halves, a.base.dtype.size() / 2, bytes)
+}
+
+/// As [`elements`], for elements of `size` bytes.
+fn viewed<'a>(view: &View, size: usize, bytes: &'a [u8]) -> Option<Row<'a>> {
+    let n = view.size();
+    if view.is_c_contiguous() {
+        let first = view.offset as usize * size;
         return Some(Row::Bytes(&bytes[first..first + n as usize * size]));
     }
-    if a.ndim() != 1 || n > GATHERED {
+    if n > GATHERED {
         return None;
     }
     let mut gathered = HostBuffer::unwritten(n as usize * size);
-    let mut at = a.view.offset;
-    for place in gathered.as_mut_slice().chunks_exact_mut(size) {
-        place.copy_from_slice(&bytes[at as usize * size..][..size]);
-        at += a.view.strides[0];
+    let to = gathered.as_mut_slice();
+    match size {
+        1 => gather::<1>(view, bytes, to),
+        2 => gather::<2>(view, bytes, to),
+        4 => gather::<4>(view, bytes, to),
+        8 => gather::<8>(view, bytes, to),
+        16 => gather::<16>(view, bytes, to),
+        _ => unreachable!("elements have a power of two of at most 16 bytes"),
     }
     Some(Row::Own(gathered))
+}
+
+/// Copies the elements of a view, in C order.
+fn gather<const SIZE: usize>(view: &View, from: &[u8], to: &mut [u8]) {
+    let (elements, places) = (from.as_chunks::<SIZE>().0, to.as_chunks_mut::<SIZE>().0);
+    let outer = view.rank().saturating_sub(1);
+    let (extent, step) = if view.rank() == 0 { (1, 0) } else { (view.shape[outer], view.strides[outer]) };
+    let mut index: Point = Point::from_elem(0, outer);
+    let mut first = view.offset;
+    for line in places.chunks_exact_mut(extent as usize) {
+        let mut at = first;
+        for place in line {
+            *place = elements[at as usize];
+            at += step;
+        }
+        for d in (0..outer).rev() {
+            (index[d], first) = (index[d] + 1, first + view.strides[d]);
+            if index[d] < view.shape[d] {
+                break;
+            }
+            (index[d], first) = (0, first - view.strides[d] * view.shape[d]);
+        }
+    }
 }
 
 /// The backing of an array's base. Waits for nobody: where another thread has it, the general way is gone.

@@ -1,6 +1,6 @@
 //! Elements read and written one by one, small copies, ranges and joins.
 
-use super::{Arg, Row, locked, made, row};
+use super::{Arg, Row, locked, made, row_in_c_order};
 use crate::array::{Backing, NdArray, Part};
 use crate::index::slice_indices;
 use crate::session::Session;
@@ -123,8 +123,8 @@ fn stretched(row: &Row<'_>, from: &[i64], to: &[i64], size: usize) -> Option<Sma
 }
 
 impl Session {
-    /// `dst[...] = src` for small arrays at hand of different bases that have one shape, or a matrix and its rows or columns, and for numbers; whether it was done. If not, it should be by
-    /// [`Session::assign`].
+    /// `dst[...] = src` for small arrays at hand of different bases that have one shape, or a matrix and its rows or columns, and for numbers; whether it was
+    /// done. If not, it should be by [`Session::assign`].
     pub fn assign_small(&self, dst: &NdArray, src: Arg<'_>) -> bool {
         self.try_assign(dst, src).is_some()
     }
@@ -173,10 +173,10 @@ impl Session {
                 let read = locked(a)?;
                 if a.shape() != dst.shape() {
                     let &[_, columns] = dst.shape() else { return None };
-                    let from = stretched(&row(a, &read, dtype)?, a.shape(), dst.shape(), size)?;
+                    let from = stretched(&row_in_c_order(a, &read, dtype)?, a.shape(), dst.shape(), size)?;
                     return if columns > 1 && stride == 1 { write(&mut backing, &from) } else { None };
                 }
-                match row(a, &read, dtype)? {
+                match row_in_c_order(a, &read, dtype)? {
                     Row::Bytes(from) => write(&mut backing, from),
                     Row::Own(from) => write(&mut backing, from.as_slice()),
                     Row::One(value) => write(&mut backing, cast(value, dtype).as_bytes()),
@@ -199,7 +199,7 @@ impl Session {
         for a in arrays.iter().filter(|a| a.size() > 0) {
             let width = a.shape()[axis] as usize * below;
             let backing = locked(a)?;
-            let row = row(a, &backing, dtype)?;
+            let row = row_in_c_order(a, &backing, dtype)?;
             let from = match &row {
                 Row::Bytes(from) => from,
                 Row::Own(from) => from.as_slice(),

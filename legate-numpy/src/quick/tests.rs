@@ -72,7 +72,62 @@ fn agree(quick: &Session, slow: &Session, ufunc: Ufunc, args: [&[Arg<'_>]; 2]) -
     let expected = slow.call(ufunc, &operands, &CallOptions::default());
     let expected = expected.unwrap_or_else(|e| panic!("{} {args:?}: {e}", ufunc.name()));
     assert_eq!(bytes(quick, &ours), bytes(slow, &expected), "{} {:?}", ufunc.name(), args[0]);
+    assert_eq!(layout(&ours), layout(&expected), "{} {:?}", ufunc.name(), args[0]);
     true
+}
+
+/// The strides that mean something.
+fn layout(a: &NdArray) -> Vec<i64> {
+    a.shape().iter().zip(&a.view.strides).filter(|(n, _)| **n > 1).map(|(_, stride)| *stride).collect()
+}
+
+#[test]
+fn operands_lie_in_any_order_and_results_like_them() {
+    let (q, s) = (quick(), Session::eager());
+    let slice = |start, step| IndexItem::Slice { start, stop: None, step: Some(step) };
+    // Arrays of one shape, (4, 3, 4), that lie in all sorts of ways; the first one is a constant.
+    let all = |session: &Session, dtype: DType| {
+        let cube = session.reshape(&array(session, dtype, 48, 3), &[4, 3, 4]).unwrap();
+        let large = session.reshape(&array(session, dtype, 8 * 3 * 9, 5), &[9, 3, 8]).unwrap();
+        let strided = large.index(&[slice(Some(1), 2), slice(None, -1), slice(None, 2)]).unwrap();
+        let constant = session.full(&[4, 3, 4], &Operand::Scalar(Scalar::zero(dtype)), None).unwrap();
+        let mut views: Vec<NdArray> = vec![cube.clone(), strided.clone()];
+        views.extend([&constant, &cube, &strided].map(|a| a.with_view(a.view.permuted(&[2, 1, 0]))));
+        views
+    };
+    let mut covered = 0;
+    for (ufunc, dtype) in Ufunc::all().flat_map(|u| DType::ALL.map(|dtype| (u, dtype))) {
+        let (ours, theirs) = (all(&q, dtype), all(&s, dtype));
+        let pairs: Vec<_> = ours.iter().zip(&theirs).collect();
+        for (x1, x2) in &pairs {
+            if ufunc.inputs() == 1 {
+                covered += usize::from(agree(&q, &s, ufunc, [&[Arg::Array(x1)], &[Arg::Array(x2)]]));
+                continue;
+            }
+            for (y1, y2) in &pairs {
+                let args = [[Arg::Array(x1), Arg::Array(y1)], [Arg::Array(x2), Arg::Array(y2)]];
+                covered += usize::from(agree(&q, &s, ufunc, [&args[0], &args[1]]));
+            }
+        }
+    }
+    assert!(covered > 5000, "{covered}");
+}
+
+#[test]
+fn parts_of_complex_numbers_are_rows() {
+    let (q, s) = (quick(), Session::eager());
+    for dtype in [DType::C64, DType::C128] {
+        let parts = |session: &Session| {
+            let views = views(&array(session, dtype, 10, 3));
+            views.iter().flat_map(|a| [a.real(), a.imag().unwrap()]).collect::<Vec<_>>()
+        };
+        for (x1, x2) in parts(&q).iter().zip(&parts(&s)) {
+            let add = Ufunc::lookup("add").unwrap();
+            let sqrt = Ufunc::lookup("sqrt").unwrap();
+            assert!(agree(&q, &s, add, [&[Arg::Array(x1), Arg::Array(x1)], &[Arg::Array(x2), Arg::Array(x2)]]));
+            assert!(agree(&q, &s, sqrt, [&[Arg::Array(x1)], &[Arg::Array(x2)]]));
+        }
+    }
 }
 
 #[test]

@@ -107,7 +107,11 @@ pub(crate) fn new_array<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'p
     let Some(session) = started() else { return Ok(None) };
     if let Some(a) = plain(object) {
         let nd = a.get().nd();
-        return array(py, session.copy_small(nd, dtype.unwrap_or(nd.dtype())));
+        return if nd.lies_in_order() {
+            array(py, session.copy_small(nd, dtype.unwrap_or(nd.dtype())))
+        } else {
+            Ok(None)
+        };
     }
     array(py, lists::array(&object, dtype).or_else(|| number(object, dtype)))
 }
@@ -134,7 +138,11 @@ pub(crate) fn flatten<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py>
 pub(crate) fn astype<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {
     let [a, dtype] = *args else { return Ok(None) };
     let (Some(a), Ok(dtype)) = (plain(a), dtype::parse(&dtype)) else { return Ok(None) };
-    array(py, started().and_then(|session| session.copy_small(a.get().nd(), dtype)))
+    let nd = a.get().nd();
+    if !nd.lies_in_order() {
+        return Ok(None);
+    }
+    array(py, started().and_then(|session| session.copy_small(nd, dtype)))
 }
 
 pub(crate) fn fill<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {
