@@ -59,7 +59,7 @@ fn binary(op: BinaryOp, dtype: DType) -> f64 {
         {
             2.0 * VECTOR_FUNCTION
         }
-        _ if !op.is_cheap() && dtype.kind() == Kind::Float => VECTOR_FUNCTION,
+        _ if !op.is_cheap() && dtype.kind() != Kind::Complex => VECTOR_FUNCTION,
         _ if op.vectorises(dtype) => scaled(dtype),
         _ if dtype.kind() == Kind::Complex => COMPLEX_FUNCTION,
         _ => SCALAR_FUNCTION,

@@ -11,6 +11,54 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 /// Elements of a table.
 pub(super) const NODES: usize = 16;
 
+/// The numbers of a format. Bits are given as 64-bit integers.
+pub(super) trait Format: Copy + 'static {
+    /// Digits of the fraction.
+    const FRACTION: u32;
+    /// The bits of the exponent.
+    const EXPONENT: u64;
+    const SIGN: u64;
+    const ONE: u64;
+    /// The smallest normal number.
+    const NORMAL: u64;
+    const INFINITY: u64;
+    const NAN: Self;
+    const ZERO: Self;
+    const MINUS_ONE: Self;
+    /// 1.5 times the first number whose neighbours are 1 apart: a sum with it is rounded to an integer, which is in its low bits.
+    const ROUNDER: Self;
+    /// The first number whose neighbours are 1 apart: its low bits are an integer, which is a float when it is taken away.
+    const TO_FLOAT: u64;
+    /// The same number, and the exponent's bias.
+    const TO_EXPONENT: Self;
+    /// A power of two that makes subnormal numbers normal, and minus its exponent.
+    const UP: Self;
+    const UP_EXPONENT: Self;
+}
+
+macro_rules! format {
+    ($F:ident, fraction $fraction:literal) => {
+        impl Format for $F {
+            const FRACTION: u32 = $fraction;
+            const EXPONENT: u64 = $F::INFINITY.to_bits() as u64;
+            const SIGN: u64 = (-0.0 as $F).to_bits() as u64;
+            const ONE: u64 = (1.0 as $F).to_bits() as u64;
+            const NORMAL: u64 = $F::MIN_POSITIVE.to_bits() as u64;
+            const INFINITY: u64 = $F::INFINITY.to_bits() as u64;
+            const NAN: $F = $F::NAN;
+            const ZERO: $F = 0.0;
+            const MINUS_ONE: $F = -1.0;
+            const ROUNDER: $F = 1.5 / $F::EPSILON;
+            const TO_FLOAT: u64 = (1.0 / $F::EPSILON).to_bits() as u64;
+            const TO_EXPONENT: $F = 1.0 / $F::EPSILON + ($F::MAX_EXP - 1) as $F;
+            const UP: $F = 4.0 / $F::EPSILON;
+            const UP_EXPONENT: $F = -($fraction + 2) as $F;
+        }
+    };
+}
+format!(f32, fraction 23);
+format!(f64, fraction 52);
+
 /// Two tables, and both of them interleaved.
 pub(super) struct Pairs<F: 'static> {
     pub(super) first: [F; NODES],
@@ -18,9 +66,9 @@ pub(super) struct Pairs<F: 'static> {
     pub(super) both: [[F; 2]; NODES],
 }
 
-impl Pairs<f64> {
-    pub(super) const fn new(first: [f64; NODES], second: [f64; NODES]) -> Pairs<f64> {
-        let mut both = [[0.0; 2]; NODES];
+impl<F: Copy> Pairs<F> {
+    pub(super) const fn new(first: [F; NODES], second: [F; NODES]) -> Pairs<F> {
+        let mut both = [[first[0]; 2]; NODES];
         let mut i = 0;
         while i < NODES {
             both[i] = [first[i], second[i]];
@@ -34,7 +82,7 @@ impl Pairs<f64> {
 pub(super) trait Lanes:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
 {
-    type Element: Copy + 'static;
+    type Element: Format;
     /// As many integers of the same size.
     type Bits: Copy;
     /// As many truth values.
@@ -50,7 +98,6 @@ pub(super) trait Lanes:
     fn at_least(self, limit: Self) -> Self;
     fn is_below(self, y: Self) -> Self::Mask;
     fn is_equal(self, y: Self) -> Self::Mask;
-    fn is_nan(self) -> Self::Mask;
     fn choose(mask: Self::Mask, yes: Self, no: Self) -> Self;
     fn either(x: Self::Mask, y: Self::Mask) -> Self::Mask;
     fn any(mask: Self::Mask) -> bool;
@@ -63,9 +110,9 @@ pub(super) trait Lanes:
     fn and(x: Self::Bits, y: Self::Bits) -> Self::Bits;
     fn or(x: Self::Bits, y: Self::Bits) -> Self::Bits;
     fn xor(x: Self::Bits, y: Self::Bits) -> Self::Bits;
-    fn shift_left<const N: u32>(x: Self::Bits) -> Self::Bits;
+    fn shift_left(x: Self::Bits, n: u32) -> Self::Bits;
     /// Filled with zeros.
-    fn shift_right<const N: u32>(x: Self::Bits) -> Self::Bits;
+    fn shift_right(x: Self::Bits, n: u32) -> Self::Bits;
     /// Whether `x < y`, without sign.
     fn is_lower(x: Self::Bits, y: Self::Bits) -> Self::Mask;
     /// Where the mask is set, the function of as many arguments.
@@ -86,14 +133,8 @@ pub(super) trait Lanes:
 
 /// Doubles.
 pub(super) trait Doubles: Lanes<Element = f64> {
-    /// The exponent in the bits of a positive normal number, or of one just beyond the largest.
-    #[inline(always)]
-    fn exponent(bits: Self::Bits) -> Self {
-        // The first number whose neighbours are 1 apart: its low bits are an integer, which is a float when it is taken away.
-        const TO_FLOAT: f64 = 1.0 / f64::EPSILON;
-        let biased = Self::or(Self::shift_right::<52>(bits), Self::integer(TO_FLOAT.to_bits()));
-        Self::of_bits(biased) - Self::splat(TO_FLOAT + 1023.0)
-    }
+    /// Rounded to single precision and back.
+    fn rounded_to_single(self) -> Self;
 }
 
 /// Floats of single precision.
@@ -160,7 +201,6 @@ macro_rules! scalar {
                 at_least(self, limit: $F) -> $F { select(limit > self, limit, self) }
                 is_below(self, y: $F) -> bool { self < y }
                 is_equal(self, y: $F) -> bool { self == y }
-                is_nan(self) -> bool { <$F>::is_nan(self) }
                 choose(mask: bool, yes: $F, no: $F) -> $F { select(mask, yes, no) }
                 either(x: bool, y: bool) -> bool { x | y }
                 any(mask: bool) -> bool { mask }
@@ -172,8 +212,8 @@ macro_rules! scalar {
                 and(x: $U, y: $U) -> $U { x & y }
                 or(x: $U, y: $U) -> $U { x | y }
                 xor(x: $U, y: $U) -> $U { x ^ y }
-                shift_left<N: u32>(x: $U) -> $U { x << N }
-                shift_right<N: u32>(x: $U) -> $U { x >> N }
+                shift_left(x: $U, n: u32) -> $U { x << n }
+                shift_right(x: $U, n: u32) -> $U { x >> n }
                 is_lower(x: $U, y: $U) -> bool { x < y }
                 patched<N: usize>(self, mask: bool, x: [$F; N], f: fn([$F; N]) -> $F) -> $F { if mask { f(x) } else { self } }
                 look_up(table: &'static [$F; NODES], index: $U) -> $F { table[index as usize % NODES] }
@@ -183,7 +223,12 @@ macro_rules! scalar {
 }
 scalar!(f32, u32);
 scalar!(f64, u64);
-impl Doubles for f64 {}
+impl Doubles for f64 {
+    #[inline(always)]
+    fn rounded_to_single(self) -> f64 {
+        f64::from(self as f32)
+    }
+}
 impl Singles for f32 {
     type Doubles = f64;
     #[inline(always)]

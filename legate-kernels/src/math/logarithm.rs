@@ -8,12 +8,6 @@ pub(super) trait Logarithm: Float {
     const LOG_TAIL: &'static [Self];
     /// The upper bits of log 2, so many that a product with an exponent is exact, and what they lack.
     const LN2: Double<Self>;
-    /// The same of the logarithm of 2 to base 10.
-    const LOG10_2: Double<Self>;
-    /// 1 / log 2 to twice the precision.
-    const LOG2_E: Double<Self>;
-    /// 1 / log 10 to twice the precision.
-    const LOG10_E: Double<Self>;
     /// Beyond it `x² + 1` is `x²`, and all numbers are integers.
     const VAST: Self;
 }
@@ -29,18 +23,12 @@ impl Logarithm for f64 {
         0.147_961_450_273_700_53,
     ];
     const LN2: Double<f64> = Double(0.693_147_180_559_890_3, 5.497_923_018_708_371e-14);
-    const LOG10_2: Double<f64> = Double(0.301_029_995_663_952_83, 2.836_339_455_104_496_4e-14);
-    const LOG2_E: Double<f64> = Double(std::f64::consts::LOG2_E, 2.035_527_374_093_103_3e-17);
-    const LOG10_E: Double<f64> = Double(std::f64::consts::LOG10_E, 1.098_319_650_216_765e-17);
     const VAST: f64 = 9_007_199_254_740_992.0;
 }
 
 impl Logarithm for f32 {
     const LOG_TAIL: &'static [f32] = &[0.666_667_76, 0.399_775_77, 0.298_710_73];
     const LN2: Double<f32> = Double(0.693_145_75, 1.428_606_8e-6);
-    const LOG10_2: Double<f32> = Double(0.301_025_4, 4.605_039e-6);
-    const LOG2_E: Double<f32> = Double(std::f32::consts::LOG2_E, 1.925_963e-8);
-    const LOG10_E: Double<f32> = Double(std::f32::consts::LOG10_E, -1.010_305e-8);
     const VAST: f32 = 16_777_216.0;
 }
 
@@ -73,26 +61,6 @@ fn with_limits<F: Logarithm>(x: F, result: F) -> F {
 pub(super) fn log<F: Logarithm>(x: F) -> F {
     let (k, mantissa) = x.split();
     with_limits(x, log_of_parts(k, mantissa - F::ONE, F::ZERO))
-}
-
-/// `upper + lower + c log(1 + f)`: `f` is exact, so the product with it carries all digits, and the rest is smaller.
-#[inline(always)]
-fn log_in_base<F: Logarithm>(upper: F, lower: F, f: F, c: Double<F>) -> F {
-    let linear = Double::product(f, c.0);
-    let small = c.0.mul_add(-below_linear(f, F::ZERO), f.mul_add(c.1, linear.1 + lower));
-    Double::sum(upper, linear.0).plus(small).value()
-}
-
-#[inline(always)]
-pub(super) fn log2<F: Logarithm>(x: F) -> F {
-    let (k, mantissa) = x.split();
-    with_limits(x, log_in_base(k, F::ZERO, mantissa - F::ONE, F::LOG2_E))
-}
-
-#[inline(always)]
-pub(super) fn log10<F: Logarithm>(x: F) -> F {
-    let (k, mantissa) = x.split();
-    with_limits(x, log_in_base(k * F::LOG10_2.0, k * F::LOG10_2.1, mantissa - F::ONE, F::LOG10_E))
 }
 
 /// `log(1 + x) + more · log 2` for `x > -1`, where that is not subnormal.

@@ -48,6 +48,7 @@ mod power;
 mod registers;
 mod root;
 mod single;
+mod singles;
 mod tabled;
 
 pub(crate) use float::select;
@@ -153,7 +154,7 @@ pub(crate) trait Real: Element + Num + Neg<Output = Self> + PartialOrd {
 
 macro_rules! real {
     ($R:ident, exp_max $exp_max:literal, std { $($std:ident($($arg:ident)?)),* $(,)? },
-     vector { $($module:ident { $($vector:ident($($other:ident)?)),* })* }, circular $circular:ident, power $power:ident) => {
+     vector { $($module:ident { $($vector:ident($($other:ident)?)),* })* }, circular $circular:ident, tan $tan:ident, power $power:ident) => {
         impl Real for $R {
             const ZERO: $R = 0.0;
             const ONE: $R = 1.0;
@@ -189,7 +190,7 @@ macro_rules! real {
             #[inline(always)]
             fn cos_common(self) -> $R { $circular::cos(f64::from(self)) as $R }
             #[inline(always)]
-            fn tan_common(self) -> $R { $circular::tan(f64::from(self)) as $R }
+            fn tan_common(self) -> $R { $tan::tan(self) }
             fn sin_beyond(self) -> $R { <$R>::sin(self) }
             fn cos_beyond(self) -> $R { <$R>::cos(self) }
             fn tan_beyond(self) -> $R { <$R>::tan(self) }
@@ -211,21 +212,22 @@ macro_rules! real {
 }
 
 macro_rules! reals {
-    ($($R:ident exp_max $exp_max:literal circular $circular:ident power $power:ident own { $($own:tt)* };)*) => {$(
+    ($($R:ident exp_max $exp_max:literal circular $circular:ident tan $tan:ident power $power:ident own { $($own:tt)* };)*) => {$(
         real!($R, exp_max $exp_max, std {
             sqrt(), copysign(y), abs(), floor(), trunc(), next_up(), next_down(),
         }, vector {
-            exponential { exp2(), expm1(), sinh(), cosh(), tanh() }
-            logarithm { log2(), log10(), log1p(), asinh(), acosh(), atanh() }
+            exponential { exp2(), expm1(), sinh(), cosh() }
+            logarithm { log1p(), asinh(), acosh(), atanh() }
+            tabled { log2(), log10() }
             inverse_circular { asin(), acos(), atan(), atan2(x) }
-            root { cbrt(), hypot(y) }
+            root { hypot(y) }
             $($own)*
-        }, circular $circular, power $power);
+        }, circular $circular, tan $tan, power $power);
     )*};
 }
 reals! {
-    f32 exp_max 88.0 circular single power pow_single own { exponential { exp() } logarithm { log() } };
-    f64 exp_max 709.0 circular circular power pow own { tabled { exp(), log() } };
+    f32 exp_max 88.0 circular single tan singles power pow_single own { exponential { exp() } logarithm { log() } singles { tanh(), cbrt() } };
+    f64 exp_max 709.0 circular circular tan circular power pow own { tabled { exp(), log() } exponential { tanh() } root { cbrt() } };
 }
 
 /// -1, 0 or 1, or NaN; the sign of zero is lost, as in NumPy.

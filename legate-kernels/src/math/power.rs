@@ -3,9 +3,9 @@
 //! A relative error of the logarithm becomes an absolute error of the exponent, up to 710 times as large; so the logarithm carries a second number.
 //! In single precision a double is logarithm enough.
 
-use super::lanes::{DoubleFn, Doubles, SingleFn, Singles, polynomial};
+use super::lanes::{DoubleFn, Doubles, Format, SingleFn, Singles, polynomial};
 use super::nodes::{LOGS, LOGS_TO_BASE_2, POWERS};
-use super::tabled::{LN2, ROUNDER, exp_of_any, exp_of_common, is_exp_far, nearest_node, unusual};
+use super::tabled::{LN2, exp_of_any, exp_of_common, is_exp_far, nearest_node, unusual};
 
 /// `(log(1 + r) - r + r²/2) / r³` for `r` as [`super::nodes`] has them.
 const TAIL: [f64; 10] = [
@@ -135,10 +135,10 @@ fn single_power_of_size<L: Doubles>(x: L, y: L) -> L {
         r.mul_add(L::splat(std::f64::consts::LOG2_E), k + L::look_up(&LOGS_TO_BASE_2, node)),
     );
     let t = (y * log).at_most(L::splat(200.0)).at_least(L::splat(-200.0));
-    let shifted = t + L::splat(ROUNDER / 16.0);
-    let f = t - (shifted - L::splat(ROUNDER / 16.0));
+    let shifted = t + L::splat(f64::ROUNDER / 16.0);
+    let f = t - (shifted - L::splat(f64::ROUNDER / 16.0));
     let bits = shifted.to_bits();
-    let power = L::plus(L::look_up(&POWERS.first, bits).to_bits(), L::shift_left::<48>(bits));
+    let power = L::plus(L::look_up(&POWERS.first, bits).to_bits(), L::shift_left(bits, 48));
     let power = L::of_bits(power);
     (power * f).mul_add(polynomial(f, &POWER_TAIL), power)
 }

@@ -70,6 +70,7 @@ macro_rules! loops {
 }
 loops!(unary_doubles: 1 of Doubles, DoubleFn (x) with F64x4, F64x8);
 loops!(binary_doubles: 2 of Doubles, DoubleFn (x, y) with F64x4, F64x8);
+loops!(unary_singles: 1 of Singles, SingleFn (x) with F32x8, F32x16);
 loops!(binary_singles: 2 of Singles, SingleFn (x, y) with F32x8, F32x16);
 
 macro_rules! methods {
@@ -118,7 +119,6 @@ macro_rules! avx512 {
                 at_least(self, limit: $V) -> $V { $V($max(limit.0, self.0)) }
                 is_below(self, y: $V) -> $M { $compare::<_CMP_LT_OQ>(self.0, y.0) }
                 is_equal(self, y: $V) -> $M { $compare::<_CMP_EQ_OQ>(self.0, y.0) }
-                is_nan(self) -> $M { $compare::<_CMP_UNORD_Q>(self.0, self.0) }
                 choose(mask: $M, yes: $V, no: $V) -> $V { $V($choose(mask, no.0, yes.0)) }
                 either(x: $M, y: $M) -> $M { x | y }
                 any(mask: $M) -> bool { mask != 0 }
@@ -130,8 +130,8 @@ macro_rules! avx512 {
                 and(x: __m512i, y: __m512i) -> __m512i { _mm512_and_si512(x, y) }
                 or(x: __m512i, y: __m512i) -> __m512i { _mm512_or_si512(x, y) }
                 xor(x: __m512i, y: __m512i) -> __m512i { _mm512_xor_si512(x, y) }
-                shift_left<N: u32>(x: __m512i) -> __m512i { $left::<N>(x) }
-                shift_right<N: u32>(x: __m512i) -> __m512i { $right::<N>(x) }
+                shift_left(x: __m512i, n: u32) -> __m512i { $left(x, _mm_cvtsi32_si128(n as i32)) }
+                shift_right(x: __m512i, n: u32) -> __m512i { $right(x, _mm_cvtsi32_si128(n as i32)) }
                 is_lower(x: __m512i, y: __m512i) -> $M { $lower(x, y) }
                 patched<N: usize>(self, mask: $M, x: [$V; N], f: fn([$F; N]) -> $F) -> $V {
                     if mask == 0 { self } else { patch(self, mask.into(), x, f) }
@@ -144,15 +144,17 @@ macro_rules! avx512 {
 avx512!(F64x8 of f64 in __m512d, mask __mmask8, add _mm512_add_pd sub _mm512_sub_pd mul _mm512_mul_pd div _mm512_div_pd splat _mm512_set1_pd
     fma _mm512_fmadd_pd min _mm512_min_pd max _mm512_max_pd compare _mm512_cmp_pd_mask choose _mm512_mask_blend_pd
     to_bits _mm512_castpd_si512 of_bits _mm512_castsi512_pd integer _mm512_set1_epi64 as i64, plus _mm512_add_epi64 minus _mm512_sub_epi64
-    left _mm512_slli_epi64 right _mm512_srli_epi64 lower _mm512_cmplt_epu64_mask
+    left _mm512_sll_epi64 right _mm512_srl_epi64 lower _mm512_cmplt_epu64_mask
     trunc |x| _mm512_roundscale_pd::<_MM_FROUND_TO_ZERO>(x), look_up |table, index| _mm512_permutex2var_pd(_mm512_loadu_pd(table.as_ptr()), index, _mm512_loadu_pd(table[8..].as_ptr())));
 avx512!(F32x16 of f32 in __m512, mask __mmask16, add _mm512_add_ps sub _mm512_sub_ps mul _mm512_mul_ps div _mm512_div_ps splat _mm512_set1_ps
     fma _mm512_fmadd_ps min _mm512_min_ps max _mm512_max_ps compare _mm512_cmp_ps_mask choose _mm512_mask_blend_ps
     to_bits _mm512_castps_si512 of_bits _mm512_castsi512_ps integer _mm512_set1_epi32 as i32, plus _mm512_add_epi32 minus _mm512_sub_epi32
-    left _mm512_slli_epi32 right _mm512_srli_epi32 lower _mm512_cmplt_epu32_mask
+    left _mm512_sll_epi32 right _mm512_srl_epi32 lower _mm512_cmplt_epu32_mask
     trunc |x| _mm512_roundscale_ps::<_MM_FROUND_TO_ZERO>(x), look_up |table, index| _mm512_permutexvar_ps(index, _mm512_loadu_ps(table.as_ptr())));
 
-impl Doubles for F64x8 {}
+impl Doubles for F64x8 {
+    methods! { rounded_to_single(self) -> F64x8 { F64x8(_mm512_cvtps_pd(_mm512_cvtpd_ps(self.0))) } }
+}
 
 impl Singles for F32x16 {
     type Doubles = F64x8;
@@ -203,7 +205,6 @@ macro_rules! avx2 {
                 at_least(self, limit: $V) -> $V { $V($max(limit.0, self.0)) }
                 is_below(self, y: $V) -> $R { $compare::<_CMP_LT_OQ>(self.0, y.0) }
                 is_equal(self, y: $V) -> $R { $compare::<_CMP_EQ_OQ>(self.0, y.0) }
-                is_nan(self) -> $R { $compare::<_CMP_UNORD_Q>(self.0, self.0) }
                 choose(mask: $R, yes: $V, no: $V) -> $V { $V($choose(no.0, yes.0, mask)) }
                 either(x: $R, y: $R) -> $R { $or(x, y) }
                 any(mask: $R) -> bool { $any(mask) != 0 }
@@ -215,8 +216,8 @@ macro_rules! avx2 {
                 and(x: __m256i, y: __m256i) -> __m256i { _mm256_and_si256(x, y) }
                 or(x: __m256i, y: __m256i) -> __m256i { _mm256_or_si256(x, y) }
                 xor(x: __m256i, y: __m256i) -> __m256i { _mm256_xor_si256(x, y) }
-                shift_left<N: u32>(x: __m256i) -> __m256i { $left(x, _mm_cvtsi32_si128(N as i32)) }
-                shift_right<N: u32>(x: __m256i) -> __m256i { $right(x, _mm_cvtsi32_si128(N as i32)) }
+                shift_left(x: __m256i, n: u32) -> __m256i { $left(x, _mm_cvtsi32_si128(n as i32)) }
+                shift_right(x: __m256i, n: u32) -> __m256i { $right(x, _mm_cvtsi32_si128(n as i32)) }
                 // There is a comparison with sign only: both are moved by half the range.
                 is_lower(x: __m256i, y: __m256i) -> $R {
                     let half = $integer(<$I>::MIN);
@@ -257,7 +258,9 @@ trunc |x| _mm256_round_ps::<{ _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC }>(x), look
     _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(index)))
 });
 
-impl Doubles for F64x4 {}
+impl Doubles for F64x4 {
+    methods! { rounded_to_single(self) -> F64x4 { F64x4(_mm256_cvtps_pd(_mm256_cvtpd_ps(self.0))) } }
+}
 
 impl Singles for F32x8 {
     type Doubles = F64x4;

@@ -1,4 +1,4 @@
-//! Functions of `f32` that are computed in double precision, with polynomials as short as single precision allows: no digits to worry about.
+//! Circular functions of `f32` that are computed in double precision, with polynomials as short as single precision allows: no digits to worry about.
 
 use super::circular::turned;
 use super::float::{Float, polynomial, select};
@@ -34,12 +34,4 @@ pub(super) fn cos(x: f64) -> f64 {
     let (n, r) = reduce(x);
     let (sin, cos) = sin_cos(r);
     turned(f64::by_bit::<0>(n, cos, sin), n.wrapping_add(1))
-}
-
-#[inline(always)]
-pub(super) fn tan(x: f64) -> f64 {
-    let (n, r) = reduce(x);
-    let (sin, cos) = sin_cos(r);
-    let (above, below) = (f64::by_bit::<0>(n, sin, -cos), f64::by_bit::<0>(n, cos, sin));
-    select(x == 0.0, x, above / below)
 }

@@ -1,5 +1,6 @@
 //! Operations of two arguments of one type. The table is at the end of the file.
 
+use super::integer::{Power, Quotient};
 use super::real;
 use super::{Loop, for_family, loops, out_type, vectorises};
 use crate::dtype::{B8, DType, Element, Kind, Scalar};
@@ -200,32 +201,24 @@ binary_ops! {
     }
     /// The largest integer not above `x / y`; 0 for integers divided by 0.
     FloorDivide "floor_divide" ulp 0 {
-        signed => same |x, y| if y == 0 { 0 } else {
-            let quotient = x.wrapping_div(y);
-            if x.wrapping_rem(y) != 0 && (x < 0) != (y < 0) { quotient - 1 } else { quotient }
-        },
-        unsigned => same |x, y| x.checked_div(y).unwrap_or(0),
+        int -> same |x, y| x.near_floor_divide(y); rare x.is_quotient_far(y) => x.far_floor_divide(y),
         float -> same |x, y| real::floor_divide(x, y, real::near_remainder(x, y)); rare real::is_far(x, y) => real::floor_divide(x, y, x % y),
     }
     /// `x - y * floor(x / y)`: it has the sign of `y`; 0 for integers divided by 0.
     Remainder "remainder" ulp 0 {
-        signed => same |x, y| if y == 0 { 0 } else {
-            let remainder = x.wrapping_rem(y);
-            if remainder != 0 && (remainder < 0) != (y < 0) { remainder + y } else { remainder }
-        },
-        unsigned => same |x, y| x.checked_rem(y).unwrap_or(0),
+        int -> same |x, y| x.wrapping_sub(x.near_floor_divide(y).wrapping_mul(y)).zero_if(y == 0);
+            rare x.is_quotient_far(y) => x.wrapping_sub(x.far_floor_divide(y).wrapping_mul(y)).zero_if(y == 0),
         float -> same |x, y| real::remainder(y, real::near_remainder(x, y)); rare real::is_far(x, y) => real::remainder(y, x % y),
     }
     /// `x - y * trunc(x / y)`: it has the sign of `x`; 0 for integers divided by 0.
     Fmod "fmod" ulp 0 {
-        signed => same |x, y| if y == 0 { 0 } else { x.wrapping_rem(y) },
-        unsigned => same |x, y| x.checked_rem(y).unwrap_or(0),
+        int -> same |x, y| x.wrapping_sub(x.near_divide(y).wrapping_mul(y)).zero_if(y == 0);
+            rare x.is_quotient_far(y) => if y == 0 { 0 } else { x.wrapping_rem(y) },
         float -> same |x, y| real::near_remainder(x, y); rare real::is_far(x, y) => x % y,
     }
     /// `x ** y`. Negative integer exponents truncate towards zero (NumPy's front end refuses them).
     Power "power" ulp 1 {
-        signed => same |x, y| if y >= 0 { x.wrapping_pow_u64(y as u64) } else if x == 1 { 1 } else if x == -1 { 1 - 2 * (y & 1) } else { 0 },
-        unsigned => same |x, y| x.wrapping_pow_u64(y as u64),
+        int -> same |x, y| x.small_power(y); rare x.is_power_large(y) => x.any_power(y),
         float -> same |x, y| x.pow_common(y); rare x.is_pow_rare(y) => x.pow_rare(y),
         complex => same |x, y| complex::pow(x, y),
     }
@@ -392,27 +385,3 @@ binary_ops! {
         float -> complex |x, y| Complex::new(x, y),
     }
 }
-
-/// Integer powers with 64-bit exponents, wrapping.
-trait WrappingPow: Copy {
-    fn wrapping_pow_u64(self, exponent: u64) -> Self;
-}
-
-macro_rules! wrapping_pow {
-    ($T:ty,) => {
-        impl WrappingPow for $T {
-            fn wrapping_pow_u64(self, mut exponent: u64) -> $T {
-                let (mut base, mut power): ($T, $T) = (self, 1);
-                while exponent != 0 {
-                    if exponent & 1 == 1 {
-                        power = power.wrapping_mul(base);
-                    }
-                    base = base.wrapping_mul(base);
-                    exponent >>= 1;
-                }
-                power
-            }
-        }
-    };
-}
-for_family!(int, wrapping_pow!());

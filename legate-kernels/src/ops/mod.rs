@@ -14,6 +14,7 @@
 
 mod binary;
 mod fold;
+mod integer;
 mod real;
 mod unary;
 
