@@ -1,9 +1,10 @@
 //! Registers of x86-64 as [`Lanes`], and loops over them.
 //!
-//! A register is made by nothing but the loops of [`doubles`] and [`singles`], which are compiled for instructions that an [`Isa`] proves to be there; all
+//! A register is made by nothing but the loops of [`unary_doubles`] and the three after it, which are compiled for instructions that an [`Isa`] proves to be there; all
 //! functions here are inlined into them. That is what makes the methods safe.
 
 use super::lanes::{DoubleFn, Doubles, Lanes, NODES, Pairs, SingleFn, Singles};
+use super::loops::{Binary, Unary};
 use crate::isa::{Isa, Level};
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -42,8 +43,8 @@ fn patch<V: Register, const N: usize>(result: V, mask: u32, x: [V; N], f: fn([V:
 
 /// Loops over the arguments of a function, for AVX2 and for AVX-512. They compute whole registers; none for machines that have neither.
 macro_rules! loops {
-    ($choose:ident: $n:literal of $Kind:ident, $Fn:ident ($($arg:ident),*) with $V2:ident, $V5:ident) => {
-        pub(super) fn $choose<F: $Fn<$n>>(isa: Isa) -> Option<unsafe fn(dst: &mut [u8], $($arg: &[u8]),*)> {
+    ($choose:ident -> $Loop:ident: $n:literal of $Kind:ident, $Fn:ident ($($arg:ident),*) with $V2:ident, $V5:ident) => {
+        pub(super) fn $choose<F: $Fn<$n>>(isa: Isa) -> Option<$Loop> {
             #[inline(always)]
             fn each<V: Register + $Kind, F: $Fn<$n>>(dst: &mut [u8], $($arg: &[u8]),*) {
                 let bytes = dst.len()$(.min($arg.len()))* / V::BYTES * V::BYTES;
@@ -68,10 +69,10 @@ macro_rules! loops {
         }
     };
 }
-loops!(unary_doubles: 1 of Doubles, DoubleFn (x) with F64x4, F64x8);
-loops!(binary_doubles: 2 of Doubles, DoubleFn (x, y) with F64x4, F64x8);
-loops!(unary_singles: 1 of Singles, SingleFn (x) with F32x8, F32x16);
-loops!(binary_singles: 2 of Singles, SingleFn (x, y) with F32x8, F32x16);
+loops!(unary_doubles -> Unary: 1 of Doubles, DoubleFn (x) with F64x4, F64x8);
+loops!(binary_doubles -> Binary: 2 of Doubles, DoubleFn (x, y) with F64x4, F64x8);
+loops!(unary_singles -> Unary: 1 of Singles, SingleFn (x) with F32x8, F32x16);
+loops!(binary_singles -> Binary: 2 of Singles, SingleFn (x, y) with F32x8, F32x16);
 
 macro_rules! methods {
     ($($name:ident $(<$N:ident: $I:ty>)? ($($arg:tt)*) -> $R:ty { $($value:tt)* })*) => {$(
