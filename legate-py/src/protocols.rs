@@ -160,6 +160,10 @@ impl Array {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
+        let plainly = method == "__call__" && kwargs.is_none_or(|kwargs| kwargs.is_empty());
+        if plainly && let Some(result) = crate::ufunc::quick_for_numpy(ufunc, inputs)? {
+            return Ok(result);
+        }
         let kwargs = kwargs.cloned().unwrap_or_else(|| PyDict::new(py));
         python(py, "array_ufunc")?.call1((slf, ufunc, method, inputs, kwargs))
     }

@@ -17,9 +17,11 @@ use legate_numpy::{
     Arg, CallOptions, Casting, DType, IndexItem, NdArray, Operand, ReduceOptions, Reduction, Session, Ufunc,
 };
 use parking_lot::Mutex;
+use pyo3::Borrowed;
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
@@ -90,6 +92,31 @@ impl Callable for UfuncObject {
     fn entry(&self) -> &Entry {
         &self.entry
     }
+}
+
+/// A plain call of NumPy's ufunc with our arrays, by the short way if that covers it. It is what a NumPy scalar to the left of an operator makes of the
+/// two: `x.mean() * x` calls `numpy.multiply`.
+pub(crate) fn quick_for_numpy<'py>(
+    function: &Object<'py>,
+    inputs: &Bound<'py, PyTuple>,
+) -> PyResult<Option<Object<'py>>> {
+    static OURS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let py = inputs.py();
+    let values: SmallVec<[Borrowed<'_, 'py, PyAny>; 3]> = inputs.iter_borrowed().collect();
+    // Arrays of subclasses may have something to say about it.
+    if values.iter().any(|value| value.is_instance_of::<Array>() && plain(*value).is_none()) {
+        return Ok(None);
+    }
+    let known = OURS.get_or_init(py, || PyDict::new(py).unbind()).bind(py);
+    let ours = match known.get_item(function)? {
+        Some(ours) => ours,
+        None => {
+            let ours = py.import("legate._protocols")?.getattr("ufunc_named")?.call1((function,))?;
+            known.set_item(function, &ours)?;
+            ours
+        }
+    };
+    ours.cast::<UfuncObject>()?.get().quick(py, &Call { values: &values, names: None })
 }
 
 /// What computes it here.

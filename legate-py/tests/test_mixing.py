@@ -63,6 +63,25 @@ def test_numpys_ufuncs_give_legate_arrays(name):
     assert_same(function(*args), expected, ulp=4)
 
 
+@pytest.mark.parametrize("scalar", [numpy.float64(2.5), numpy.float32(2.5), numpy.int8(3), numpy.bool_(True), numpy.complex128(1 + 2j)])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i2", "u8"])
+@pytest.mark.parametrize("op", [operator.add, operator.mul, operator.truediv, operator.lt, operator.ne])
+@pytest.mark.parametrize("n", [0, 1, 10, 100_000])
+def test_scalars_of_numpys_to_the_left(scalar, dtype, op, n):
+    x = np.arange(n).astype(dtype) % 7
+    assert_same(op(scalar, x), op(scalar, plain(x)))
+
+
+def test_subclasses_are_asked_by_numpys_scalars():
+    class Own(np.ndarray):
+        def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+            return ufunc.__name__
+
+    own = np.arange(3.0)._view_as(Own)
+    assert numpy.float64(2) * own == "multiply"
+    assert numpy.add(np.arange(3.0), own) == "add"
+
+
 def test_methods_of_numpys_ufuncs():
     x = np.arange(1.0, 5)
     assert_same(numpy.add.reduce(x), numpy.add.reduce(plain(x)))
