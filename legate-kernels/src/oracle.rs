@@ -155,7 +155,7 @@ fn fold_elements(op: ReduceOp, halving: bool, elements: Vec<(usize, Vec<usize>, 
     let leaves = elements.chunk_by(|a, b| a.0 == b.0).map(|leaf| {
         let blocks = leaf.chunk_by(|a, b| a.1 == b.1).map(|block| {
             let values: Vec<Scalar> = block.iter().map(|e| e.2).collect();
-            if halving { fold_by_halving(op, values) } else { fold_in_order(op, &values) }
+            if halving { fold_in_lanes(op, &values) } else { fold_in_order(op, &values) }
         });
         tree(op, &blocks.collect::<Vec<_>>())
     });
@@ -183,6 +183,18 @@ fn tree(op: ReduceOp, nodes: &[Option<Scalar>]) -> Option<Scalar> {
             join(op, tree(op, left), tree(op, right))
         }
     }
+}
+
+/// Lane `l` folds the elements `l`, `l + 64`, … in order; the lanes are halved.
+fn fold_in_lanes(op: ReduceOp, values: &[Scalar]) -> Option<Scalar> {
+    let lane = |l: usize| {
+        values[l..]
+            .iter()
+            .step_by(64)
+            .copied()
+            .reduce(|sum, value| ops::binary(op.binary(), sum, value).expect("a validated program"))
+    };
+    fold_by_halving(op, (0..values.len().min(64)).filter_map(lane).collect())
 }
 
 /// Element `i` takes element `i + m`, with `m` the largest power of two below what is left, until one is left.

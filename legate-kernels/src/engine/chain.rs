@@ -10,10 +10,13 @@
 
 use super::kernel::STRIP;
 #[cfg(target_arch = "x86_64")]
-use super::vector::Vector;
+use super::vector::{Join, Vector};
 use crate::dtype::DType;
 use crate::isa::{Isa, Level};
-use crate::ops::{BinaryOp, UnaryOp};
+use crate::ops::{BinaryOp, ReduceOp, UnaryOp};
+#[cfg(target_arch = "x86_64")]
+use crate::reduce::LANES;
+use std::ops::Range;
 
 /// Links of a chain, at most.
 pub(super) const LONGEST: usize = 16;
@@ -76,6 +79,23 @@ impl Joint {
     pub(super) fn new(link: Link, source: Source, at: *const u8) -> Joint {
         Joint { source, code: link.code(source), at }
     }
+
+    /// The same input with the elements in `points` alone, copied to `strip`. `size`: of the chain's elements.
+    ///
+    /// # Safety
+    /// The input has these elements.
+    pub(super) unsafe fn copied(self, strip: &mut [u8], points: Range<usize>, size: usize) -> Joint {
+        let size = match self.source {
+            Source::Elements => size,
+            Source::Constant => return self,
+            Source::I32 | Source::F32 => 4,
+            Source::I64 => 8,
+        };
+        let strip = &mut strip[..points.len() * size];
+        // SAFETY: the caller's promise.
+        strip.copy_from_slice(unsafe { std::slice::from_raw_parts(self.at.add(points.start * size), strip.len()) });
+        Joint { at: strip.as_ptr(), ..self }
+    }
 }
 
 /// Computes `n` elements, a multiple of the strip: `first`, through all `joints`.
@@ -84,10 +104,17 @@ impl Joint {
 /// `dst` has room for them, and overlaps an input only if both begin at one place and have elements of one size; to stream, it is at a cache line.
 pub(super) type Loop = unsafe fn(dst: *mut u8, first: Joint, joints: &[Joint], n: usize);
 
+/// Folds the elements of a range, whole strips of 64, to 64 lanes.
+///
+/// Unsafe to call as [`Loop`] is; `lanes` has room for as many elements.
+pub(super) type FoldLoop = unsafe fn(lanes: *mut u8, first: Joint, joints: &[Joint], points: Range<usize>);
+
 /// The loops of one element type for one ISA level.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChainKernel {
     pub(super) store: Loop,
+    /// The same for whatever links.
+    pub(super) walk: Loop,
     /// Writes past the caches. The destination is at a cache line, and a store fence must follow.
     pub(super) stream: Loop,
 }
@@ -185,6 +212,17 @@ fn short(dtype: DType, isa: Isa, link: u8, next: u8) -> Option<Loop> {
     }
 }
 
+/// The loop of a chain whose values are folded, if there is one.
+pub(super) fn folded(op: ReduceOp, dtype: DType, isa: Isa) -> Option<FoldLoop> {
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => x86::fold_avx512(op, dtype),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => x86::fold_avx2(op, dtype),
+        _ => None,
+    }
+}
+
 /// Stands for the code of a link that is not there.
 const NO_LINK: u8 = u8::MAX;
 
@@ -199,8 +237,12 @@ pub(super) fn fence() {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{ChainKernel, Joint, Link, Loop, NO_LINK, Source, chain_body, short_body};
+    use super::{ChainKernel, FoldLoop, Joint, Link, Loop, NO_LINK, Source, chain_body, fold_body, short_body};
+    use crate::dtype::DType;
+    use crate::engine::vector::{Join, by_operation};
+    use crate::ops::{ReduceOp, rows};
     use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+    use std::ops::Range;
 
     const ADD: u8 = Link::Add.code(Source::Elements);
     const ADD_C: u8 = Link::Add.code(Source::Constant);
@@ -212,7 +254,7 @@ mod x86 {
     const MUL_C: u8 = Link::Multiply.code(Source::Constant);
 
     macro_rules! chain_kernels {
-        ($($KERNEL:ident $V:ident $store:ident $stream:ident $short:ident $choose:ident $features:literal;)*) => {$(
+        ($($KERNEL:ident $V:ident $fold:ident of $parts:literal $store:ident $stream:ident $short:ident $choose:ident $features:literal;)*) => {$(
             /// # Safety
             /// As [`Loop`] says.
             #[target_feature(enable = $features)]
@@ -234,7 +276,14 @@ mod x86 {
                 // SAFETY: as above.
                 unsafe { short_body::<$V, A, B>(dst, first, joints, n) }
             }
-            pub(super) const $KERNEL: ChainKernel = ChainKernel { store: $store, stream: $stream };
+            /// # Safety
+            /// As [`FoldLoop`] says.
+            #[target_feature(enable = $features)]
+            unsafe fn $fold<J: Join>(lanes: *mut u8, first: Joint, joints: &[Joint], points: Range<usize>) {
+                // SAFETY: as above.
+                unsafe { fold_body::<$V, J, $parts>(lanes, first, joints, points) }
+            }
+            pub(super) const $KERNEL: ChainKernel = ChainKernel { store: $store, walk: $store, stream: $stream };
             pub(super) fn $choose(link: u8, next: u8) -> Option<Loop> {
                 short_chains!($short, link, next; ADD ADD_C SUB SUB_C FROM FROM_C MUL MUL_C)
             }
@@ -257,10 +306,42 @@ mod x86 {
         };
     }
     chain_kernels! {
-        F64_AVX512 __m512d store_f64_avx512 stream_f64_avx512 fixed_f64_avx512 short_f64_avx512 "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma";
-        F32_AVX512 __m512 store_f32_avx512 stream_f32_avx512 fixed_f32_avx512 short_f32_avx512 "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma";
-        F64_AVX2 __m256d store_f64_avx2 stream_f64_avx2 fixed_f64_avx2 short_f64_avx2 "avx2,fma";
-        F32_AVX2 __m256 store_f32_avx2 stream_f32_avx2 fixed_f32_avx2 short_f32_avx2 "avx2,fma";
+        F64_AVX512 __m512d fold_f64_avx512 of 8 store_f64_avx512 stream_f64_avx512 fixed_f64_avx512 short_f64_avx512 "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma";
+        F32_AVX512 __m512 fold_f32_avx512 of 4 store_f32_avx512 stream_f32_avx512 fixed_f32_avx512 short_f32_avx512 "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma";
+        F64_AVX2 __m256d fold_f64_avx2 of 4 store_f64_avx2 stream_f64_avx2 fixed_f64_avx2 short_f64_avx2 "avx2,fma";
+        F32_AVX2 __m256 fold_f32_avx2 of 4 store_f32_avx2 stream_f32_avx2 fixed_f32_avx2 short_f32_avx2 "avx2,fma";
+    }
+
+    by_operation! { pub(super) fn fold_avx512 -> FoldLoop = fold_f64_avx512 fold_f32_avx512 }
+    by_operation! { pub(super) fn fold_avx2 -> FoldLoop = fold_f64_avx2 fold_f32_avx2 }
+}
+
+/// # Safety
+/// As [`FoldLoop`] says, inlined into a function that has the instructions of `V`. Lanes are a multiple of `N` registers.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn fold_body<V: Vector, J: Join, const N: usize>(
+    lanes: *mut u8,
+    first: Joint,
+    joints: &[Joint],
+    points: Range<usize>,
+) {
+    for part in (0..LANES).step_by(N * V::LANES) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sums = values::<V, N>(first, joints, points.start + part);
+            let mut row = points.start + LANES;
+            while row < points.end {
+                let values = values::<V, N>(first, joints, row + part);
+                for k in 0..N {
+                    sums[k] = J::join(sums[k], values[k]);
+                }
+                row += LANES;
+            }
+            for (k, sum) in sums.into_iter().enumerate() {
+                sum.store(lanes.add((part + k * V::LANES) * V::SIZE));
+            }
+        }
     }
 }
 
@@ -336,15 +417,29 @@ unsafe fn chain_group<V: Vector, const N: usize, const STREAM: bool>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let mut t = begin::<V, N>(first, at);
-        for joint in joints {
-            follow::<V, N>(&mut t, *joint, at);
-        }
+        let t = values::<V, N>(first, joints, at);
         let dst = dst.add(at * V::SIZE);
         for (k, t) in t.iter().enumerate() {
             let dst = dst.add(k * V::LANES * V::SIZE);
             if STREAM { t.stream(dst) } else { t.store(dst) }
         }
+    }
+}
+
+/// What a chain computes: `N` registers of elements, from element `at` on.
+///
+/// # Safety
+/// As for [`chain_body`], for these elements.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn values<V: Vector, const N: usize>(first: Joint, joints: &[Joint], at: usize) -> [V; N] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut t = begin::<V, N>(first, at);
+        for joint in joints {
+            follow::<V, N>(&mut t, *joint, at);
+        }
+        t
     }
 }
 

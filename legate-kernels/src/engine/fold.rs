@@ -5,14 +5,17 @@
 use super::fold_kernel::{FoldKernel, Root, Tree};
 use super::kernel::STRIP;
 use super::nest::{self, Dim, Dims, Offsets, walk, walk_segments, walk_tiles};
-use super::plan::Plan;
+use super::plan::{Fold, Plan};
 use super::tiles::Tiles;
-use super::{Run, fold_rows};
+use super::{DIRECT_TILE, Run, ahead, fold_rows};
 use crate::reduce::Folding;
 use smallvec::SmallVec;
 
 /// Rows of at most this many elements are folded side by side, a row of results at a time.
 const NARROW: usize = 32;
+
+/// The results of a tile.
+type Results = SmallVec<[u8; 256]>;
 
 /// The loops of a fold.
 pub(super) struct Loops<'a> {
@@ -59,6 +62,11 @@ impl<'a> Loops<'a> {
         self.folded.iter().skip(self.block + 1).map(|dim| dim.extent).product()
     }
 
+    /// Points of a block.
+    fn block_points(&self) -> usize {
+        self.segment * self.whole()
+    }
+
     /// Calls `blocks` where the blocks of each leaf begin. A leaf is a point of the cut dimension; if that is the one that blocks cut, a block is a leaf.
     pub(super) fn walk_leaves<F: LeafFold>(
         &self,
@@ -95,7 +103,7 @@ pub(super) unsafe fn run(run: &Run<'_>) {
             fold_rows::run(run, loops);
         } else if loops.is_one_block() && points <= NARROW && !loops.kept.is_empty() {
             side_by_side(run, loops);
-        } else if loops.is_one_block() && points <= run.plan.tile / 2 && !loops.kept.is_empty() {
+        } else if loops.block == 0 && !loops.kept.is_empty() {
             row_by_row(run, loops);
         } else {
             by_blocks(run, loops);
@@ -146,7 +154,7 @@ fn halve_rows(kernel: FoldKernel, rows: &mut [u8], width: usize) -> &[u8] {
     &rows[..width]
 }
 
-/// Folds of one short block each: a tile holds several, one after the other.
+/// Folds of rows whose blocks are leaves: a tile holds several, one after the other, if they are short, or if they need not be brought to a tile.
 ///
 /// # Safety
 /// As for [`run`].
@@ -157,17 +165,31 @@ unsafe fn row_by_row(run: &Run<'_>, mut loops: Loops<'_>) {
     dims.extend_from_slice(&loops.folded);
     // SAFETY: the caller's promise.
     let mut tiles = unsafe { run.tiles(&dims, 0) };
-    let mut results = Vec::new();
-    let segment = nest::segment(run.plan.tile, points);
+    let in_place = tiles.folds_in_place();
+    let is_short = loops.is_one_block() && points <= run.plan.tile / 2;
+    let segment = match (in_place, is_short) {
+        (true, _) => (DIRECT_TILE / points).max(1),
+        (false, true) => nest::segment(run.plan.tile, points),
+        (false, false) => {
+            loops.kept.push(row);
+            // SAFETY: the caller's promise.
+            return unsafe { by_blocks(run, loops) };
+        }
+    };
+    let block = loops.block_points();
+    let mut results = Results::new();
     walk_tiles(&loops.kept, row, segment, &mut run.offsets(), &mut |offsets, length| {
-        // SAFETY: the walk stays in the chunk; a segment has at most a tile of points, and one result for each kept one. The workspace
-        // is in use only here.
+        // SAFETY: the walk stays in the chunk; the segment was chosen to fit a tile, and there is one result for each kept point.
         unsafe {
-            tiles.compute(offsets, length);
+            if !in_place {
+                tiles.compute(offsets, length);
+            }
             for (f, fold) in run.plan.folds.iter().enumerate() {
-                results.clear();
-                for block in tiles.values(f, points * length).chunks_exact(points * fold.dtype.size()) {
-                    results.extend_from_slice(fold.kernel.halve(run.workspace(), block, block.as_ptr()));
+                results.resize(length * fold.dtype.size(), 0);
+                if in_place {
+                    tiles.fold_in_place(f, offsets, length, &mut results, [points, block]);
+                } else {
+                    fold.kernel.runs(&mut results, tiles.values(f, points * length), points, block);
                 }
                 tiles.write_results(f, offsets, &results, &[Dim { extent: length, ..row }]);
             }
@@ -175,11 +197,55 @@ unsafe fn row_by_row(run: &Run<'_>, mut loops: Loops<'_>) {
     });
 }
 
-/// Folds of any length: a tile is a block.
+/// Folds of any length.
 ///
 /// # Safety
 /// As for [`run`].
 unsafe fn by_blocks(run: &Run<'_>, loops: Loops<'_>) {
+    if loops.block <= 1 && !loops.folded.is_empty() {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let tiles = run.tiles(&loops.folded, 0);
+            if tiles.folds_in_place() {
+                return leaves_in_a_tile(run, &loops, &tiles);
+            }
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe { block_in_a_tile(run, &loops) };
+}
+
+/// Contiguous operands: a tile is a node of the tree, of several leaves.
+///
+/// # Safety
+/// As for [`run`]. The tiles are those of the folded dimensions, and fold in place; at most the first of these dimensions is outside of blocks.
+unsafe fn leaves_in_a_tile(run: &Run<'_>, loops: &Loops<'_>, tiles: &Tiles<'_>) {
+    let inner: usize = loops.folded[1..].iter().map(|dim| dim.extent).product();
+    let granule = if loops.block == 0 { loops.segment } else { 1 };
+    let leaves = 1 << (DIRECT_TILE / (granule * inner)).max(1).ilog2();
+    let block = loops.block_points();
+    let mut fold = BlockFold::new(run.plan, true);
+    let (mut results, mut root) = (Results::new(), Root::new());
+    walk(&loops.kept, &mut run.offsets(), &mut |offsets| {
+        walk_segments(loops.folded[0], leaves * granule, offsets, &mut |offsets, length| {
+            for (f, tree) in fold.trees.iter_mut().enumerate() {
+                let Fold { kernel, dtype, .. } = run.plan.folds[f];
+                results.resize(length.div_ceil(granule) * dtype.size(), 0);
+                // SAFETY: the walk stays in the chunk.
+                unsafe { tiles.fold_in_place(f, offsets, length, &mut results, [granule * inner, block]) };
+                tree.push(&kernel.join(&results));
+            }
+        });
+        // SAFETY: one result for this kept point.
+        unsafe { fold.finish(tiles, offsets, &mut root) };
+    });
+}
+
+/// A tile is a block.
+///
+/// # Safety
+/// As for [`run`].
+unsafe fn block_in_a_tile(run: &Run<'_>, loops: &Loops<'_>) {
     let mut dims: Dims<'_> = loops.folded.get(loops.block..).unwrap_or(&[]).into();
     if dims.is_empty() {
         dims.push(run.point_loop());
@@ -199,12 +265,8 @@ unsafe fn by_blocks(run: &Run<'_>, loops: Loops<'_>) {
                 }
             });
         });
-        for (f, tree) in fold.trees.iter_mut().enumerate() {
-            if tree.finish(&mut root) {
-                // SAFETY: one result for this kept point.
-                unsafe { tiles.write_results(f, offsets, &root, &[]) };
-            }
-        }
+        // SAFETY: one result for this kept point.
+        unsafe { fold.finish(&tiles, offsets, &mut root) };
     });
 }
 
@@ -224,17 +286,34 @@ impl BlockFold {
     /// The next block: the tile that was computed last.
     ///
     /// # Safety
-    /// That tile had `points` points, and nobody else uses the run's workspace.
+    /// That tile had `points` points.
     unsafe fn push_block(&mut self, run: &Run<'_>, tiles: &Tiles<'_>, points: usize) {
         let trees = if self.block_is_leaf { &mut self.trees } else { &mut self.leaves };
         for (f, tree) in trees.iter_mut().enumerate() {
+            let Fold { kernel, dtype, .. } = run.plan.folds[f];
+            let mut result = [0; 16];
+            let result = &mut result[..dtype.size()];
             // SAFETY: the caller's promise.
-            let result = unsafe {
-                let values = tiles.values(f, points);
-                let ahead = if f == 0 { tiles.ahead(points) } else { values.as_ptr() };
-                run.plan.folds[f].kernel.halve(run.workspace(), values, ahead)
-            };
+            let values = unsafe { tiles.values(f, points) };
+            if f == 0 {
+                // Between two tiles the hardware does not look ahead.
+                ahead::fetch(tiles.ahead(points), values.len(), 0, 1, false);
+            }
+            kernel.runs(result, values, points, points);
             tree.push(result);
+        }
+    }
+
+    /// Writes the results of a kept point, if anything was folded.
+    ///
+    /// # Safety
+    /// The streams of `tiles` at `offsets` are those of the kept point.
+    unsafe fn finish(&mut self, tiles: &Tiles<'_>, offsets: &Offsets, root: &mut Root) {
+        for (f, tree) in self.trees.iter_mut().enumerate() {
+            if tree.finish(root) {
+                // SAFETY: the caller's promise.
+                unsafe { tiles.write_results(f, offsets, root, &[]) };
+            }
         }
     }
 }

@@ -1,59 +1,68 @@
 //! Kernels of folds, and the tree that joins their results.
 
-use super::kernel::shells;
+use super::fold_columns::{self, FoldRows, Rows};
+use super::fold_lanes::{self, Runs};
 use super::packed::{Packed, elements, elements_mut};
 use crate::dtype::{DType, Element};
-use crate::isa::{Isa, Level};
+use crate::isa::Isa;
 use crate::ops::{BinaryFn, FoldRow, FoldVisitor, ReduceOp};
-use crate::reduce::BLOCK;
 use smallvec::SmallVec;
-
-/// Folds a block of 1 to 1024 elements by halving; the result is the first element of the workspace, which holds [`HALF`] elements. Meanwhile fetches
-/// as many bytes from `ahead` on into the cache.
-type Halve = unsafe fn(workspace: &mut [u8], x: &[u8], ahead: *const u8);
-/// Folds rows into an accumulator, in order: `acc[j] = acc[j] ⊕ x[r·w + j]` for `w` elements of `acc` and all whole rows of `x`.
-type Rows = unsafe fn(acc: &mut [u8], x: &[u8]);
-
-/// Half a block.
-const HALF: usize = BLOCK / 2;
 
 /// Rows of at most this many elements are too short for vectors.
 const NARROW: usize = 4;
 
-/// Bytes of half a block of the widest elements.
-pub(super) const WORKSPACE: usize = HALF * 16;
-
 /// The kernels of one fold for one ISA level.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FoldKernel {
-    halve: Halve,
-    rows: Rows,
+    runs: Runs,
+    rows: FoldRows,
     narrow: fn(acc: &mut [u8], x: &[u8]),
     size: usize,
 }
 
 impl FoldKernel {
     pub(super) fn new(op: ReduceOp, dtype: DType, isa: Isa) -> FoldKernel {
-        op.visit(dtype, Find(isa)).expect("a validated program folds only where there is a loop")
+        let kernel = op.visit(dtype, Find(isa)).expect("a validated program folds only where there is a loop");
+        FoldKernel {
+            runs: fold_lanes::in_registers(op, dtype, isa).unwrap_or(kernel.runs),
+            rows: fold_columns::in_registers(op, dtype, isa).unwrap_or(kernel.rows),
+            ..kernel
+        }
     }
 
-    /// Folds the elements of one block. The result is the first element of `workspace`, which has [`WORKSPACE`] bytes.
-    ///
-    /// `ahead`: what is needed next. Halving reads a block out of order, which the hardware does not foresee; so it fetches the next one in order.
-    pub(super) fn halve<'w>(&self, workspace: &'w mut [u8], x: &[u8], ahead: *const u8) -> &'w [u8] {
-        debug_assert_eq!(workspace.len(), WORKSPACE);
+    /// Folds every `run` elements of `x` (the last time, what is left) to one of `results`: in blocks of `block` elements, joined by the canonical tree.
+    pub(super) fn runs(&self, results: &mut [u8], x: &[u8], run: usize, block: usize) {
+        debug_assert_eq!(results.len() / self.size, (x.len() / self.size).div_ceil(run));
         // SAFETY: the kernel was made for an ISA level that this CPU has.
-        unsafe { (self.halve)(workspace, x, ahead) };
-        &workspace[..self.size]
+        unsafe { (self.runs)(results, x, run, block) }
     }
 
-    /// Folds whole rows into an accumulator.
+    /// Joins results that follow each other, by the canonical tree.
+    pub(super) fn join(&self, results: &[u8]) -> Root {
+        let mut root = Root::from_slice(&results[..self.size]);
+        let count = results.len() / self.size;
+        if count > 1 {
+            self.runs(&mut root, results, count, 1);
+        }
+        root
+    }
+
+    /// Folds whole rows into an accumulator: `acc[j] = acc[j] ⊕ x[r·w + j]`, in order, for `w` elements of `acc` and all whole rows of `x`.
     pub(super) fn rows(&self, acc: &mut [u8], x: &[u8]) {
         if acc.len() <= NARROW * self.size {
             return (self.narrow)(acc, x);
         }
+        // SAFETY: the rows are in `x`; the kernel was made for an ISA level that this CPU has.
+        unsafe {
+            let rows = Rows::new(x.as_ptr(), acc.len() as isize, x.len() / acc.len(), acc.len());
+            (self.rows)(acc, rows, false);
+        }
+    }
+
+    /// Folds at least one row, in order, to `acc`.
+    pub(super) fn block_of_rows(&self, acc: &mut [u8], rows: Rows) {
         // SAFETY: the kernel was made for an ISA level that this CPU has.
-        unsafe { (self.rows)(acc, x) };
+        unsafe { (self.rows)(acc, rows, true) };
     }
 }
 
@@ -62,104 +71,12 @@ struct Find(Isa);
 impl FoldVisitor for Find {
     type Output = FoldKernel;
     fn visit<T: Element, F: BinaryFn<T, Out = T> + FoldRow>(self) -> FoldKernel {
-        let (halve, rows): (Halve, Rows) = if F::FOR_EACH_ISA {
-            (halve::<T, F>(self.0), rows::<T, F>(self.0))
+        let (runs, rows): (Runs, FoldRows) = if F::FOR_EACH_ISA {
+            (fold_lanes::runs::<T, F>(self.0), fold_columns::rows::<T, F>(self.0))
         } else {
-            (halve_body::<T, F>, rows_body::<T, F>)
+            (fold_lanes::portable_body::<T, F>, fold_columns::portable_body::<T, F>)
         };
-        FoldKernel { halve, rows, narrow: narrow_rows::<T, F>, size: size_of::<T>() }
-    }
-}
-
-shells!(fn halve<T: Element, F: BinaryFn<T, Out = T>>(workspace: &mut [u8], x: &[u8], ahead: *const u8) = halve_body as Halve);
-shells!(fn rows<T: Element, F: BinaryFn<T, Out = T>>(acc: &mut [u8], x: &[u8]) = rows_body as Rows);
-
-#[inline(always)]
-fn halve_body<T: Element, F: BinaryFn<T, Out = T>>(workspace: &mut [u8], x: &[u8], ahead: *const u8) {
-    let x = elements::<T>(x);
-    let Some(work) = elements_mut::<T>(workspace).first_chunk_mut::<HALF>() else { return };
-    let left = if let Ok(x) = <&[Packed<T>; BLOCK]>::try_from(x) {
-        // Two halvings at once.
-        const QUARTER: usize = BLOCK / 4;
-        const PART: usize = QUARTER / 8;
-        for start in (0..QUARTER).step_by(PART) {
-            fetch(ahead.wrapping_add(4 * start * size_of::<T>()), 4 * PART * size_of::<T>());
-            for i in start..start + PART {
-                let even = F::apply(x[i].get(), x[i + 2 * QUARTER].get());
-                let odd = F::apply(x[i + QUARTER].get(), x[i + 3 * QUARTER].get());
-                work[i] = Packed::new(F::apply(even, odd));
-            }
-        }
-        QUARTER
-    } else if x.len() > 1 {
-        let middle = x.len().next_power_of_two() / 2;
-        let (low, high) = x.split_at(middle);
-        for ((w, l), h) in work.iter_mut().zip(low).zip(high) {
-            *w = Packed::new(F::apply(l.get(), h.get()));
-        }
-        work[high.len()..middle].copy_from_slice(&low[high.len()..]);
-        middle
-    } else {
-        work[..x.len()].copy_from_slice(x);
-        return;
-    };
-    if left > 256 {
-        halve_once::<T, F, 256>(work);
-    }
-    if left > 128 {
-        halve_once::<T, F, 128>(work);
-    }
-    if left > 64 {
-        halve_once::<T, F, 64>(work);
-    }
-    if left > 32 {
-        halve_once::<T, F, 32>(work);
-    }
-    if left > 16 {
-        halve_once::<T, F, 16>(work);
-    }
-    if left > 8 {
-        halve_once::<T, F, 8>(work);
-    }
-    if left > 4 {
-        halve_once::<T, F, 4>(work);
-    }
-    if left > 2 {
-        halve_once::<T, F, 2>(work);
-    }
-    if left > 1 {
-        halve_once::<T, F, 1>(work);
-    }
-}
-
-/// Asks for bytes to be brought into the cache. They need not be anyone's memory.
-#[inline(always)]
-fn fetch(start: *const u8, bytes: usize) {
-    #[cfg(target_arch = "x86_64")]
-    for at in (0..bytes).step_by(64) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: every x86-64 CPU has the instruction, and it takes any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(at).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (start, bytes);
-}
-
-/// `work[i] = work[i] ⊕ work[i + M]` for `i < M`. With `M` known, the compiler sees that the halves do not overlap.
-#[inline(always)]
-fn halve_once<T: Element, F: BinaryFn<T, Out = T>, const M: usize>(work: &mut [Packed<T>; HALF]) {
-    for i in 0..M {
-        work[i] = Packed::new(F::apply(work[i].get(), work[i + M].get()));
-    }
-}
-
-#[inline(always)]
-fn rows_body<T: Element, F: BinaryFn<T, Out = T>>(acc: &mut [u8], x: &[u8]) {
-    let (acc, x) = (elements_mut::<T>(acc), elements::<T>(x));
-    for row in x.chunks_exact(acc.len().max(1)) {
-        for (a, x) in acc.iter_mut().zip(row) {
-            *a = Packed::new(F::apply(a.get(), x.get()));
-        }
+        FoldKernel { runs, rows, narrow: narrow_rows::<T, F>, size: size_of::<T>() }
     }
 }
 
@@ -210,8 +127,14 @@ impl Tree {
     /// The next leaf.
     pub(super) fn push(&mut self, leaf: &[u8]) {
         debug_assert_eq!(leaf.len(), self.width);
-        self.nodes.extend_from_slice(leaf);
-        let mut height = 0;
+        if self.heights.last() != Some(&0) {
+            self.nodes.extend_from_slice(leaf);
+            return self.heights.push(0);
+        }
+        let sibling = self.nodes.len() - self.width;
+        self.kernel.rows(&mut self.nodes[sibling..], leaf);
+        self.heights.pop();
+        let mut height = 1;
         while self.heights.last() == Some(&height) {
             self.join();
             self.heights.pop();

@@ -3,6 +3,7 @@
 use super::Run;
 use super::fold::{LeafFold, Loops};
 use super::fold_kernel::{Root, Tree};
+use super::kernel::STRIP;
 use super::nest::{self, Dim, Dims, Offsets, walk, walk_segments, walk_tiles};
 use super::plan::Plan;
 use super::tiles::Tiles;
@@ -21,10 +22,16 @@ pub(super) unsafe fn run<'r>(run: &'r Run<'_>, mut loops: Loops<'r>) {
     let width: usize = loops.inner.iter().map(|dim| dim.extent).product();
     // SAFETY: the caller's promise.
     unsafe {
-        if width <= run.plan.tile / 2 && loops.whole() * width <= run.plan.tile {
+        if width < STRIP && loops.whole() * width <= run.plan.tile {
+            return many_in_a_tile(run, &loops, width);
+        }
+        let tiles = run.tiles(&loops.inner, 0);
+        if tiles.folds_operands() && loops.block + 1 == loops.folded.len() {
+            blocks_where_they_lie(run, &loops, &tiles, cut);
+        } else if width <= run.plan.tile / 2 && loops.whole() * width <= run.plan.tile {
             many_in_a_tile(run, &loops, width);
         } else {
-            one_in_a_tile(run, &loops, cut);
+            one_in_a_tile(run, &loops, tiles, cut);
         }
     }
 }
@@ -56,13 +63,32 @@ unsafe fn many_in_a_tile(run: &Run<'_>, loops: &Loops<'_>, width: usize) {
     });
 }
 
+/// Rows of operands: nothing is brought to a tile, and the rows of a block are read side by side.
+///
+/// # Safety
+/// As for [`run`]. The tiles are those of the inner dimensions, and fold operands; each row of a block is another point of the innermost folded dimension.
+unsafe fn blocks_where_they_lie(run: &Run<'_>, loops: &Loops<'_>, tiles: &Tiles<'_>, cut: nest::Cut) {
+    let (row, folded) = (loops.inner[0], loops.folded[loops.block]);
+    walk_tiles(&loops.kept, row, SEGMENTS * cut.segment, &mut run.offsets(), &mut |offsets, length| {
+        let mut fold = RowFold::new(run.plan, loops, length * cut.inner);
+        loops.walk_leaves(offsets, &mut fold, &mut |offsets, fold| {
+            walk_segments(folded, loops.segment, offsets, &mut |offsets, count| {
+                // SAFETY: the walk stays in the chunk.
+                unsafe { fold.push_block(tiles, offsets, folded, count) };
+            });
+        });
+        let mut dims = loops.inner.clone();
+        dims[0].extent = length;
+        // SAFETY: the results are those of this part of the row.
+        unsafe { fold.finish(tiles, offsets, &dims) };
+    });
+}
+
 /// Long rows: a tile is one row, or a segment of it. Several segments are folded at a time, so that memory is read from front to back.
 ///
 /// # Safety
 /// As for [`run`].
-unsafe fn one_in_a_tile(run: &Run<'_>, loops: &Loops<'_>, cut: nest::Cut) {
-    // SAFETY: the caller's promise.
-    let mut tiles = unsafe { run.tiles(&loops.inner, 0) };
+unsafe fn one_in_a_tile(run: &Run<'_>, loops: &Loops<'_>, mut tiles: Tiles<'_>, cut: nest::Cut) {
     let row = loops.inner[0];
     walk_tiles(&loops.kept, row, SEGMENTS * cut.segment, &mut run.offsets(), &mut |offsets, length| {
         let part = Dim { extent: length, ..row };
@@ -92,8 +118,8 @@ unsafe fn one_in_a_tile(run: &Run<'_>, loops: &Loops<'_>, cut: nest::Cut) {
     });
 }
 
-/// Segments that are folded at a time: their accumulators stay in the second-level cache.
-const SEGMENTS: usize = 16;
+/// Segments that are folded at a time: their accumulators stay in the first two levels of the cache.
+const SEGMENTS: usize = 4;
 
 /// The folds of the segments of a row.
 struct Segments<'a>(Vec<RowFold<'a>>);
@@ -169,6 +195,21 @@ impl RowFold<'_> {
                 self.end_block();
             }
         }
+    }
+
+    /// The next block: `count` rows along `dim`, the streams being at `offsets`.
+    ///
+    /// # Safety
+    /// As for [`Tiles::rows`].
+    unsafe fn push_block(&mut self, tiles: &Tiles<'_>, offsets: &Offsets, dim: Dim<'_>, count: usize) {
+        for (f, fold) in self.plan.folds.iter().enumerate() {
+            self.blocks[f].resize(self.width * fold.dtype.size(), 0);
+            // SAFETY: the caller's promise.
+            let rows = unsafe { tiles.rows(f, offsets, dim, count, self.width) };
+            fold.kernel.block_of_rows(&mut self.blocks[f], rows);
+        }
+        self.filled = count;
+        self.end_block();
     }
 
     /// Ends the current block, if it has begun.

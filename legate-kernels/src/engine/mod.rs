@@ -6,7 +6,7 @@
 //!
 //! **How a run goes.** [`plan`] has chosen a kernel ([`kernel`]) for each step, joined cheap steps to chains ([`links`], [`chain`]) and found a slot for each value. A run orders and joins the loops over the
 //! domain ([`nest`]), cuts them into tiles, and computes one tile after the other ([`tiles`]); strided operands are gathered and scattered
-//! ([`strided`], [`panel`]). Reductions walk the domain in the order that [`mod@crate::reduce`] defines ([`fold`], [`fold_rows`]), so a sum is folded in the same pass
+//! ([`strided`], [`panel`]). Reductions walk the domain in the order that [`mod@crate::reduce`] defines ([`fold`], [`fold_rows`], [`fold_chain`]), so a sum is folded in the same pass
 //! that computes what it adds.
 //!
 //! **Same bits.** Every kernel computes each element by the same scalar body on each ISA level: vector instructions round as scalar ones do, and no
@@ -17,7 +17,10 @@ mod arena;
 mod chain;
 mod cost;
 mod fold;
+mod fold_chain;
+mod fold_columns;
 mod fold_kernel;
+mod fold_lanes;
 mod fold_rows;
 mod kernel;
 mod links;
@@ -35,7 +38,6 @@ mod vector;
 use crate::isa::Isa;
 use crate::operand::RawOperand;
 use crate::program::{Binding, Instr, Joined, OperandId, Program, ProgramError};
-use fold_kernel::WORKSPACE;
 use nest::{Dim, Dims, Offsets, Steps};
 use plan::{Plan, SlotId, Store};
 use smallvec::smallvec;
@@ -43,7 +45,7 @@ use split::Split;
 use strided::{Row, copy_box};
 use tiles::{Places, Tiles};
 
-/// Points of a tile that uses no scratch memory: a multiple of the strip.
+/// Points of a tile that uses no scratch memory: a multiple of the strip, and a power of two.
 const DIRECT_TILE: usize = 16 << 10;
 
 /// A program made ready to run.
@@ -350,18 +352,5 @@ impl Run<'_> {
     unsafe fn tiles<'b>(&'b self, dims: &[Dim<'b>], varying: usize) -> Tiles<'b> {
         // SAFETY: the caller's promise; `places` names every load that a store must not overwrite.
         unsafe { Tiles::new(self.plan, self.arena, self.operands, self.lo, self.places, dims, varying) }
-    }
-
-    /// The beginning of the arena of a plan that folds.
-    ///
-    /// # Safety
-    /// The plan folds, and no other result of this method is alive.
-    #[allow(
-        clippy::mut_from_ref,
-        reason = "the arena is the run's alone, and the caller sees to it that nothing else refers to this part"
-    )]
-    unsafe fn workspace(&self) -> &mut [u8] {
-        // SAFETY: a plan that folds has these bytes at the start of its arena, before any slot.
-        unsafe { std::slice::from_raw_parts_mut(self.arena, WORKSPACE) }
     }
 }

@@ -5,8 +5,8 @@
 //! other values share scratch tiles by linear scan. A kernel never writes a slot that it reads, for kernels promise the compiler that
 //! their operands do not overlap; but a chain may.
 
-use super::chain::{ChainKernel, Link, Source};
-use super::fold_kernel::{FoldKernel, WORKSPACE};
+use super::chain::{self, ChainKernel, FoldLoop, Link, Source};
+use super::fold_kernel::FoldKernel;
 use super::kernel::{self, Found, Kernel};
 use super::links::Links;
 use crate::dtype::{DType, Scalar};
@@ -120,6 +120,8 @@ pub(super) struct Fold {
     pub(super) operand: OperandId,
     /// Where the values of a block are collected. It is `slot` itself if the value is computed for this fold.
     pub(super) buffer: SlotId,
+    /// If the value is the end of a chain that nobody else needs: that step, and a loop that folds it as it is computed.
+    pub(super) chain: Option<(usize, FoldLoop)>,
 }
 
 /// A program made ready for one ISA level.
@@ -172,9 +174,8 @@ impl Plan {
             destinations: destinations(program),
         };
         if program.instrs.iter().any(|i| matches!(i, Instr::Reduce { .. })) {
-            // A tile holds a whole block of a fold. The workspace of folds comes first in the arena.
+            // A tile holds a whole block of a fold.
             lowering.plan.tile = crate::reduce::BLOCK;
-            lowering.plan.arena = WORKSPACE + 64;
         }
         for step in 0..program.instrs.len() {
             lowering.lower(program, step);
@@ -281,7 +282,13 @@ impl Lowering {
                 let buffer =
                     if self.destinations[value as usize] == Some(step) { slot } else { self.new_slot(dtype.size()) };
                 let kernel = FoldKernel::new(op, dtype, isa);
-                self.plan.folds.push(Fold { op, dtype, kernel, slot, operand, buffer });
+                let writer = self
+                    .plan
+                    .steps
+                    .iter()
+                    .position(|step| step.dst == slot && matches!(step.call, Call::Chain { .. }) && buffer == slot);
+                let chain = writer.zip(chain::folded(op, dtype, isa));
+                self.plan.folds.push(Fold { op, dtype, kernel, slot, operand, buffer, chain });
             }
         }
     }

@@ -4,8 +4,7 @@
 //! over exactly the elements, stamped once for the operations that are cheap on every CPU; for the others it is padded to a strip in a
 //! block on the stack. What is one element for all, and what is overwritten, goes through such blocks too.
 
-use super::arena;
-use super::fold_kernel::{FoldKernel, Root, Tree, WORKSPACE};
+use super::fold_kernel::FoldKernel;
 use super::kernel::{self, Found, Kernel, STRIP};
 use crate::dtype::{DType, Scalar};
 use crate::isa::Isa;
@@ -68,18 +67,9 @@ pub fn select(dtype: DType, n: usize, dst: &mut [u8], condition: Input<'_>, [x, 
 pub fn fold(op: ReduceOp, dtype: DType, row: &[u8]) -> Scalar {
     let size = dtype.size();
     assert!(row.len() >= size, "nothing is folded by its identity, where there is one");
-    let kernel = FoldKernel::new(op, dtype, Isa::best());
-    arena::with_arena(WORKSPACE, |workspace| {
-        // SAFETY: the arena has as many bytes, initialised and ours.
-        let workspace = unsafe { std::slice::from_raw_parts_mut(workspace, WORKSPACE) };
-        if row.len() <= FOLDED * size {
-            return Scalar::from_bytes(dtype, kernel.halve(workspace, row, row.as_ptr()));
-        }
-        let (mut tree, mut root) = (Tree::new(kernel, size), Root::new());
-        row.chunks(FOLDED * size).for_each(|block| tree.push(kernel.halve(workspace, block, block.as_ptr_range().end)));
-        tree.finish(&mut root);
-        Scalar::from_bytes(dtype, &root)
-    })
+    let mut result = [0; 16];
+    FoldKernel::new(op, dtype, Isa::best()).runs(&mut result[..size], row, row.len() / size, FOLDED);
+    Scalar::from_bytes(dtype, &result[..size])
 }
 
 /// Where the largest (or the smallest) of the elements in `row` is: the first of equals, the first NaN if there is one. `None` for complex numbers, and if

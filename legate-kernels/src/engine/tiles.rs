@@ -5,11 +5,13 @@
 //! tile that is not made of whole strips goes through scratch memory altogether, where there is room to compute too much.
 
 use super::ahead;
-use super::chain::{self, Joint};
+use super::chain::{self, Joint, Source};
+use super::fold_chain::FoldedChain;
+use super::fold_columns::Rows;
 use super::kernel::{Kernel, STRIP};
 use super::nest::{Dim, Dims, Offsets, shift};
 use super::panel::Panels;
-use super::plan::{Call, Input, Plan, SlotId, Step};
+use super::plan::{Call, Fold, Input, Plan, SlotId, Step};
 use super::strided::{Row, copy_box, fill_index, transpose};
 use crate::operand::RawOperand;
 use smallvec::SmallVec;
@@ -129,6 +131,94 @@ impl<'a> Tiles<'a> {
             && self.streams.iter().all(|stream| stream.flat)
     }
 
+    /// Whether what is folded is read where it lies: nothing is computed, and the operands are contiguous.
+    pub(super) fn folds_operands(&self) -> bool {
+        let plan = self.plan;
+        let is_read = |slot: SlotId| {
+            let load = plan.loads.iter().position(|load| load.slot == slot);
+            load.is_some_and(|i| self.streams[i].flat && self.copied >> i.min(63) & 1 == 0)
+        };
+        plan.steps.is_empty() && plan.stores.is_empty() && plan.folds.iter().all(|fold| is_read(fold.slot))
+    }
+
+    /// Whether everything that is folded is read where it lies, or is a chain of what is. Then no scratch memory is used, and a tile may be of any size.
+    pub(super) fn folds_in_place(&self) -> bool {
+        let plan = self.plan;
+        let place = |slot: SlotId| plan.loads.iter().position(|load| load.slot == slot);
+        let is_flat = |slot: SlotId| place(slot).is_some_and(|i| self.streams[i].flat);
+        let is_read = |input: &Input| match input.source {
+            Source::Constant => true,
+            Source::Elements => is_flat(input.slot) || place(input.slot).is_some_and(|i| self.is_uniform(i)),
+            Source::I32 | Source::F32 | Source::I64 => is_flat(input.slot),
+        };
+        let is_in_place = |fold: &Fold| match fold.chain {
+            Some((step, _)) => self.inputs(step).iter().all(is_read),
+            None => is_flat(fold.slot),
+        };
+        plan.stores.is_empty()
+            && self.copied == 0
+            && plan.steps.len() == plan.folds.iter().filter(|fold| fold.chain.is_some()).count()
+            && plan.folds.iter().all(is_in_place)
+    }
+
+    /// Whether a stream stays where it is throughout a tile.
+    fn is_uniform(&self, stream: usize) -> bool {
+        self.dims.iter().all(|dim| dim.steps[stream] == 0)
+    }
+
+    /// The inputs of the chain that is a step of the plan.
+    fn inputs(&self, step: usize) -> &[Input] {
+        match &self.plan.steps[step].call {
+            Call::Chain { inputs, .. } => &self.plan.inputs[inputs.clone()],
+            Call::Kernel { .. } => &[],
+        }
+    }
+
+    /// Folds every `run` of the points of a tile of `length` points along the varying dimension, the streams being at `offsets`: to `results`, as
+    /// [`super::fold_kernel::FoldKernel::runs`] does.
+    ///
+    /// # Safety
+    /// The points are in the chunk, and [`Tiles::folds_in_place`].
+    pub(super) unsafe fn fold_in_place(
+        &self,
+        f: usize,
+        offsets: &Offsets,
+        length: usize,
+        results: &mut [u8],
+        [run, block]: [usize; 2],
+    ) {
+        let plan = self.plan;
+        let (fold, points) = (&plan.folds[f], length * self.per_unit);
+        let place = |slot: SlotId| {
+            let load = plan.loads.iter().position(|load| load.slot == slot);
+            load.map(|i| (i, self.streams[i].base.wrapping_offset(offsets[i]).cast_const()))
+        };
+        let joint = |input: &Input| match place(input.slot) {
+            Some((i, at)) if input.source == Source::Elements && self.is_uniform(i) => {
+                Joint::new(input.link, Source::Constant, at)
+            }
+            Some((_, at)) => Joint::new(input.link, input.source, at),
+            None => Joint::new(input.link, input.source, self.slots[input.slot as usize].cast_const()),
+        };
+        // SAFETY: the elements of the tile's points lie one after the other, or there is one for all, and are the caller's to read. The plan was made for an
+        // ISA level that this CPU has.
+        unsafe {
+            match fold.chain {
+                Some((step, lanes)) => {
+                    let Call::Chain { kernel, .. } = plan.steps[step].call else { unreachable!("a chain is folded") };
+                    let joints: SmallVec<[Joint; 1 + chain::LONGEST]> = self.inputs(step).iter().map(joint).collect();
+                    FoldedChain { fold, lanes, walk: kernel.walk, first: joints[0], joints: &joints[1..] }
+                        .runs(results, points, run, block);
+                }
+                None => {
+                    let at = place(fold.slot).expect("it folds an operand").1;
+                    let values = std::slice::from_raw_parts(at, points * fold.dtype.size());
+                    fold.kernel.runs(results, values, run, block);
+                }
+            }
+        }
+    }
+
     fn find_flat(&mut self, stream: usize, slot: SlotId) {
         let mut expected = self.plan.slots[slot as usize].size as isize;
         self.streams[stream].flat = self.varying == 0
@@ -233,6 +323,18 @@ impl<'a> Tiles<'a> {
         let len = points * self.plan.folds[f].dtype.size();
         // SAFETY: `compute` left a tile's values there, in scratch memory or in an operand that nobody writes.
         unsafe { std::slice::from_raw_parts(self.fold_sources[f], len) }
+    }
+
+    /// What fold `f` reads where the streams are at `offsets`: rows of the box, `count` of them along `dim`.
+    ///
+    /// # Safety
+    /// All of these points are in the chunk, and [`Tiles::folds_operands`].
+    pub(super) unsafe fn rows(&self, f: usize, offsets: &Offsets, dim: Dim<'_>, count: usize, points: usize) -> Rows {
+        let fold = &self.plan.folds[f];
+        let load = self.plan.loads.iter().position(|load| load.slot == fold.slot).expect("it folds an operand");
+        let at = self.streams[load].base.wrapping_offset(offsets[load]);
+        // SAFETY: the elements of the chunk's points are the caller's to read, and those of a row of the box lie one after the other.
+        unsafe { Rows::new(at, dim.steps[load], count, points * fold.dtype.size()) }
     }
 
     /// Where the first contiguous load goes on after the tile of so many points that was computed last.

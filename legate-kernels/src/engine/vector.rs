@@ -3,6 +3,7 @@
 //! Every function must be inlined into a function that has the register's instructions enabled; that is what makes it safe to call.
 //! Arithmetic rounds as scalar arithmetic does, and nothing contracts a product and a sum.
 
+use crate::ops::rows;
 use std::arch::x86_64::*;
 
 /// A register of elements of one type.
@@ -62,6 +63,16 @@ pub(super) trait Vector: Copy {
     /// # Safety
     /// See [`Vector::add`].
     unsafe fn divide(self, y: Self) -> Self;
+    /// The larger; NaN if either is NaN; `y` if they are equal.
+    ///
+    /// # Safety
+    /// See [`Vector::add`].
+    unsafe fn maximum(self, y: Self) -> Self;
+    /// The smaller; NaN if either is NaN; `y` if they are equal.
+    ///
+    /// # Safety
+    /// See [`Vector::add`].
+    unsafe fn minimum(self, y: Self) -> Self;
     /// # Safety
     /// See [`Vector::add`].
     unsafe fn sqrt(self) -> Self;
@@ -71,11 +82,72 @@ pub(super) trait Vector: Copy {
     /// # Safety
     /// See [`Vector::add`].
     unsafe fn absolute(self) -> Self;
+    /// Halves the lanes: lane `i` takes lane `i + m`, until the first one holds the result. The others are of no meaning.
+    ///
+    /// # Safety
+    /// See [`Vector::add`].
+    unsafe fn halve<J: Join>(self) -> Self;
     /// 1 in all lanes.
     ///
     /// # Safety
     /// See [`Vector::add`].
     unsafe fn one() -> Self;
+}
+
+/// An operation that folds, on registers.
+pub(super) trait Join {
+    /// # Safety
+    /// This CPU has the register.
+    unsafe fn join<V: Vector>(x: V, y: V) -> V;
+}
+
+macro_rules! joins {
+    ($($F:ident $method:ident)*) => {$(
+        impl Join for rows::$F {
+            /// # Safety
+            /// As the trait says.
+            #[inline(always)]
+            unsafe fn join<V: Vector>(x: V, y: V) -> V {
+                // SAFETY: the caller's promise.
+                unsafe { x.$method(y) }
+            }
+        }
+    )*};
+}
+joins! { Add add Maximum maximum Minimum minimum }
+
+/// A function that finds the loop of a fold that has registers of its own, among those of `f64` and those of `f32`.
+macro_rules! by_operation {
+    ($vis:vis fn $choose:ident -> $F:ty = $f64:ident $f32:ident) => {
+        $vis fn $choose(op: ReduceOp, dtype: DType) -> Option<$F> {
+            match (op, dtype) {
+                (ReduceOp::Add, DType::F64) => Some($f64::<rows::Add>),
+                (ReduceOp::Maximum, DType::F64) => Some($f64::<rows::Maximum>),
+                (ReduceOp::Minimum, DType::F64) => Some($f64::<rows::Minimum>),
+                (ReduceOp::Add, DType::F32) => Some($f32::<rows::Add>),
+                (ReduceOp::Maximum, DType::F32) => Some($f32::<rows::Maximum>),
+                (ReduceOp::Minimum, DType::F32) => Some($f32::<rows::Minimum>),
+                _ => None,
+            }
+        }
+    };
+}
+pub(super) use by_operation;
+
+/// `N` registers, from `at` on.
+///
+/// # Safety
+/// That many registers' worth of elements are readable there; this CPU has the register.
+#[inline(always)]
+pub(super) unsafe fn load<V: Vector, const N: usize>(at: *const u8) -> [V; N] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut t = [V::load(at); N];
+        for (k, t) in t.iter_mut().enumerate().skip(1) {
+            *t = V::load(at.add(k * V::LANES * V::SIZE));
+        }
+        t
+    }
 }
 
 /// Methods of the trait: each an expression of instructions.
@@ -94,6 +166,8 @@ macro_rules! methods {
 macro_rules! vector {
     ($V:ident, $registers:literal of $lanes:literal $T:ty, load $load:ident store $store:ident stream $stream:ident splat $splat:ident
      add $add:ident subtract $subtract:ident multiply $multiply:ident divide $divide:ident sqrt $sqrt:ident
+     max $max:ident min $min:ident, or_nan |$x:ident, $r:ident| $or_nan:expr,
+     upper |$h:ident| $($upper:expr)=>*,
      xor $xor:ident andnot $andnot:ident from_i32 |$i32:ident| $from_i32:expr $(, from_f32 |$f32:ident| $from_f32:expr)? $(, from_i64 |$i64:ident| $from_i64:expr)?) => {
         impl Vector for $V {
             const LANES: usize = $lanes;
@@ -111,10 +185,23 @@ macro_rules! vector {
                 subtract(self, y: $V) -> $V { $subtract(self, y) }
                 multiply(self, y: $V) -> $V { $multiply(self, y) }
                 divide(self, y: $V) -> $V { $divide(self, y) }
+                maximum(self, y: $V) -> $V { { let ($x, $r) = (self, $max(self, y)); $or_nan } }
+                minimum(self, y: $V) -> $V { { let ($x, $r) = (self, $min(self, y)); $or_nan } }
                 sqrt(self) -> $V { $sqrt(self) }
                 negative(self) -> $V { $xor($splat(-0.0), self) }
                 absolute(self) -> $V { $andnot($splat(-0.0), self) }
                 one() -> $V { $splat(1.0) }
+            }
+            /// # Safety
+            /// As the trait says.
+            #[inline(always)]
+            unsafe fn halve<J: Join>(self) -> $V {
+                let $h = self;
+                // SAFETY: the caller has the instructions.
+                unsafe {
+                    $(let $h = J::join($h, $upper);)*
+                    $h
+                }
             }
         }
     };
@@ -122,20 +209,29 @@ macro_rules! vector {
 
 vector!(__m512d, 32 of 8 f64, load _mm512_loadu_pd store _mm512_storeu_pd stream _mm512_stream_pd splat _mm512_set1_pd
     add _mm512_add_pd subtract _mm512_sub_pd multiply _mm512_mul_pd divide _mm512_div_pd sqrt _mm512_sqrt_pd
+    max _mm512_max_pd min _mm512_min_pd, or_nan |x, r| _mm512_mask_mov_pd(r, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(x, x), x),
+    upper |h| _mm512_shuffle_f64x2::<0b01_00_11_10>(h, h) => _mm512_shuffle_f64x2::<0b10_11_00_01>(h, h) => _mm512_permute_pd::<0b0101_0101>(h),
     xor _mm512_xor_pd andnot _mm512_andnot_pd
     from_i32 |at| _mm512_cvtepi32_pd(_mm256_loadu_si256(at.cast())),
     from_f32 |at| _mm512_cvtps_pd(_mm256_loadu_ps(at.cast())),
     from_i64 |at| _mm512_cvtepi64_pd(_mm512_loadu_si512(at.cast())));
 vector!(__m512, 32 of 16 f32, load _mm512_loadu_ps store _mm512_storeu_ps stream _mm512_stream_ps splat _mm512_set1_ps
     add _mm512_add_ps subtract _mm512_sub_ps multiply _mm512_mul_ps divide _mm512_div_ps sqrt _mm512_sqrt_ps
+    max _mm512_max_ps min _mm512_min_ps, or_nan |x, r| _mm512_mask_mov_ps(r, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x), x),
+    upper |h| _mm512_shuffle_f32x4::<0b01_00_11_10>(h, h) => _mm512_shuffle_f32x4::<0b10_11_00_01>(h, h)
+        => _mm512_permute_ps::<0b01_00_11_10>(h) => _mm512_permute_ps::<0b10_11_00_01>(h),
     xor _mm512_xor_ps andnot _mm512_andnot_ps
     from_i32 |at| _mm512_cvtepi32_ps(_mm512_loadu_si512(at.cast())));
 vector!(__m256d, 16 of 4 f64, load _mm256_loadu_pd store _mm256_storeu_pd stream _mm256_stream_pd splat _mm256_set1_pd
     add _mm256_add_pd subtract _mm256_sub_pd multiply _mm256_mul_pd divide _mm256_div_pd sqrt _mm256_sqrt_pd
+    max _mm256_max_pd min _mm256_min_pd, or_nan |x, r| _mm256_blendv_pd(r, x, _mm256_cmp_pd::<_CMP_UNORD_Q>(x, x)),
+    upper |h| _mm256_permute2f128_pd::<1>(h, h) => _mm256_permute_pd::<0b0101>(h),
     xor _mm256_xor_pd andnot _mm256_andnot_pd
     from_i32 |at| _mm256_cvtepi32_pd(_mm_loadu_si128(at.cast())),
     from_f32 |at| _mm256_cvtps_pd(_mm_loadu_ps(at.cast())));
 vector!(__m256, 16 of 8 f32, load _mm256_loadu_ps store _mm256_storeu_ps stream _mm256_stream_ps splat _mm256_set1_ps
     add _mm256_add_ps subtract _mm256_sub_ps multiply _mm256_mul_ps divide _mm256_div_ps sqrt _mm256_sqrt_ps
+    max _mm256_max_ps min _mm256_min_ps, or_nan |x, r| _mm256_blendv_ps(r, x, _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x)),
+    upper |h| _mm256_permute2f128_ps::<1>(h, h) => _mm256_permute_ps::<0b01_00_11_10>(h) => _mm256_permute_ps::<0b10_11_00_01>(h),
     xor _mm256_xor_ps andnot _mm256_andnot_ps
     from_i32 |at| _mm256_cvtepi32_ps(_mm256_loadu_si256(at.cast())));

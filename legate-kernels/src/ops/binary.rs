@@ -90,7 +90,7 @@ macro_rules! binary_ops {
         }
 
         /// One type for each row, carrying its bodies.
-        pub(super) mod rows { $(pub(in crate::ops) struct $Op;)* }
+        pub(crate) mod rows { $(pub(crate) struct $Op;)* }
 
         $($(for_family!($family, body!($Op, $out, $arrow, $x, $y, $body $(, $rare, $slow)?));)*)*
     };

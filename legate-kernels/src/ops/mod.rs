@@ -22,6 +22,8 @@ pub use binary::BinaryOp;
 pub use fold::ReduceOp;
 pub use unary::UnaryOp;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use binary::rows;
 pub(crate) use binary::{BinaryFn, BinaryVisitor};
 pub(crate) use fold::{FoldRow, FoldVisitor};
 pub(crate) use unary::{UnaryFn, UnaryVisitor};

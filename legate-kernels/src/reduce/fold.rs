@@ -2,8 +2,8 @@
 
 /// Elements of a block whose innermost dimension is folded.
 pub(crate) const BLOCK: usize = 1024;
-/// Blocks hold a multiple of this many elements if they can.
-const STRIP: usize = 64;
+/// Elements of a block that are folded side by side. Blocks hold a multiple of this many if they can.
+pub(crate) const LANES: usize = 64;
 /// Rows of a block whose innermost dimension is kept.
 pub(crate) const ROWS: usize = 16;
 
@@ -44,7 +44,7 @@ impl Folding {
         }
         let segment = (capacity / whole).max(1);
         // Blocks of a multiple of 64 elements, where that costs little: the engine computes in strips of 64.
-        let step = STRIP / gcd(whole, STRIP);
+        let step = LANES / gcd(whole, LANES);
         let segment = if halving && segment > step { segment / step * step } else { segment };
         let granule = if block_dim == cut_dim { segment } else { 1 };
         Folding { halving, cut_dim, granule, block_dim, segment }

@@ -5,8 +5,9 @@
 //!
 //! **Blocks.** Look at the innermost domain dimension that is longer than one point.
 //! - If it is folded, a block is up to 1024 folded elements: a segment of 1024 along the innermost folded dimension, or, where that is shorter, as
-//!   many whole rows as fit (a multiple of 64 elements if possible). A block of `n` elements in domain order is folded by *halving*: with `m` the
-//!   largest power of two below `n`, element `i` takes element `i + m`, until one is left.
+//!   many whole rows as fit (a multiple of 64 elements if possible). A block in domain order is folded in 64 *lanes*: lane `l` adds up the elements `l`,
+//!   `l + 64`, `l + 128`, … one after the other. The lanes (as many as there are elements, if they are fewer) are folded by *halving*: of `n`, with `m`
+//!   the largest power of two below `n`, lane `i` takes lane `i + m`, until one is left.
 //! - If it is kept, a block is up to 16 rows, folded one after the other, for each kept element by itself.
 //!
 //! **Trees.** The *canonical tree* over `0..n` joins `[0, m)` and `[m, n)` with `m` the largest power of two below `n`, recursively
@@ -16,12 +17,14 @@
 //! a leaf. A chunk that is a node of the tree over leaves folds its leaves by the tree from its own start, and whoever
 //! joins chunks follows the same tree.
 //!
-//! **Error.** Every element of a float sum passes through about `log2(n)` additions: the error bound of a pairwise sum that is never cut short.
-//! (Sums along a kept innermost dimension add 16 rows in order first.) See N. Higham, "The accuracy of floating point summation" (1993).
+//! **Error.** Sixteen elements, a lane of a block or the rows of one, are added in order; above that an element of a float sum passes through about `log2(n)`
+//! additions. That is the error bound of a pairwise sum but for at most 11 roundings. See N. Higham, "The accuracy of floating point summation" (1993).
+//!
+//! **Why lanes.** They are accumulators in registers: memory is read from front to back, and a chain of operations can end in them.
 
 mod fold;
 
-pub(crate) use fold::{BLOCK, Folding};
+pub(crate) use fold::{BLOCK, Folding, LANES};
 
 /// How a domain may be cut along the dimension that its reductions fold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use crate::support::{Array, Layout, assert_same, nasty, points, run_engine, run_
 use legate_kernels::dtype::{DType, Kind, Scalar};
 use legate_kernels::engine::Compiled;
 use legate_kernels::isa::Isa;
-use legate_kernels::ops::{BinaryOp, ReduceOp};
+use legate_kernels::ops::{BinaryOp, ReduceOp, UnaryOp};
 use legate_kernels::program::Program;
 use legate_kernels::reduce::leaf;
 use proptest::prelude::*;
@@ -207,6 +207,61 @@ proptest! {
                 coins[coin % coins.len()]
             });
             assert_same(&(op, isa, &shape, dims, layout), dtype, &shape, &result, &whole[1]);
+        }
+    }
+}
+
+/// `out = fold((x - m)²)` and `other = maximum(|x · y|)`; of the operands, `x` may have another type.
+fn chains_folded(op: ReduceOp, dtype: DType, from: DType, dims: u64) -> Program {
+    let mut p = Program::new();
+    let mut x = p.load(0, from);
+    if from != dtype {
+        x = p.cast(dtype, x);
+    }
+    let (m, y) = (p.load(1, dtype), p.load(2, dtype));
+    let difference = p.binary(BinaryOp::Subtract, x, m);
+    let square = p.binary(BinaryOp::Multiply, difference, difference);
+    p.reduce(op, 3, square, dims);
+    if from == dtype {
+        let product = p.binary(BinaryOp::Multiply, x, y);
+        let size = p.unary(UnaryOp::Absolute, product);
+        p.reduce(ReduceOp::Maximum, 4, size, dims);
+    }
+    p
+}
+
+#[test]
+fn chains_that_end_in_folds() {
+    let types =
+        [(DType::F64, DType::F64), (DType::F32, DType::F32), (DType::F64, DType::F32), (DType::F64, DType::I64)];
+    let flat = [1, 63, 64, 1024, 2055, 17_000].map(|n| vec![n]);
+    let others = [vec![3, 5], vec![37, 70], vec![5, 1500], vec![3, 1024], vec![2, 3, 1100]];
+    for (dtype, from) in types {
+        for shape in flat.iter().chain(&others) {
+            for dims in 1..1u64 << shape.len() {
+                for means in [Layout::Contiguous, Layout::Broadcast, Layout::BroadcastColumns] {
+                    for op in [ReduceOp::Add, ReduceOp::Minimum, ReduceOp::Multiply] {
+                        let p = chains_folded(op, dtype, from, dims);
+                        let arrays = vec![
+                            Array::new(from, shape, Layout::Contiguous, &numbers(from)),
+                            Array::new(dtype, shape, means, &numbers(dtype)[3..]),
+                            Array::new(dtype, shape, Layout::Contiguous, &nasty(dtype)),
+                            Array::folded(dtype, shape, dims),
+                            Array::folded(dtype, shape, dims),
+                        ];
+                        let mut expected = arrays.clone();
+                        run_oracle(&p, shape, &mut expected);
+                        for isa in Isa::available() {
+                            let mut got = arrays.clone();
+                            run_engine(&p, isa, shape, &mut got);
+                            for k in 3..5 {
+                                let what = (k, op, isa, shape, dims, means, from);
+                                assert_same(&what, dtype, shape, &got[k], &expected[k]);
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }
