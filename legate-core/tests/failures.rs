@@ -143,6 +143,50 @@ fn what_the_front_end_holds_is_not_written_behind_its_back() {
 }
 
 #[test]
+fn what_dies_gives_its_memory_to_what_is_made_of_it() {
+    let n = 1 << 18;
+    let values = |factor: i64| (0..n).map(|i| factor * i).collect::<Vec<_>>();
+    let peak = |fuse| {
+        let world = Setup { fuse, ..Setup::default() }.start();
+        let mut array = world.iota(&[n]);
+        for round in 0..5 {
+            array = world.add(&array, &array, round);
+            world.runtime.flush();
+        }
+        let peak = world.runtime.stats().peak_bytes;
+        assert_eq!(world.values(&array).unwrap(), values(32));
+        peak
+    };
+    let (one, apart) = (peak(true), peak(false));
+    assert!(2 * one <= apart, "{one} bytes, without reuse {apart}");
+}
+
+#[test]
+fn what_lives_on_keeps_its_memory() {
+    for setup in setups() {
+        let world = setup.start();
+        let n = 1000;
+        let (a, b) = (world.iota(&[n]), world.iota(&[n]));
+        let held = world.runtime.fetch(&world.store(&a), &line(1)).unwrap().wait(&|| false).unwrap();
+        // The front end holds the buffer of one operand, and has a handle of the other.
+        let sum = world.add(&a, &b, 2);
+        drop(a);
+        world.runtime.flush();
+        // Both operands die, and one of them is read in reverse order.
+        let reversed = Access { domain_rank: 1, coords: [Coordinate::strided(n - 1, -1, 0)].into_iter().collect() };
+        let (c, d) = (world.iota(&[n]), world.empty(&[n]));
+        world.runtime.flush();
+        let operands = vec![read(&c, reversed.clone()), read(&c, Access::identity(1)), write(&d, Access::identity(1))];
+        world.launch(Op::Add, &[n], operands, 3);
+        drop(c);
+        assert_eq!(world.values(&d).unwrap(), vec![n - 1; n as usize]);
+        assert_eq!(world.values(&sum).unwrap(), (0..n).map(|i| 2 * i).collect::<Vec<_>>());
+        assert_eq!(world.values(&b).unwrap(), (0..n).collect::<Vec<_>>());
+        assert_eq!(common::decode(&held), (0..n).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn the_fold_of_nothing_is_the_identity() {
     for setup in setups() {
         let world = setup.start();

@@ -85,6 +85,13 @@ pub trait Task: Send + Sync {
         false
     }
 
+    /// Whether operand `written` may have the same elements as operand `read`, point by point: true only if at each point the values of `read` are used
+    /// as they were before the call, wherever the task has written by then.
+    fn may_overwrite(&self, args: &dyn TaskArgs, read: usize, written: usize) -> bool {
+        let _ = (args, read, written);
+        false
+    }
+
     /// The composer that can join this task's launches with their neighbours; tasks of one composer (same
     /// [`Composer::name`]) fuse, whichever library they come from.
     fn composer(&self) -> Option<Arc<dyn Composer>> {
@@ -224,7 +231,8 @@ pub struct OperandView {
 ///
 /// # Claim
 /// For the duration of the call every element of a readable operand's image of `rect` is initialised and written by nobody else, and
-/// every element of a writable operand's image is touched by nobody else. *Why it holds:* the dependence analysis orders launches
+/// every element of a writable operand's image is touched by nobody else. Operands have the same elements if the launch says so, or
+/// where the task [bears it](Task::may_overwrite). *Why it holds:* the dependence analysis orders launches
 /// whose images overlap, and chunks of one launch have disjoint images of what they write. *What checks it:* the analysis oracle and the random-program fuzzer.
 pub struct TaskContext<'a> {
     pub(crate) hands: &'a dyn Hands,

@@ -99,6 +99,14 @@ impl Task for Body {
     fn composer(&self) -> Option<Arc<dyn Composer>> {
         Some(Arc::new(Fuser))
     }
+    fn may_overwrite(&self, args: &dyn TaskArgs, read: usize, written: usize) -> bool {
+        let Some(Op::Fused(parts)) = args.as_any().downcast_ref() else { return true };
+        let names = |(_, at): &(Op, Vec<Binding>), operand: usize| {
+            at.iter().any(|b| matches!(b, Binding::Operand(k) | Binding::Both { operand: k, .. } if *k == operand))
+        };
+        let first = parts.iter().position(|part| names(part, written));
+        first.is_none_or(|first| !parts[first + 1..].iter().any(|part| names(part, read)))
+    }
     fn runs_in_row_blocks(&self, args: &dyn TaskArgs) -> bool {
         !matches!(args.as_any().downcast_ref(), Some(Op::Fail | Op::Panic))
     }

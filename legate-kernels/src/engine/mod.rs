@@ -114,6 +114,12 @@ impl Compiled {
         self.cost_ns_per_point
     }
 
+    /// Whether operand `written` may be the place of operand `read` (the same pointer and strides) and the values be those that they are if it is not: whether
+    /// nothing is loaded from the one after something was stored to the other.
+    pub fn may_overwrite(&self, read: usize, written: usize) -> bool {
+        !self.ordered.contains(&(written as OperandId, read as OperandId))
+    }
+
     /// Runs it over one chunk of a domain of shape `domain`: the points `lo .. lo + extent`.
     ///
     /// What is folded is overwritten with the fold of the chunk. If the chunk holds no point along a folded dimension, that is the

@@ -94,6 +94,10 @@ impl Task for ProgramTask {
         true
     }
 
+    fn may_overwrite(&self, args: &dyn TaskArgs, read: usize, written: usize) -> bool {
+        own(args).compiled().may_overwrite(read, written)
+    }
+
     fn composer(&self) -> Option<Arc<dyn Composer>> {
         self.composer.get().cloned()
     }

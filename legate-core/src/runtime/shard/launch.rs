@@ -6,7 +6,7 @@ use crate::analysis::plan::{Fresh, LaunchPlan, OperandTransfer, Place};
 use crate::error::Provenance;
 use crate::exec::instance::PhysicalInstance;
 use crate::geometry::Rect;
-use crate::id::OpId;
+use crate::id::{FieldId, OpId};
 use crate::operation::{Operand, Privilege, Task, TaskArgs};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -41,15 +41,26 @@ impl<'a> Launching<'a> {
         let instances = SmallVec::from_elem(None, group.operands.len());
         Launching { group, plan, body, instances, old: SmallVec::new() }
     }
+
+    /// The field of an operand of the body.
+    pub(super) fn field(&self, operand: usize) -> FieldId {
+        self.group.operands[self.body.operands[operand]].field
+    }
+
+    /// The operands that the body has in memory and that have no instance yet, as the group counts.
+    pub(super) fn missing(&self) -> SmallVec<[usize; 8]> {
+        self.body.operands.iter().copied().filter(|k| self.instances[*k].is_none()).collect()
+    }
 }
 
 impl Shard {
-    /// Runs a planned group.
-    pub(super) fn launch(&mut self, group: &Group, plan: &LaunchPlan, body: Body) {
+    /// Runs a planned group. `dies`: whether a field is not used again.
+    pub(super) fn launch(&mut self, group: &Group, plan: &LaunchPlan, body: Body, dies: impl Fn(FieldId) -> bool) {
         let by = body.provenance.clone();
         plan.prepare.iter().for_each(|first| self.redistribute(first, &by));
         plan.sends.iter().for_each(|send| self.send(&send.transfer, &by));
         let mut launching = Launching::new(group, plan, body);
+        self.reuse_dying(&mut launching, |read, _| dies(read));
         self.place(&mut launching);
         self.place_fresh(&mut launching);
         self.receive_operands(&launching);
@@ -65,7 +76,7 @@ impl Shard {
     /// Finds or makes an instance for each operand.
     fn place(&mut self, launching: &mut Launching<'_>) {
         let by = launching.body.provenance.clone();
-        for k in launching.body.operands.clone() {
+        for k in launching.missing() {
             let operand = &launching.group.operands[k];
             launching.instances[k] = match &launching.plan.places[k] {
                 Place::Main(rect) => {
@@ -91,10 +102,8 @@ impl Shard {
             }
         }
         // Only now: one field may be several operands, and its instance may have grown with each.
-        for k in launching.body.operands.clone() {
-            if matches!(launching.plan.places[k], Place::Main(_)) {
-                launching.instances[k] = self.main(launching.group.operands[k].field).cloned();
-            }
+        for k in launching.missing() {
+            launching.instances[k] = self.main(launching.group.operands[k].field).cloned();
         }
     }
 
@@ -107,16 +116,19 @@ impl Shard {
         fresh: bool,
         by: &Provenance,
     ) {
-        // What the shard owns after the launch, not only what this launch touches: else a field written bit by bit would grow with each.
-        if rect == self.field(operand.field).0 {
-            self.cover(operand.field, rect, overwritten, by);
-        } else {
-            let owned = self.states.extent(operand.field, self.me);
-            self.cover(operand.field, &rect.bounding(&owned), overwritten, by);
-        }
+        self.cover(operand.field, &self.needed(operand, rect), overwritten, by);
         if operand.privilege.writes() && !fresh {
             self.unshare(operand.field, overwritten, by);
         }
+    }
+
+    /// What a main instance must cover for an operand that touches `rect`.
+    pub(super) fn needed(&self, operand: &Operand, rect: &Rect) -> Rect {
+        // What the shard owns after the launch, not only what this launch touches: else a field written bit by bit would grow with each.
+        if rect == self.field(operand.field).0 {
+            return rect.clone();
+        }
+        rect.bounding(&self.states.extent(operand.field, self.me))
     }
 
     /// Gives a new main instance to each field that the group reads before it overwrites it.

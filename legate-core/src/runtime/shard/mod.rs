@@ -12,6 +12,7 @@ mod points;
 mod record;
 mod reshape;
 mod residents;
+mod reuse;
 mod rows;
 mod stages;
 

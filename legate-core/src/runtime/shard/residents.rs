@@ -9,6 +9,7 @@ use crate::exec::copy::{Copy, Side};
 use crate::exec::instance::PhysicalInstance;
 use crate::geometry::{Point, Rect};
 use crate::id::FieldId;
+use crate::operation::Operand;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -16,7 +17,7 @@ use std::fmt::Write;
 pub(super) struct Resident {
     pub(super) instance: PhysicalInstance,
     /// The line whose operation made it.
-    made_at: Provenance,
+    pub(super) made_at: Provenance,
 }
 
 /// How fields of a shape came to need more room than what their shard owns: the halos that are read. The next field of the shape gets
@@ -85,6 +86,11 @@ impl Shard {
         }
         let room = self.halos.foresee(bounds, &needed);
         self.replace(field, &room, !overwritten, by);
+    }
+
+    /// What a new main instance would cover for an operand that touches `rect`.
+    pub(super) fn room(&self, operand: &Operand, rect: &Rect) -> Rect {
+        self.halos.foresee(self.field(operand.field).0, &self.needed(operand, rect))
     }
 
     /// Before the main instance is written: a buffer that the front end holds is left to it.

@@ -84,7 +84,7 @@ impl Shard {
             }
             None => {
                 for Planned { step, group, plan, body, .. } in members {
-                    self.launch(group, plan, body.clone());
+                    self.launch(group, plan, body.clone(), |field| !deaths.outlives(field, *step));
                     deaths.after(*step).for_each(|field| self.release_dead(field));
                 }
             }
@@ -148,9 +148,10 @@ impl Shard {
             self.common.profiler.record(|| Record::Rows { operations: operations(), blocks: blocks.len() });
         }
         let chunks = self.row_chunks(members.iter());
-        let slabs = self.slabs(members, &blocks, outlives);
+        let slabs = self.slabs(members, &blocks, &outlives);
         let mut launchings: Vec<Launching<'_>> =
             members.iter().map(|p| Launching::new(&p.group, &p.plan, p.body.clone())).collect();
+        self.reuse_dying_in_rows(&mut launchings, &slabs, &outlives);
         self.place_rows(&mut launchings, &slabs);
         let shapes: Vec<Shape> = launchings.iter().map(|launching| self.shape(launching)).collect();
         let node = self.submit_rows(&launchings, &shapes, blocks, chunks, &slabs);
@@ -186,13 +187,31 @@ impl Shard {
         slabs
     }
 
+    /// Gives to the fields that members make the instances of fields that die, if no other member knows them.
+    fn reuse_dying_in_rows(
+        &mut self,
+        launchings: &mut [Launching<'_>],
+        slabs: &Slabbed,
+        outlives: impl Fn(FieldId) -> bool,
+    ) {
+        let names = |launching: &Launching<'_>| launching.group.operands.iter().map(|o| o.field).collect();
+        let named: Vec<BTreeSet<FieldId>> = launchings.iter().map(names).collect();
+        for (k, launching) in launchings.iter_mut().enumerate() {
+            let known = |field| named.iter().enumerate().any(|(other, fields)| other != k && fields.contains(&field));
+            let may = |read, made| !outlives(read) && !known(read) && !slabs.contains_key(&made);
+            self.reuse_dying(launching, may);
+        }
+    }
+
     /// Finds or makes the members' instances: all of them before the node, so that none moves from under another.
     fn place_rows(&mut self, launchings: &mut [Launching<'_>], slabs: &Slabbed) {
         let mut met = BTreeSet::new();
         for launching in &*launchings {
             let by = launching.body.provenance.clone();
             let in_memory = || launching.body.operands.iter().map(|k| (*k, &launching.group.operands[*k]));
-            for (k, operand) in in_memory().filter(|(_, o)| !slabs.contains_key(&o.field)) {
+            let missing = |k: usize| launching.instances[k].is_none();
+            for (k, operand) in in_memory().filter(|(k, _)| missing(*k)).filter(|(_, o)| !slabs.contains_key(&o.field))
+            {
                 let Place::Main(rect) = &launching.plan.places[k] else {
                     unreachable!("what has temporaries runs alone")
                 };
@@ -203,7 +222,7 @@ impl Shard {
             met.extend(in_memory().map(|(_, operand)| operand.field));
         }
         for launching in launchings {
-            for k in launching.body.operands.clone() {
+            for k in launching.missing() {
                 launching.instances[k] = self.main(launching.group.operands[k].field).cloned();
             }
         }
