@@ -154,6 +154,12 @@ pub(super) trait SingleFn<const N: usize>: 'static {
     fn apply<L: Singles>(x: [L; N]) -> L;
 }
 
+/// `x` with the sign of `sign`, for `x` that has none.
+#[inline(always)]
+pub(super) fn signed<L: Lanes>(x: L, sign: L) -> L {
+    L::of_bits(L::or(x.to_bits(), L::and(sign.to_bits(), L::integer(L::Element::SIGN))))
+}
+
 /// `c[0] + c[1] x + c[2] x² + …`, in groups of four terms that do not wait for each other.
 #[inline(always)]
 pub(super) fn polynomial<L: Lanes>(x: L, c: &'static [L::Element]) -> L {

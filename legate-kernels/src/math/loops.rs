@@ -12,14 +12,16 @@ pub(crate) type Binary = unsafe fn(dst: &mut [u8], a: &[u8], b: &[u8]);
 /// The loop for inputs of type `dtype`; `None` if there is none, for this instruction set or at all.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn unary(op: UnaryOp, dtype: DType, isa: Isa) -> Option<Unary> {
+    use super::cube_root::Cbrt;
     use super::registers::{unary_doubles, unary_singles};
-    use super::singles::{Cbrt, Tan, Tanh};
+    use super::singles::{Tan, Tanh};
     use super::tabled::{Exp, Log, Log2, Log10};
     match (op, dtype) {
         (UnaryOp::Log2, DType::F64) => unary_doubles::<Log2>(isa),
         (UnaryOp::Log2, DType::F32) => unary_singles::<Log2>(isa),
         (UnaryOp::Log10, DType::F64) => unary_doubles::<Log10>(isa),
         (UnaryOp::Log10, DType::F32) => unary_singles::<Log10>(isa),
+        (UnaryOp::Cbrt, DType::F64) => unary_doubles::<Cbrt>(isa),
         (UnaryOp::Cbrt, DType::F32) => unary_singles::<Cbrt>(isa),
         (UnaryOp::Tan, DType::F32) => unary_singles::<Tan>(isa),
         (UnaryOp::Tanh, DType::F32) => unary_singles::<Tanh>(isa),
