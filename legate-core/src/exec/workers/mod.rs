@@ -188,14 +188,24 @@ impl Crew {
             while let Some(job) = self.next_job(false) {
                 while job.take(self) {}
             }
-            // Relaxed: who reads it guesses.
-            self.spinning.fetch_add(1, Ordering::Relaxed);
-            let found = self.watch(seen, || false);
-            self.spinning.fetch_sub(1, Ordering::Relaxed);
+            let found = !self.is_crowded() && {
+                // Relaxed: who reads it guesses.
+                self.spinning.fetch_add(1, Ordering::Relaxed);
+                let found = self.watch(seen, || false);
+                self.spinning.fetch_sub(1, Ordering::Relaxed);
+                found
+            };
             if !found && !self.sleep() {
                 return;
             }
         }
+    }
+
+    /// Whether more threads are awake than may compute: a guest has taken back the place that it had lent. Jobs that follow each other would
+    /// keep all of them awake, two on one core.
+    fn is_crowded(&self) -> bool {
+        let state = self.state.lock();
+        state.workers - state.asleep + state.guests > self.threads.max(state.guests + 1)
     }
 
     /// Sleeps until there may be a job. `false`: there will be none.
