@@ -41,21 +41,21 @@ impl Numpy {
 
     fn conjugate_gradients(&self, matrix: &NdArray, preconditioner: &NdArray, b: &NdArray) {
         let mut x = self.call("multiply", b, 0.0);
-        let mut r = self.call("subtract", b, &self.dot(matrix, &x));
+        let mut r = self.call("subtract", b, self.dot(matrix, &x));
         let mut z = self.dot(preconditioner, &r);
         let mut p = z.clone();
         let mut rz = self.dot(&r, &z);
         for _ in 0..STEPS {
             let product = self.dot(matrix, &p);
-            let alpha = self.call("divide", &rz, &self.dot(&p, &product));
-            x = self.call("add", &x, &self.call("multiply", &alpha, &p));
-            r = self.call("subtract", &r, &self.call("multiply", &alpha, &product));
+            let alpha = self.call("divide", &rz, self.dot(&p, &product));
+            x = self.call("add", &x, self.call("multiply", &alpha, &p));
+            r = self.call("subtract", &r, self.call("multiply", &alpha, &product));
             if self.is_below(&self.dot(&r, &r), 1e-300) {
                 break;
             }
             z = self.dot(preconditioner, &r);
             let before = std::mem::replace(&mut rz, self.dot(&r, &z));
-            p = self.call("add", &z, &self.call("multiply", &self.call("divide", &rz, &before), &p));
+            p = self.call("add", &z, self.call("multiply", self.call("divide", &rz, &before), &p));
         }
         self.finish(&x);
     }
@@ -63,7 +63,7 @@ impl Numpy {
     fn jacobi(&self, matrix: &NdArray, b: &NdArray, diagonal: &NdArray) {
         let mut x = self.call("multiply", b, 0.0);
         for _ in 0..STEPS {
-            x = self.call("divide", &self.call("subtract", b, &self.dot(matrix, &x)), diagonal);
+            x = self.call("divide", self.call("subtract", b, self.dot(matrix, &x)), diagonal);
         }
         self.finish(&x);
     }
@@ -98,7 +98,7 @@ fn main() {
     let numpy = Numpy(Session::new(config).unwrap());
     let matrix = numpy.filled(&[n, n], 1.0, n as f64);
     let preconditioner = numpy.filled(&[n, n], 0.0, 1.0 / n as f64);
-    let (b, diagonal) = (numpy.filled(&[n], 1.0, 0.0), numpy.call("add", &numpy.filled(&[n], 0.1, 0.0), n as f64));
+    let (b, diagonal) = (numpy.filled(&[n], 1.0, 0.0), numpy.call("add", numpy.filled(&[n], 0.1, 0.0), n as f64));
     measure("a product", rounds, || (0..STEPS).for_each(|_| numpy.finish(&numpy.dot(&matrix, &b))));
     measure("conjugate gradients", rounds, || numpy.conjugate_gradients(&matrix, &preconditioner, &b));
     measure("Jacobi", rounds, || numpy.jacobi(&matrix, &b, &diagonal));

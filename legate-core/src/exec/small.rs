@@ -104,6 +104,7 @@ mod tests {
             assert_eq!(block.first().as_ptr(), first, "one size class");
             // SAFETY: as above.
             assert!(
+                // SAFETY: as above.
                 unsafe { std::slice::from_raw_parts(block.first().as_ptr(), block.capacity()) }.iter().all(|b| *b == 0)
             );
             let many: Vec<Block> = (0..2000).map(|_| Block::unwritten(16 << 10).unwrap()).collect();
