@@ -96,7 +96,6 @@ pub struct NdArray {
 
 impl NdArray {
     /// All of a new base.
-    #[inline]
     pub(crate) fn new(shape: &[i64], dtype: DType, backing: Backing) -> NdArray {
         NdArray { base: Base::new(shape, dtype, backing), view: View::whole(shape), part: Part::Whole, readonly: false }
     }

@@ -76,15 +76,18 @@ fn index_view(view: &View, items: &[IndexItem]) -> Result<View> {
     let mut picked = Picked::from(view);
     for &item in items {
         match item {
+            IndexItem::Int(index) => picked.at(index)?,
+            IndexItem::Slice { start, stop, step } => picked.slice(start, stop, step)?,
             IndexItem::Ellipsis => picked.keep(skipped),
-            item => picked.take(item)?,
+            IndexItem::NewAxis => picked.new_axis(),
         }
     }
     Ok(picked.finished())
 }
 
 /// What an index picks of a view, entry by entry from the left.
-struct Picked<'a> {
+#[derive(Debug)]
+pub struct Picked<'a> {
     of: &'a View,
     /// The dimension that comes next.
     source: usize,
@@ -98,77 +101,75 @@ impl<'a> Picked<'a> {
         Picked { of, source: 0, offset: of.offset, shape: Point::new(), strides: Point::new() }
     }
 
-    /// An entry other than `...`. There is a dimension left for it.
-    fn take(&mut self, item: IndexItem) -> Result<()> {
-        let (mut extent, mut step) = (1, 0);
-        match item {
-            IndexItem::Int(index) => {
-                let size = self.of.shape[self.source];
-                if index < -size || index >= size {
-                    return Err(Error::IndexOutOfBounds { index, axis: self.source, size });
-                }
-                self.offset += self.of.strides[self.source] * if index < 0 { index + size } else { index };
-                self.source += 1;
-                return Ok(());
-            }
-            IndexItem::Slice { start, stop, step: by } => {
-                let stride = self.of.strides[self.source];
-                let (start, by, len) = slice_indices(start, stop, by, self.of.shape[self.source])?;
-                // An empty slice keeps its offset inside the base: nothing is ever read through it.
-                if len > 0 {
-                    self.offset += start * stride;
-                }
-                (extent, step) = (len, stride * by);
-                self.source += 1;
-            }
-            IndexItem::NewAxis | IndexItem::Ellipsis => {}
+    /// Dimensions for which no entry has come yet.
+    #[inline]
+    pub fn left(&self) -> usize {
+        self.of.rank() - self.source
+    }
+
+    /// An integer, counted from the end if negative, for the next dimension, which there is.
+    ///
+    /// # Errors
+    /// [`Error::IndexOutOfBounds`].
+    #[inline]
+    pub fn at(&mut self, index: i64) -> Result<()> {
+        let size = self.of.shape[self.source];
+        if index < -size || index >= size {
+            return Err(Error::IndexOutOfBounds { index, axis: self.source, size });
         }
-        self.shape.push(extent);
-        self.strides.push(step);
+        self.offset += self.of.strides[self.source] * if index < 0 { index + size } else { index };
+        self.source += 1;
         Ok(())
     }
 
-    /// The next dimensions as they are.
-    fn keep(&mut self, dimensions: usize) {
-        let kept = self.source..self.source + dimensions;
-        self.shape.extend_from_slice(&self.of.shape[kept.clone()]);
-        self.strides.extend_from_slice(&self.of.strides[kept]);
+    /// A slice of the next dimension, which there is.
+    ///
+    /// # Errors
+    /// [`Error::ZeroStep`].
+    #[inline]
+    pub fn slice(&mut self, start: Option<i64>, stop: Option<i64>, step: Option<i64>) -> Result<()> {
+        let stride = self.of.strides[self.source];
+        let (start, step, len) = slice_indices(start, stop, step, self.of.shape[self.source])?;
+        // An empty slice keeps its offset inside the base: nothing is ever read through it.
+        if len > 0 {
+            self.offset += start * stride;
+        }
+        self.shape.push(len);
+        self.strides.push(stride * step);
+        self.source += 1;
+        Ok(())
+    }
+
+    /// A new dimension.
+    #[inline]
+    pub fn new_axis(&mut self) {
+        self.shape.push(1);
+        self.strides.push(0);
+    }
+
+    /// As many of the next dimensions as they are.
+    #[inline]
+    pub fn keep(&mut self, dimensions: usize) {
+        for d in self.source..self.source + dimensions {
+            self.shape.push(self.of.shape[d]);
+            self.strides.push(self.of.strides[d]);
+        }
         self.source += dimensions;
     }
 
     fn finished(mut self) -> View {
-        if self.source < self.of.rank() {
-            self.keep(self.of.rank() - self.source);
-        }
+        self.keep(self.left());
         View { offset: self.offset, shape: self.shape, strides: self.strides }
     }
 }
 
 impl NdArray {
-    /// `a[items]` for entries that need no look ahead; `None` for those that do (`...` beside new axes), for too many, and for what is wrong: then
-    /// [`NdArray::index`] should be asked.
-    pub fn index_in_turn<E>(
-        &self,
-        items: impl ExactSizeIterator<Item = std::result::Result<Option<IndexItem>, E>>,
-    ) -> std::result::Result<Option<NdArray>, E> {
-        // What `...` stands for, if each other entry takes a dimension.
-        let skipped = (self.ndim() + 1).checked_sub(items.len());
-        let (mut picked, mut ellipses, mut new_axes) = (Picked::from(&self.view), 0, 0);
-        for item in items {
-            let Some(item) = item? else { return Ok(None) };
-            ellipses += usize::from(item == IndexItem::Ellipsis);
-            new_axes += usize::from(item == IndexItem::NewAxis);
-            if ellipses > 1 || ellipses * new_axes > 0 || picked.source + item.consumes() > self.ndim() {
-                return Ok(None);
-            }
-            match (item, skipped) {
-                (IndexItem::Ellipsis, None) => return Ok(None),
-                (IndexItem::Ellipsis, Some(skipped)) => picked.keep(skipped),
-                (item, _) if picked.take(item).is_err() => return Ok(None),
-                _ => {}
-            }
-        }
-        Ok(Some(self.with_view(picked.finished())))
+    /// `a[…]`, entry by entry: `pick` adds the entries, as long as there are dimensions left for them. `None` if it gives up.
+    #[inline]
+    pub fn picked(&self, pick: impl FnOnce(&mut Picked<'_>) -> Option<()>) -> Option<NdArray> {
+        let mut picked = Picked::from(&self.view);
+        pick(&mut picked)?;
+        Some(self.with_view(picked.finished()))
     }
 }
 

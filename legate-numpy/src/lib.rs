@@ -42,7 +42,7 @@ mod tasks;
 pub use array::NdArray;
 pub use choice::BoundsMode;
 pub use error::{Casting, Error, ExceptionKind, Result};
-pub use index::IndexItem;
+pub use index::{IndexItem, Picked};
 pub use legate_kernels::dtype::{DType, Kind, Scalar};
 pub use norm::Norm;
 pub use promote::Weak;

@@ -9,7 +9,7 @@ use crate::functions::quick::plain;
 use crate::outcome;
 use crate::scalars;
 use crate::session::{interrupted, session, started};
-use legate_numpy::{Arg, DType, Error, IndexItem, Kind, NdArray, Scalar};
+use legate_numpy::{Arg, DType, Error, IndexItem, Kind, NdArray, Picked, Scalar};
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -172,9 +172,35 @@ fn get_small<'py>(slf: &Bound<'py, Array>, key: &Bound<'py, PyAny>) -> PyResult<
     {
         return crate::host::scalar(py, &value).map(Some);
     }
-    let part = nd.index_in_turn(tuple.iter_borrowed().map(|entry| item(&entry)))?;
+    let part = nd.picked(|picked| pick(nd.ndim(), tuple, picked));
     // Elements are scalars, which the general way knows how to make.
     part.filter(|part| part.ndim() > 0).map(|part| outcome::view(slf, part)).transpose()
+}
+
+/// Picks what a tuple of integers, slices, `None` and `...` says; gives up where anything is unusual or wrong.
+fn pick(ndim: usize, tuple: &Bound<'_, PyTuple>, picked: &mut Picked<'_>) -> Option<()> {
+    // What `...` stands for, if each other entry takes a dimension.
+    let skipped = (ndim + 1).checked_sub(tuple.len());
+    let (mut has_ellipsis, mut has_new_axis) = (false, false);
+    for entry in tuple.iter_borrowed() {
+        if let Ok(slice) = entry.cast_exact::<PySlice>() {
+            let [start, stop, step] = capi::slice_parts(&slice).ok()?; // the general way raises what this raises
+            (picked.left() > 0).then_some(())?;
+            picked.slice(Some(start), Some(stop), Some(step)).ok()?;
+        } else if let Some(index) = integer(&entry) {
+            (picked.left() > 0).then_some(())?;
+            picked.at(index).ok()?;
+        } else if entry.is_none() {
+            has_new_axis = true;
+            picked.new_axis();
+        } else if entry.is(PyEllipsis::get(entry.py())) && !has_ellipsis {
+            has_ellipsis = true;
+            picked.keep(skipped.filter(|skipped| *skipped <= picked.left())?);
+        } else {
+            return None;
+        }
+    }
+    (!(has_ellipsis && has_new_axis)).then_some(())
 }
 
 /// `a[key] = value` of small arrays at hand; whether that is what it was.

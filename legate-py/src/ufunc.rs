@@ -4,6 +4,7 @@ use crate::array::Array;
 use crate::convert;
 use crate::error::{Attempt, Failure};
 use crate::fallback;
+use crate::freelist::is_plain;
 use crate::functions::arguments::mask_of;
 use crate::functions::counter::Counter;
 use crate::functions::quick::plain;
@@ -12,9 +13,9 @@ use crate::host;
 use crate::outcome;
 use crate::scalars;
 use crate::session::{issue, session, started};
-use crate::vectorcall::{self, Call, Callable, Entry};
+use crate::vectorcall::{self, Call, Callable, Entry, Given};
 use legate_numpy::{
-    Arg, CallOptions, Casting, DType, IndexItem, NdArray, Operand, ReduceOptions, Reduction, Session, Ufunc,
+    CallOptions, Casting, DType, IndexItem, NdArray, Operand, ReduceOptions, Reduction, Scalar, Session, Ufunc,
 };
 use parking_lot::Mutex;
 use pyo3::Borrowed;
@@ -60,26 +61,20 @@ impl Callable for UfuncObject {
             _ => return Ok(None),
         };
         let target = out.as_ref().map(|out| out.get().nd());
-        let Some(session) = started() else { return Ok(None) };
-        let (one, two);
-        let args: &[Arg<'_>] = match call.values[..self.inputs] {
-            [ref x] => {
-                let Some(x) = convert::arg(x) else { return Ok(None) };
-                one = [x];
-                &one
+        let values = &call.values[..self.inputs];
+        if out.is_none() && !values.iter().any(|value| is_plain(value)) {
+            let value = of_numbers(ufunc, values);
+            if let Some(value) = value {
+                self.calls.tick();
+                return host::scalar(py, &value).map(Some);
             }
-            [ref x, ref y] => {
-                let (Some(x), Some(y)) = (convert::arg(x), convert::arg(y)) else { return Ok(None) };
-                two = [x, y];
-                &two
-            }
-            _ => return Ok(None),
-        };
-        if out.is_none() && !args.iter().any(|arg| matches!(arg, Arg::Array(_))) {
-            let value = session.call_scalars(ufunc, args);
-            return value.map(|value| host::scalar(py, &value).inspect(|_| self.calls.tick())).transpose();
         }
-        let Some(result) = session.call_small(ufunc, args, target) else { return Ok(None) };
+        let small = || match *values {
+            [ref x] => started()?.call_small(ufunc, &[convert::arg(x)?], target),
+            [ref x, ref y] => started()?.call_small(ufunc, &[convert::arg(x)?, convert::arg(y)?], target),
+            _ => None,
+        };
+        let Some(result) = small() else { return Ok(None) };
         self.calls.tick();
         if let Some(out) = out {
             return Ok(Some(out.to_owned().into_any()));
@@ -117,6 +112,15 @@ pub(crate) fn quick_for_numpy<'py>(
         }
     };
     ours.cast::<UfuncObject>()?.get().quick(py, &Call { values: &values, names: None })
+}
+
+/// The value of a ufunc where no argument is an array.
+fn of_numbers(ufunc: Ufunc, values: Given<'_, '_>) -> Option<Scalar> {
+    match *values {
+        [ref x] => started()?.call_scalars(ufunc, &[convert::arg(x)?]),
+        [ref x, ref y] => started()?.call_scalars(ufunc, &[convert::arg(x)?, convert::arg(y)?]),
+        _ => None,
+    }
 }
 
 /// What computes it here.

@@ -102,7 +102,6 @@ mod tests {
             drop(block);
             block = Block::zeroed(128).unwrap();
             assert_eq!(block.first().as_ptr(), first, "one size class");
-            // SAFETY: as above.
             assert!(
                 // SAFETY: as above.
                 unsafe { std::slice::from_raw_parts(block.first().as_ptr(), block.capacity()) }.iter().all(|b| *b == 0)

@@ -12,7 +12,6 @@ use legate_kernels::host::HostOperand;
 use legate_kernels::scan::ScanOp;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
-use std::sync::Arc;
 
 /// Elements to be chosen from: the bytes of the first one, and how far the next one is.
 struct Source<'a> {
@@ -138,8 +137,11 @@ impl Session {
             let places = row(index, &backing, DType::I64)?;
             let places = words(&places)?;
             // Nothing is written if one is out of bounds.
-            let within: Option<SmallVec<[usize; 16]>> = places.iter().map(|place| within(*place, n)).collect();
-            self.write_small(a, within?.into_iter(), index.shape(), values)
+            if !places.iter().all(|place| (-n..n).contains(place)) {
+                return None;
+            }
+            let places = places.iter().map(|&place| (if place < 0 { place + n } else { place }) as usize);
+            self.write_small(a, places, index.shape(), values)
         };
         attempt().is_some()
     }
@@ -179,13 +181,11 @@ impl Session {
         }
         let mut backing = locked(a)?;
         let write = |source: &Source<'_>| {
-            let bytes = Arc::make_mut(backing.host.as_mut()?).as_mut_slice();
+            let bytes = self.base_bytes(a, &mut backing)?;
             for (k, place) in places.enumerate() {
                 let at = (a.view.offset + place as i64 * a.view.strides[0]) as usize * source.size;
                 put(&mut bytes[at..at + source.size], source.get(k));
             }
-            let Backing { fill, field, .. } = &mut *backing;
-            (*fill, *field) = (None, None);
             self.note_at_once(count, || "scatter".to_owned());
             Some(())
         };
@@ -226,12 +226,11 @@ impl Session {
             }
             let mut backing = locked(a)?;
             let first = a.view.offset as usize * dtype.size();
-            let bytes = &mut Arc::make_mut(backing.host.as_mut()?).as_mut_slice()[first..first + len];
+            let bytes = &mut self.base_bytes(a, &mut backing)?[first..first + len];
             let before: SmallVec<[u8; 256]> = SmallVec::from_slice(bytes);
             let operands = (HostOperand::read(&before, 0, &[1]), HostOperand::write(bytes, 0, &[1]));
             let routine = Routine::Sort { dtype, axis: 0, places: false };
             run_routine_on_host(routine, &[n], &mut [(operands.0, dtype), (operands.1, dtype)]).ok()?;
-            (backing.fill, backing.field) = (None, None);
             self.note_at_once(n as u64, || "sort".to_owned());
             Some(())
         };

@@ -29,6 +29,7 @@ use legate_core::mapping::Mapper;
 use legate_kernels::dtype::{DType, Scalar};
 use legate_kernels::engine::row::{self, Input};
 use parking_lot::MutexGuard;
+use std::sync::Arc;
 
 impl Session {
     /// Whether work on so many points and bytes is done at once on the calling thread. Never in an eager session, the twin that goes the general way.
@@ -152,7 +153,20 @@ fn locked(a: &NdArray) -> Option<MutexGuard<'_, Backing>> {
     a.base.cell.try_lock()
 }
 
+impl Session {
+    /// The bytes of an array's base, to be written to; whatever else had the values is forgotten. `None` if there are none, and if there would be many: one value
+    /// for all elements becomes bytes only in a small base.
+    fn base_bytes<'a>(&self, a: &NdArray, backing: &'a mut Backing) -> Option<&'a mut [u8]> {
+        if backing.host.is_none() {
+            let few = backing.fill.is_some() && self.is_small(a.base.size(), a.base.nbytes() as usize);
+            few.then(|| a.base.materialized(backing))?;
+        }
+        (backing.fill, backing.field) = (None, None);
+        Some(Arc::make_mut(backing.host.as_mut()?).as_mut_slice())
+    }
+}
+
 /// A new array of these bytes.
 fn made(shape: &[i64], dtype: DType, bytes: HostBuffer) -> NdArray {
-    NdArray::new(shape, dtype, Backing { host: Some(std::sync::Arc::new(bytes)), ..Backing::default() })
+    NdArray::new(shape, dtype, Backing { host: Some(Arc::new(bytes)), ..Backing::default() })
 }

@@ -143,7 +143,7 @@ impl Session {
         };
         let mut backing = locked(dst)?;
         let write = |backing: &mut Backing, from: &[u8]| {
-            let bytes = Arc::make_mut(backing.host.as_mut()?).as_mut_slice();
+            let bytes = self.base_bytes(dst, backing)?;
             let first = dst.view.offset as usize * size;
             if from.len() == size {
                 let mut at = dst.view.offset;
@@ -160,7 +160,6 @@ impl Session {
                     at += stride;
                 }
             }
-            (backing.fill, backing.field) = (None, None);
             Some(())
         };
         match src {

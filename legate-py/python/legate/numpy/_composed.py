@@ -208,8 +208,13 @@ def roll(a, shift, axis=None):
 def append(arr, values, axis=None):
     """`arr` and behind it `values`, along `axis` (None: both raveled)."""
     if axis is None:
-        arr, values, axis = asanyarray(arr).ravel(), asanyarray(values).ravel(), 0
+        arr, values, axis = flat(arr), flat(values), 0
     return concatenate((arr, values), axis)
+
+
+def flat(a):
+    a = asanyarray(a)
+    return a if a.ndim == 1 else a.ravel()
 
 
 def repeat(a, repeats, axis=None):
