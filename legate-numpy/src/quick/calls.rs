@@ -90,7 +90,8 @@ impl Session {
         if args.iter().filter_map(|arg| arg.array()).all(NdArray::lies_in_order) {
             return self.computed(ufunc, args, None);
         }
-        let shape = args.iter().filter_map(|arg| arg.array()).map(NdArray::shape).max_by_key(|shape| shape.len())?;
+        // Whatever is computed here has the shape of one operand: that of the most dimensions and elements.
+        let shape = args.iter().filter_map(|arg| arg.array()).max_by_key(|a| (a.ndim(), a.size()))?.shape();
         let order = Order::of(shape, args.iter().filter_map(|arg| arg.array()));
         if order.is_c() {
             return self.computed(ufunc, args, None);

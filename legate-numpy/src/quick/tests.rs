@@ -206,11 +206,16 @@ fn matrices_beside_rows_and_columns() {
     let (q, s) = (quick(), Session::eager());
     let mut covered = 0;
     for (ufunc, dtype) in Ufunc::all().filter(|u| u.inputs() == 2).flat_map(|u| DType::ALL.map(|dtype| (u, dtype))) {
-        for (rows, columns) in [(1, 1), (1, 5), (4, 1), (3, 7), (2, 70)] {
+        let extents = [(1, 1), (1, 5), (4, 1), (3, 7), (2, 70)];
+        for ((rows, columns), transposed) in extents.into_iter().flat_map(|e| [(e, false), (e, true)]) {
             let make = |session: &Session| {
                 let shaped =
                     |n: i64, shape: &[i64], salt| session.reshape(&array(session, dtype, n, salt), shape).unwrap();
-                let matrix = shaped(rows * columns, &[rows, columns], 1);
+                let mut matrix = shaped(rows * columns, &[rows, columns], 1);
+                if transposed {
+                    matrix = shaped(rows * columns, &[columns, rows], 1);
+                    matrix = matrix.with_view(matrix.view.permuted(&[1, 0]));
+                }
                 let column = matrix.index(&[
                     IndexItem::Slice { start: None, stop: None, step: None },
                     IndexItem::Slice { start: Some(-1), stop: None, step: None },
