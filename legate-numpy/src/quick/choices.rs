@@ -68,7 +68,7 @@ impl Session {
         }
         let (first, second) = both_locked(a, mask)?;
         let ones = row(mask, second.as_deref().unwrap_or(&first), DType::Bool)?;
-        let ones = bytes_of(&ones)?;
+        let ones = ones.bytes()?;
         let values = row(a, &first, dtype)?;
         let source = Source::of(&values, dtype.size());
         let total = ones.iter().filter(|one| **one != 0).count();
@@ -88,7 +88,7 @@ impl Session {
         }
         let backing = locked(mask)?;
         let ones = row(mask, &backing, DType::Bool)?;
-        let ones = bytes_of(&ones)?;
+        let ones = ones.bytes()?;
         let total = ones.iter().filter(|one| **one != 0).count();
         let mut positions = HostBuffer::unwritten(total * 8);
         let places = (0i64..).zip(ones).filter(|(_, one)| **one != 0);
@@ -159,7 +159,7 @@ impl Session {
             }
             let backing = locked(mask)?;
             let ones = row(mask, &backing, DType::Bool)?;
-            let ones = bytes_of(&ones)?;
+            let ones = ones.bytes()?;
             let places: SmallVec<[usize; 16]> = (0..ones.len()).filter(|place| ones[*place] != 0).collect();
             let shape = [places.len() as i64];
             self.write_small(a, places.into_iter(), &shape, values)
@@ -254,7 +254,7 @@ impl Session {
         }
         let backing = locked(a)?;
         let elements = row(a, &backing, dtype)?;
-        let elements = HostOperand::read(bytes_of(&elements)?, 0, &[1]);
+        let elements = HostOperand::read(elements.bytes()?, 0, &[1]);
         let mut out = HostBuffer::unwritten(n as usize * result.size());
         let written = HostOperand::write(out.as_mut_slice(), 0, &[1]);
         run_routine_on_host(routine, &[n], &mut [(elements, dtype), (written, result)]).ok()?;
@@ -272,17 +272,8 @@ fn within(index: i64, n: i64) -> Option<usize> {
     (0..n).contains(&index).then_some(index as usize)
 }
 
-/// The bytes of a row's elements; `None` if it is one element for all.
-fn bytes_of<'a>(row: &'a Row<'_>) -> Option<&'a [u8]> {
-    match row {
-        Row::Bytes(bytes) => Some(bytes),
-        Row::Own(bytes) => Some(bytes.as_slice()),
-        Row::One(_) => None,
-    }
-}
-
 fn words<'a>(row: &'a Row<'_>) -> Option<&'a [i64]> {
-    bytemuck::try_cast_slice(bytes_of(row)?).ok()
+    bytemuck::try_cast_slice(row.bytes()?).ok()
 }
 
 /// The backings of two arrays' bases; none for the second one if it has the first one's.

@@ -30,11 +30,7 @@ impl Session {
         }
         let backing = locked(a)?;
         let elements = row(a, &backing, dtype)?;
-        let bytes = match &elements {
-            Row::Bytes(bytes) => *bytes,
-            Row::Own(bytes) => bytes.as_slice(),
-            Row::One(_) => return None,
-        };
+        let bytes = elements.bytes()?;
         let n = a.size();
         self.note_at_once(n as u64, || label(reduction));
         let sum = |row: &[u8]| divided(kernels::fold(ReduceOp::Add, dtype, row), n as f64);
@@ -75,11 +71,7 @@ impl Session {
         }
         let backing = locked(a)?;
         let elements = row(a, &backing, dtype)?;
-        let bytes = match &elements {
-            Row::Bytes(bytes) => *bytes,
-            Row::Own(bytes) => bytes.as_slice(),
-            Row::One(_) => return None,
-        };
+        let bytes = elements.bytes()?;
         let (size, width) = (dtype.size(), columns as usize * dtype.size());
         let kept = if by_row { rows } else { columns };
         let mut result = HostBuffer::unwritten(kept as usize * size);

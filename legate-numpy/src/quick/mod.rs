@@ -49,6 +49,15 @@ enum Row<'a> {
 }
 
 impl Row<'_> {
+    /// Its elements; `None` if it is one for all.
+    fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Row::Bytes(bytes) => Some(bytes),
+            Row::Own(bytes) => Some(bytes.as_slice()),
+            Row::One(_) => None,
+        }
+    }
+
     fn input(&self) -> Input<'_> {
         match self {
             Row::Bytes(bytes) => Input::Row(bytes),

@@ -108,11 +108,7 @@ impl NdArray {
 /// The bytes of a matrix each row of which is the one given, or each column.
 fn stretched(row: &Row<'_>, from: &[i64], to: &[i64], size: usize) -> Option<SmallVec<[u8; 256]>> {
     let &[rows, columns] = to else { return None };
-    let bytes = match row {
-        Row::Bytes(bytes) => bytes,
-        Row::Own(bytes) => bytes.as_slice(),
-        Row::One(_) => return None,
-    };
+    let bytes = row.bytes()?;
     match *from {
         [n] | [1, n] if n == columns => Some((0..rows).flat_map(|_| bytes).copied().collect()),
         [n, 1] if n == rows => Some(
@@ -199,11 +195,7 @@ impl Session {
             let width = a.shape()[axis] as usize * below;
             let backing = locked(a)?;
             let row = row_in_c_order(a, &backing, dtype)?;
-            let from = match &row {
-                Row::Bytes(from) => from,
-                Row::Own(from) => from.as_slice(),
-                Row::One(_) => return None,
-            };
+            let from = row.bytes()?;
             let places = bytes.as_mut_slice()[first..].chunks_mut(stride);
             places.zip(from.chunks_exact(width)).for_each(|(place, from)| place[..width].copy_from_slice(from));
             first += width;
