@@ -2,13 +2,15 @@
 //!
 //! The window is walked in program order. A launch joins the latest group of its domain and composer, with cuts that can be had together, in which, for each
 //! field that both touch and at least one writes, the accesses are equal (the value passes in a register) or the images are disjoint. On its way back
-//! it may pass over steps that it does not depend on. The result of a fold is never read in the group that folds.
+//! it may pass over steps that it does not depend on. The result of a fold is never read in the group that folds. In the end members that share no field
+//! with the others part again, if their arrays are large (`related.rs`).
 //!
 //! **Write after read** is about storage only: a launch that overwrites most of a field of which the group has only read other points joins too. It writes
 //! to a fresh instance while the group reads the old one ([`Group::fresh`]), so `center[:] = work` of a stencil is no second pass.
 //!
 //! Everything decided here comes from the stream and the states: it is the same on every shard.
 
+mod related;
 pub mod why;
 
 use super::group::{Group, Member};
@@ -41,7 +43,8 @@ const LOOK_BACK: usize = 64;
 /// Cuts a window into steps, in an order that keeps all dependences. Every field of the window is known to `states`
 /// (its `Create`s were told before); they make no steps. Without `fuse` each launch is a step of its own.
 pub fn steps(window: &[Operation], states: &States, registry: &Registry, fuse: bool) -> Vec<Step> {
-    walk(window, states, registry, fuse, |_, _, _| {}).into_iter().map(Draft::finish).collect()
+    let drafts = walk(window, states, registry, fuse, |_, _, _| {});
+    drafts.into_iter().flat_map(|draft| draft.unrelated(window, states)).map(Draft::finish).collect()
 }
 
 /// The walk over the window. `apart` is told of each launch that begins a draft, with the drafts before it.

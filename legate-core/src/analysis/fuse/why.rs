@@ -53,6 +53,8 @@ pub enum Reason {
     Place,
     /// The joined program would be too large.
     Size,
+    /// It shares no array with what else runs over the same points, and both are large.
+    Unrelated,
 }
 
 /// An operation that is no launch.
@@ -91,6 +93,7 @@ impl std::fmt::Display for Reason {
             Reason::PartialFold => f.write_str("a reduction into a part of an array stays alone"),
             Reason::Place => f.write_str("the parts of arrays that are written lie on different ranks"),
             Reason::Size => f.write_str("the program would grow too long"),
+            Reason::Unrelated => f.write_str("it shares no array with it, and together they would need more memory"),
         }
     }
 }
@@ -98,7 +101,7 @@ impl std::fmt::Display for Reason {
 /// For each launch of a window that begins a group: why. The other arguments are those of [`super::steps`].
 pub fn apart(window: &[Operation], states: &States, registry: &Registry, fuse: bool) -> BTreeMap<OpId, Apart> {
     let mut all = BTreeMap::new();
-    walk(window, states, registry, fuse, |drafts, launch, composer| {
+    let drafts = walk(window, states, registry, fuse, |drafts, launch, composer| {
         let apart = if fuse {
             nearest(window, drafts, launch, composer, states)
         } else {
@@ -106,6 +109,15 @@ pub fn apart(window: &[Operation], states: &States, registry: &Registry, fuse: b
         };
         all.insert(launch.id, apart);
     });
+    for draft in drafts {
+        let parted = draft.unrelated(window, states);
+        let mut before = parted[0].last(window);
+        for part in &parted[1..] {
+            let Kind::Launches(group) = &part.kind else { continue };
+            all.insert(group.first.id, Apart { from: before, reason: Reason::Unrelated });
+            before = part.last(window);
+        }
+    }
     all
 }
 
@@ -122,11 +134,10 @@ fn nearest(
     let mut latest = None;
     for draft in drafts.iter().rev().take(LOOK_BACK) {
         match &draft.kind {
-            Kind::Launches(group) => {
+            Kind::Launches(_) => {
                 let reason = draft.refusal(launch, composer, states).expect("it would have joined this group");
                 let is_other = matches!(reason, Reason::Domain { .. } | Reason::Opaque { .. });
-                let from = group.members.last().and_then(|member| launch_id(&window[member.index]));
-                let apart = Apart { from, reason };
+                let apart = Apart { from: draft.last(window), reason };
                 if !is_other {
                     return apart;
                 }
@@ -162,6 +173,12 @@ fn between(operation: &Operation) -> Reason {
 }
 
 impl Draft<'_> {
+    /// Its last launch.
+    fn last(&self, window: &[Operation]) -> Option<OpId> {
+        let Kind::Launches(group) = &self.kind else { return None };
+        group.members.last().and_then(|member| launch_id(&window[member.index]))
+    }
+
     /// Why a launch may not become a member; `None` where [`Draft::admits`] says that it may.
     pub(super) fn refusal(&self, launch: &Launch, composer: &Arc<dyn Composer>, states: &States) -> Option<Reason> {
         let Kind::Launches(group) = &self.kind else { return None };
