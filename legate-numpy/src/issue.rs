@@ -180,7 +180,7 @@ impl Body<'_> {
         if self.domain.contains(&0) {
             return self.run_nowhere();
         }
-        let inline = self.is_inline();
+        let inline = self.is_inline()?;
         if !inline {
             // Whether views overlap is asked of the fields' final form.
             self.prepare_fields();
@@ -215,7 +215,7 @@ impl Body<'_> {
         Ok(())
     }
 
-    fn is_inline(&self) -> bool {
+    fn is_inline(&self) -> Result<bool> {
         let points = self.domain.iter().product::<i64>() as u64;
         let bytes = self.arguments.iter().map(|a| points * a.array.base.dtype.size() as u64).sum();
         let inputs = self.arguments.iter().filter(|argument| argument.needs_values()).map(|argument| &argument.array);

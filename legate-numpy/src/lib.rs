@@ -50,5 +50,5 @@ pub use quick::Arg;
 pub use random::{Generator, LegacyState};
 pub use reduction::{ReduceOptions, Reduction};
 pub use scan::ScanOp;
-pub use session::{Session, SessionConfig};
+pub use session::{Session, SessionConfig, Wait, Waiter};
 pub use ufunc::{CallOptions, Operand, Ufunc};

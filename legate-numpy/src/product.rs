@@ -83,7 +83,7 @@ impl Session {
             return self.zeros(&product.result_shape(), dtype);
         }
         let product = Product { a: self.whole_elements(&product.a)?, b: self.whole_elements(&product.b)?, ..product };
-        let factors = self.factors_at_hand(&product);
+        let factors = self.factors_at_hand(&product)?;
         match (self.runtime(), factors) {
             (Some(runtime), None) => self.launch_product(&product, runtime),
             (_, factors) => {
@@ -100,14 +100,18 @@ impl Session {
     }
 
     /// The bytes of the factors' bases, if it is computed now.
-    fn factors_at_hand(&self, product: &Product) -> Option<[Arc<HostBuffer>; 2]> {
+    fn factors_at_hand(&self, product: &Product) -> Result<Option<[Arc<HostBuffer>; 2]>> {
         let Product { a, b, .. } = product;
-        if self.is_inline(product.points(), product.bytes(), [a, b].into_iter()) {
-            return Some([a.host(), b.host()]);
+        if self.is_inline(product.points(), product.bytes(), [a, b].into_iter())? {
+            return Ok(Some([a.host(), b.host()]));
         }
         // It joins with no other operation, and what is made of a small result is computed at once: that would wait for it.
         let is_soon = product.result_bytes() <= self.small_bytes() && self.is_soon(product.cost_ns());
-        if is_soon { Some([self.bytes_soon(a)?, self.bytes_soon(b)?]) } else { None }
+        if !is_soon {
+            return Ok(None);
+        }
+        let Some(first) = self.bytes_soon(a)? else { return Ok(None) };
+        Ok(self.bytes_soon(b)?.map(|second| [first, second]))
     }
 
     /// Who computes a product at once, in how many parts.

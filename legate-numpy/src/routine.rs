@@ -93,7 +93,7 @@ impl<'s> Call<'s> {
         }
         self.separate_overlaps()?;
         match self.session.runtime() {
-            Some(runtime) if !self.is_inline() => self.launch(runtime),
+            Some(runtime) if !self.is_inline()? => self.launch(runtime),
             _ => self.run_on_host(),
         }
     }
@@ -109,7 +109,7 @@ impl<'s> Call<'s> {
         Ok(())
     }
 
-    fn is_inline(&self) -> bool {
+    fn is_inline(&self) -> Result<bool> {
         let needed = |(a, role): &&(NdArray, Role)| *role != Role::Write || !a.is_unwritten();
         let inputs = self.operands.iter().filter(needed).map(|(a, _)| a);
         let sizes = self.operands.iter().map(|(a, _)| a.view.without_broadcast().size());

@@ -43,6 +43,13 @@ pub struct SessionConfig {
 /// Asked for the user's line when an operation is really issued (not for what is computed at once), on the calling thread.
 pub type ProvenanceSource = Arc<dyn Fn() -> Provenance + Send + Sync>;
 
+/// Lets a call that has turned out to need values wait for them: calls what it is given, once, with something to ask whether the wait should be given up. It may
+/// let other threads run meanwhile.
+pub type Waiter = Arc<dyn Fn(&mut Wait<'_>) + Send + Sync>;
+
+/// A wait. It is told whom to ask now and then whether to give up.
+pub type Wait<'a> = dyn FnMut(&dyn Fn() -> bool) + Send + 'a;
+
 /// Bytes up to which a base's values are kept at hand beside its field, unless the mapper's tunable `numpy.small_bytes` says otherwise.
 const SMALL_BYTES: u64 = 64 << 10;
 
@@ -52,6 +59,7 @@ pub struct Session {
     mapper: NumpyMapper,
     programs: Arc<ProgramCache>,
     provenance: RwLock<Option<ProvenanceSource>>,
+    waiter: RwLock<Option<Waiter>>,
     small_bytes: u64,
     pub(crate) random: Mutex<RandomStates>,
 }
@@ -96,12 +104,26 @@ impl Session {
 
     fn with(mapper: NumpyMapper, programs: Arc<ProgramCache>, engine: Option<Engine>) -> Session {
         let small_bytes = mapper.tunable("numpy.small_bytes").map_or(SMALL_BYTES, |bytes| bytes.max(0) as u64);
-        Session { engine, mapper, programs, provenance: RwLock::new(None), small_bytes, random: Mutex::default() }
+        let (provenance, waiter) = (RwLock::new(None), RwLock::new(None));
+        Session { engine, mapper, programs, provenance, waiter, small_bytes, random: Mutex::default() }
     }
 
     /// Sets who is asked for the user's line.
     pub fn set_provenance_source(&self, source: ProvenanceSource) {
         *self.provenance.write() = Some(source);
+    }
+
+    /// Sets who lets calls wait that were not expected to (see [`crate::inline`]); without it they wait where they are, and nobody can end that.
+    pub fn set_waiter(&self, waiter: Waiter) {
+        *self.waiter.write() = Some(waiter);
+    }
+
+    /// What `wait` gives, which is told whom to ask whether to give up.
+    pub(crate) fn waiting<T: Send>(&self, wait: impl FnOnce(&dyn Fn() -> bool) -> T + Send) -> T {
+        let Some(waiter) = self.waiter.read().clone() else { return wait(&|| false) };
+        let (mut wait, mut result) = (Some(wait), None);
+        waiter(&mut |interrupted| result = wait.take().map(|wait| wait(interrupted)));
+        result.expect("a waiter calls what it is given")
     }
 
     /// The runtime beneath; `None` for an eager session.

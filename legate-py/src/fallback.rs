@@ -1,13 +1,16 @@
 //! The way to NumPy for what is not native (`legate/_fallback.py` does it).
 
+use crate::array::Array;
 use crate::convert::is_plain_numpy;
 use crate::host;
 use crate::ufunc::UfuncObject;
 use numpy::PyUntypedArray;
 use pyo3::call::PyCallArgs;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PySlice, PyTuple};
+use smallvec::SmallVec;
 
 fn python<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
@@ -15,7 +18,8 @@ fn python<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     module.bind(py).getattr(name)
 }
 
-/// `function(*args, **kwargs)`, where NumPy arrays in the result become Legate arrays. What the function has just made is taken over, not copied.
+/// `function(*args, **kwargs)` on gathered arguments (see [`gather`]), where NumPy arrays in the result become Legate arrays. What the function has just made
+/// is taken over, not copied.
 #[pyfunction]
 #[pyo3(name = "call")]
 pub(crate) fn call_numpy<'py>(
@@ -23,7 +27,65 @@ pub(crate) fn call_numpy<'py>(
     args: &Bound<'py, PyTuple>,
     kwargs: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    wrap(function.call(args, Some(kwargs))?, 1)
+    let args = gathered_tuple(args)?;
+    let kwargs = if kwargs.is_empty() { None } else { Some(gathered_dict(kwargs)?) };
+    wrap(function.call(args, kwargs.as_ref())?, 1)
+}
+
+/// `value` with every Legate array in it (also inside lists, tuples, dicts, slices) replaced by a read-only snapshot. Waits for the values.
+#[pyfunction]
+pub(crate) fn gather<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    if let Ok(array) = value.cast::<Array>() {
+        return Ok(array.get()._snapshot(py)?.into_any());
+    }
+    if let Ok(list) = value.cast_exact::<PyList>() {
+        let items = list.iter().map(|item| gather(&item)).collect::<PyResult<Vec<_>>>()?;
+        return Ok(PyList::new(py, items)?.into_any());
+    }
+    if let Ok(tuple) = value.cast::<PyTuple>() {
+        if tuple.is_exact_instance_of::<PyTuple>() {
+            return Ok(gathered_tuple(tuple)?.into_any());
+        }
+        let make = intern!(py, "_make"); // a named tuple
+        return if tuple.hasattr(make)? {
+            tuple.get_type().call_method1(make, (gathered_tuple(tuple)?,))
+        } else {
+            Ok(value.clone())
+        };
+    }
+    if let Ok(dict) = value.cast_exact::<PyDict>() {
+        return Ok(gathered_dict(dict)?.into_any());
+    }
+    if value.cast_exact::<PySlice>().is_ok() {
+        let part = |name| gather(&value.getattr(name)?);
+        let parts = (part(intern!(py, "start"))?, part(intern!(py, "stop"))?, part(intern!(py, "step"))?);
+        return value.get_type().call1(parts);
+    }
+    match value.cast_exact::<UfuncObject>() {
+        Ok(ufunc) => Ok(ufunc.get().numpy(py).into_bound(py)),
+        Err(_) => Ok(value.clone()),
+    }
+}
+
+fn gathered_tuple<'py>(tuple: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyTuple>> {
+    let items: SmallVec<[_; 4]> = tuple.iter().map(|item| gather(&item)).collect::<PyResult<_>>()?;
+    PyTuple::new(tuple.py(), items)
+}
+
+fn gathered_dict<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+    let gathered = PyDict::new(dict.py());
+    // Waiting for values lets other threads run, which might write to the dict: a copy is walked.
+    for (key, value) in dict.copy()? {
+        gathered.set_item(key, gather(&value)?)?;
+    }
+    Ok(gathered)
+}
+
+/// What `LEGATE_FALLBACK` says; empty if it is not set.
+#[pyfunction]
+pub(crate) fn fallback_setting() -> String {
+    std::env::var("LEGATE_FALLBACK").unwrap_or_default()
 }
 
 /// As NumPy's result `value` is to be seen: every NumPy array of a native dtype in it, also inside lists and tuples, is replaced by a Legate array with a copy of

@@ -45,7 +45,7 @@ mod _native {
     #[pymodule_export]
     use super::explain::Recording;
     #[pymodule_export]
-    use super::fallback::{call_numpy, wrap_result};
+    use super::fallback::{call_numpy, fallback_setting, gather, wrap_result};
     #[pymodule_export]
     use super::functions::{calls, functions};
     #[pymodule_export]

@@ -4,7 +4,7 @@ use crate::error::{Attempt, Failure};
 use crate::provenance;
 use crate::settings::Settings;
 use legate_core::profile::trace_json;
-use legate_numpy::{NdArray, Session};
+use legate_numpy::{NdArray, Session, Wait};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
@@ -39,6 +39,7 @@ fn start() -> PyResult<&'static Session> {
     let settings = Settings::from_environment()?;
     let session = Session::new(settings.config()?).map_err(|e| PyValueError::new_err(e.to_string()))?;
     session.set_provenance_source(Arc::new(provenance::current));
+    session.set_waiter(Arc::new(released));
     if let Some(runtime) = session.runtime() {
         runtime.profiler().enable(settings.wants_profile());
     }
@@ -62,6 +63,11 @@ pub(crate) fn interrupted() -> bool {
             true
         }
     })
+}
+
+/// Waits as a call has turned out to need, with the interpreter released: other threads of the program go on, and Ctrl-C ends it.
+fn released(wait: &mut Wait<'_>) {
+    Python::attach(|py| py.detach(|| wait(&interrupted)));
 }
 
 /// The exception that the signal's handler raised.

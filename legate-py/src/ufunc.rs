@@ -293,7 +293,7 @@ impl UfuncObject {
 
     /// NumPy's ufunc of this name.
     #[getter]
-    fn numpy(&self, py: Python<'_>) -> Py<PyAny> {
+    pub(crate) fn numpy(&self, py: Python<'_>) -> Py<PyAny> {
         self.numpy.clone_ref(py)
     }
 

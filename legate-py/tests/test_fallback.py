@@ -3,6 +3,7 @@
 import sys
 import warnings
 import weakref
+from collections import namedtuple
 
 import numpy
 import pytest
@@ -54,6 +55,50 @@ def test_once_per_name_and_line():
     assert len(warned) == 3
     assert all(line.startswith("<string>:") for line in warned)
     assert sum("'einsum'" in line for line in warned) == 2
+
+
+def test_filters_that_change_are_heeded():
+    x = np.arange(3)
+
+    def told(action, calls=3):
+        with legate.fallback("warn"), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter(action)
+            for _ in range(calls):
+                np.compress([1, 1, 1], x)
+        return len(caught)
+
+    for _ in range(2):
+        assert [told("default"), told("always"), told("ignore")] == [1, 3, 0]
+    with legate.fallback("warn"), warnings.catch_warnings(record=True) as caught:
+        for action, count in [("default", 1), ("error", 1), ("always", 2)]:
+            warnings.simplefilter(action)
+            if action == "error":
+                with pytest.raises(RuntimeWarning, match="compress"):
+                    np.compress([1, 1, 1], x)
+                continue
+            for _ in range(2):
+                np.compress([1, 1, 1], x)
+            assert len(caught) == count + (action == "always")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[1, (2, {"a": 3})], slice(1, None), (), {}, "text", numpy.arange(3), range(3)],
+    ids=repr,
+)
+def test_what_holds_no_arrays_is_gathered_as_it_is(value):
+    gathered = legate._native.gather(value)
+    assert type(gathered) is type(value) and repr(gathered) == repr(value)
+
+
+def test_arrays_are_gathered_wherever_they_are():
+    pair = namedtuple("pair", "x y")
+    x = np.arange(3)
+    found = legate._native.gather([x, (x, [x]), {"a": x}, slice(x, None, x), pair(x, 1), np.add])
+    snapshots = [found[0], found[1][0], found[1][1][0], found[2]["a"], found[3].start, found[3].step, found[4].x]
+    for snapshot in snapshots:
+        assert type(snapshot) is numpy.ndarray and not snapshot.flags.writeable and snapshot.tolist() == [0, 1, 2]
+    assert type(found[4]) is pair and found[5] is numpy.add
 
 
 def test_policies():

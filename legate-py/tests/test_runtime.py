@@ -205,8 +205,37 @@ WAITING = """
 
 @pytest.mark.parametrize("read", ["float(a[0, 0])", "numpy.asarray(a)", "repr(a)"])
 def test_ctrl_c_ends_a_wait(read):
-    code = textwrap.dedent(WAITING.format(read=read)).replace("import sys", "import sys, numpy")
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    interrupt(WAITING.format(read=read), os.environ)
+
+
+def test_ctrl_c_ends_a_wait_to_catch_up(tmp_path):
+    # A policy by which a small operation waits for its values however long they take.
+    policy = tmp_path / "patient.toml"
+    policy.write_text("[thresholds]\ncatch_up_ns = 1e18\ncatch_up_bytes = 1000000000000\n")
+    interrupt(CATCHING_UP, {**os.environ, "LEGATE_MAPPER": str(policy), "LEGATE_SIM_RANKS": "", "LEGATE_INLINE": ""})
+
+
+CATCHING_UP = """
+    import sys
+    import signal
+    import legate.numpy as np
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    a = np.ones((1000, 10_000))
+    try:
+        print("ready", flush=True)
+        for i in range(4000):
+            np.sin(a, out=a)
+        small = a.sum(axis=1) + 1
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+    print("going on", flush=True)
+"""
+
+
+def interrupt(code, environment):
+    """Sends a Ctrl-C to a program that says when it is ready, and expects it to say that it was interrupted."""
+    code = textwrap.dedent(code).replace("import sys", "import sys, numpy")
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
     # A program that does not hear is ended: its output then is, too.
     deadline = threading.Timer(30, process.kill)
     try:

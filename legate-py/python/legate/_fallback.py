@@ -5,6 +5,7 @@ NumPy gets read-only snapshots, so a function that would write to its argument r
 functions that are known to write get writable copies, which are stored back.
 """
 
+import functools
 import operator
 import os
 import sys
@@ -26,29 +27,8 @@ class FallbackError(NotImplementedError):
     """Raised for a function that is not native when the policy is ``error``."""
 
 
-class _Policy:
-    """The policy in force: the innermost :func:`fallback` block of this context, else ``LEGATE_FALLBACK``, else ``warn``."""
-
-    def __init__(self):
-        self._scoped = ContextVar("legate_fallback", default=None)
-        self._checked = None
-
-    def __call__(self):
-        return self._scoped.get() or self._from_environment()
-
-    def _from_environment(self):
-        value = os.environ.get("LEGATE_FALLBACK", "warn") or "warn"
-        if value != self._checked:
-            self._checked = checked(value, "LEGATE_FALLBACK")
-        return value
-
-    @contextmanager
-    def scope(self, policy):
-        token = self._scoped.set(policy)
-        try:
-            yield
-        finally:
-            self._scoped.reset(token)
+# The policy of the innermost :func:`fallback` block.
+_scoped = ContextVar("legate_fallback", default=None)
 
 
 def checked(policy, what="policy"):
@@ -62,9 +42,6 @@ def checked(policy, what="policy"):
     if policy not in POLICIES:
         raise ValueError(f"{what} must be one of {', '.join(POLICIES)}, not {policy!r}")
     return policy
-
-
-_policy = _Policy()
 
 
 def fallback(policy):
@@ -81,7 +58,16 @@ def fallback(policy):
     ...     np.einsum("i,i", np.ones(2), np.ones(2))
     np.float64(2.0)
     """
-    return _policy.scope(checked(policy))
+    return _scope(checked(policy))
+
+
+@contextmanager
+def _scope(policy):
+    token = _scoped.set(policy)
+    try:
+        yield
+    finally:
+        _scoped.reset(token)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -94,18 +80,24 @@ _INTERNAL = tuple(os.path.dirname(os.path.abspath(m.__file__)) + os.sep for m in
 
 
 def report(name):
-    """Counts a fall-back of `name` and tells the user, as the policy says."""
+    """Counts a fall-back of `name` and tells the user, as the policy says: the innermost :func:`fallback` block of this context, else
+    ``LEGATE_FALLBACK``, else ``warn``."""
     _counts[name] += 1
-    policy = _policy()
-    if policy == "silent":
-        return
-    message = (
+    policy = _scoped.get() or _native.fallback_setting() or "warn"
+    if policy == "warn":
+        _warn_at_user_line(_told(name))
+    elif policy == "error":
+        raise FallbackError(_told(name))
+    else:
+        checked(policy, "LEGATE_FALLBACK")  # else it is silent
+
+
+@functools.lru_cache(maxsize=None)
+def _told(name):
+    return (
         f"legate.numpy has not implemented '{name}' and is falling back to canonical numpy. "
         "You may notice significantly decreased performance for this function call."
     )
-    if policy == "error":
-        raise FallbackError(message)
-    _warn_at_user_line(message)
 
 
 def _warn_at_user_line(message):
@@ -113,23 +105,42 @@ def _warn_at_user_line(message):
     if frame is None:
         warnings.warn(message, FallbackWarning, stacklevel=3)
         return
-    scope = frame.f_globals
+    scope, line = frame.f_globals, frame.f_lineno
+    registry = scope.setdefault("__warningregistry__", {})
+    # Most calls are not the first ones from their lines. What was said there under the filters in force is in the registry; to find
+    # that out by `warn_explicit` takes longer than many a function.
+    if (message, FallbackWarning, line) in registry and _are_in_force(registry.get(_FILTERS)):
+        return
     warnings.warn_explicit(
         message,
         FallbackWarning,
         filename=frame.f_code.co_filename,
-        lineno=frame.f_lineno,
+        lineno=line,
         module=scope.get("__name__", "<unknown>"),
-        registry=scope.setdefault("__warningregistry__", {}),
+        registry=registry,
     )
+    registry[_FILTERS] = (warnings.filters, list(warnings.filters))
+
+
+# Where a module's registry holds the list of filters that its entries were made under, and what was in it.
+_FILTERS = "legate.numpy filters"
+
+
+def _are_in_force(filters):
+    return filters is not None and filters[0] is warnings.filters and filters[1] == warnings.filters
 
 
 def _user_frame():
     """The innermost frame that is neither ours nor NumPy's."""
     frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_INTERNAL):
+    while frame is not None and _is_internal(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_internal(file):
+    return file.startswith(_INTERNAL)
 
 
 class Coverage:
@@ -174,24 +185,7 @@ def register_native(names):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def gather(value):
-    """`value` with every Legate array in it (also inside lists, tuples, dicts, slices) replaced by a read-only snapshot."""
-    if isinstance(value, _native.Array):
-        return value._snapshot()
-    kind = type(value)
-    if kind is list:
-        return [gather(item) for item in value]
-    if kind is tuple:
-        return tuple([gather(item) for item in value])
-    if kind is dict:
-        return {key: gather(item) for key, item in value.items()}
-    if kind is slice:
-        return slice(gather(value.start), gather(value.stop), gather(value.step))
-    if isinstance(value, tuple) and hasattr(value, "_make"):
-        return value._make([gather(item) for item in value])
-    if kind is _native.ufunc:
-        return value.numpy
-    return value
+gather = _native.gather
 
 
 class _Gatherer:
@@ -212,10 +206,10 @@ class _Gatherer:
         self.copies.append((value, copy))
         return copy
 
-    def call(self, function, args, kwargs):
-        if not self.copies:
-            return _native.call(function, args, kwargs)
-        return self.finish(function(*args, **kwargs))
+    def arguments(self, args, kwargs, written):
+        """Positional and keyword arguments, those at the positions `written` and `out=` writable."""
+        args = tuple([self.writable(arg) if i in written else gather(arg) for i, arg in enumerate(args)])
+        return args, {key: self.writable(value) if key == "out" else gather(value) for key, value in kwargs.items()}
 
     def finish(self, result):
         for original, copy in self.copies:
@@ -246,17 +240,21 @@ WRITES = {
 
 def invoke(name, function, args, kwargs):
     """Calls NumPy's `function` on gathered arguments, without telling anybody."""
+    return _invoke(function, args, kwargs, WRITES.get(name, ()))
+
+
+def _invoke(function, args, kwargs, written=()):
+    if not written and "out" not in kwargs:
+        return _native.call(function, args, kwargs)
     gatherer = _Gatherer()
-    writes = WRITES.get(name, ())
-    args = tuple([gatherer.writable(arg) if i in writes else gather(arg) for i, arg in enumerate(args)])
-    kwargs = {key: gatherer.writable(value) if key == "out" else gather(value) for key, value in kwargs.items()}
-    return gatherer.call(function, args, kwargs)
+    args, kwargs = gatherer.arguments(args, kwargs, written)
+    return gatherer.finish(function(*args, **kwargs))
 
 
 def call(name, function, args, kwargs):
     """Calls NumPy's `function` on gathered arguments and tells the user."""
     report(name)
-    return invoke(name, function, args, kwargs)
+    return _invoke(function, args, kwargs, WRITES.get(name, ()))
 
 
 # Methods that change their array.
@@ -269,11 +267,12 @@ def call_method(array, name, args, kwargs):
     """Calls the method `name` of NumPy's `ndarray` on gathered arguments and tells the user."""
     if name not in READING_METHODS:
         report(f"ndarray.{name}")
+    if name not in MUTATING_METHODS:
+        return _invoke(getattr(array._snapshot(), name), args, kwargs)
     gatherer = _Gatherer()
-    subject = gatherer.writable(array) if name in MUTATING_METHODS else array._snapshot()
-    args = tuple([gather(arg) for arg in args])
-    kwargs = {key: gatherer.writable(value) if key == "out" else gather(value) for key, value in kwargs.items()}
-    return gatherer.call(getattr(subject, name), args, kwargs)
+    method = getattr(gatherer.writable(array), name)
+    args, kwargs = gatherer.arguments(args, kwargs, ())
+    return gatherer.finish(method(*args, **kwargs))
 
 
 def call_ufunc(function, method, args, kwargs):
@@ -281,19 +280,17 @@ def call_ufunc(function, method, args, kwargs):
     and tells the user."""
     name = function.__name__
     report(name if method == "__call__" else f"{name}.{method}")
-    gatherer = _Gatherer()
-    outputs = range(function.nin, function.nargs) if method == "__call__" else ()
-    if method == "at":
-        outputs = (0,)
-    args = tuple([gatherer.writable(arg) if i in outputs else gather(arg) for i, arg in enumerate(args)])
-    kwargs = {key: gatherer.writable(value) if key == "out" else gather(value) for key, value in kwargs.items()}
-    return gatherer.call(getattr(function, method), args, kwargs)
+    if method == "__call__":
+        written = range(function.nin, len(args))
+    else:
+        written = (0,) if method == "at" else ()
+    return _invoke(getattr(function, method), args, kwargs, written)
 
 
 def call_operator(name, ufunc, operands):
     """Applies an operator of Python's to NumPy arrays, so that NumPy decides what it means for other objects."""
     report(ufunc)
-    return _native.call(getattr(operator, name), tuple([gather(operand) for operand in operands]), {})
+    return _native.call(getattr(operator, name), operands, {})
 
 
 # ---------------------------------------------------------------------------------------------------------------------
