@@ -16,17 +16,31 @@ pub(super) fn pays(cost_ns_per_point: f64, operand_bytes: u64) -> bool {
     cost_ns_per_point >= LONG && operand_bytes > NEAR
 }
 
-/// Asks for a step's share of `bytes` at `start`, the share of one of so many steps. They need not be anyone's memory.
-#[inline]
-pub(super) fn fetch(start: *const u8, bytes: usize, step: usize, steps: usize, will_write: bool) {
-    let lines = bytes / LINE;
-    #[cfg(target_arch = "x86_64")]
-    for line in lines * step / steps..lines * (step + 1) / steps {
-        use std::arch::x86_64::{_MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch};
-        let at = start.wrapping_add(line * LINE).cast();
-        // SAFETY: every x86-64 CPU takes both for any address; one that does not know the second does nothing.
-        unsafe { if will_write { _mm_prefetch::<_MM_HINT_ET0>(at) } else { _mm_prefetch::<_MM_HINT_T0>(at) } }
+/// Equal shares of the work, one for each of some steps.
+#[derive(Clone, Copy)]
+pub(super) struct Shares {
+    /// In 2^-32 parts of the whole, rounded up so that the last share ends with it. Divisions for each step and operand would cost more than the fetches.
+    each: usize,
+}
+
+impl Shares {
+    pub(super) fn new(steps: usize) -> Shares {
+        Shares { each: (1usize << 32).div_ceil(steps.max(1)) }
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (start, lines, step, steps, will_write);
+
+    /// Asks for a step's share of `bytes` at `start`. They need not be anyone's memory.
+    #[inline]
+    pub(super) fn fetch(self, start: *const u8, bytes: usize, step: usize, will_write: bool) {
+        let lines = bytes / LINE;
+        let before = |step: usize| (lines * self.each * step) >> 32;
+        #[cfg(target_arch = "x86_64")]
+        for line in before(step)..before(step + 1) {
+            use std::arch::x86_64::{_MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch};
+            let at = start.wrapping_add(line * LINE).cast();
+            // SAFETY: every x86-64 CPU takes both for any address; one that does not know the second does nothing.
+            unsafe { if will_write { _mm_prefetch::<_MM_HINT_ET0>(at) } else { _mm_prefetch::<_MM_HINT_T0>(at) } }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (start, before, step, will_write);
+    }
 }

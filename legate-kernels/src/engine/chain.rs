@@ -47,6 +47,20 @@ pub(super) enum Link {
     Square,
     /// `1 / t`.
     Reciprocal,
+    /// The sign of `t`.
+    Sign,
+    /// The larger of `t` and `y`.
+    Maximum,
+    /// The larger of `y` and `t`: of equal zeros, `t`.
+    MaximumOf,
+    /// The smaller of `t` and `y`.
+    Minimum,
+    /// The smaller of `y` and `t`: of equal zeros, `t`.
+    MinimumOf,
+    /// `t` where the mask is set, else `y`.
+    Choose,
+    /// `y` where the mask is set, else `t`.
+    ChooseOther,
 }
 
 /// Where the elements of an input come from.
@@ -72,15 +86,18 @@ pub(super) struct Joint {
     /// The link and the source together.
     code: u8,
     at: *const u8,
+    /// For links that choose: a bool for each element.
+    mask: *const u8,
 }
 
 impl Joint {
     /// `link` is what is done with the input; of no meaning for the first input of a chain. `source`: of no meaning for links of one argument.
-    pub(super) fn new(link: Link, source: Source, at: *const u8) -> Joint {
-        Joint { source, code: link.code(source), at }
+    /// `mask`: of a meaning for links that choose only.
+    pub(super) fn new(link: Link, source: Source, at: *const u8, mask: *const u8) -> Joint {
+        Joint { source, code: link.code(source), at, mask }
     }
 
-    /// The same input with the elements in `points` alone, copied to `strip`. `size`: of the chain's elements.
+    /// The same input with the elements in `points` alone, copied to `strip`. `size`: of the chain's elements. Not for links that choose.
     ///
     /// # Safety
     /// The input has these elements.
@@ -126,7 +143,13 @@ impl Link {
     }
 
     const fn is_unary(self) -> bool {
-        matches!(self, Link::Negative | Link::Absolute | Link::Sqrt | Link::Square | Link::Reciprocal)
+        matches!(self, Link::Negative | Link::Absolute | Link::Sqrt | Link::Square | Link::Reciprocal | Link::Sign)
+    }
+
+    /// Whether it converts what it reads on the way, if need be. The loops would grow for the others, too.
+    pub(super) fn converts(self) -> bool {
+        use Link::{Add, Divide, DivideInto, Multiply, Subtract, SubtractFrom};
+        matches!(self, Add | Subtract | SubtractFrom | Multiply | Divide | DivideInto)
     }
 
     /// The operation as a link, its value so far being the right argument if `reversed`; `None` if chains do not have it.
@@ -138,6 +161,10 @@ impl Link {
             (BinaryOp::Subtract, true) => Some(Link::SubtractFrom),
             (BinaryOp::Divide, false) => Some(Link::Divide),
             (BinaryOp::Divide, true) => Some(Link::DivideInto),
+            (BinaryOp::Maximum, false) => Some(Link::Maximum),
+            (BinaryOp::Maximum, true) => Some(Link::MaximumOf),
+            (BinaryOp::Minimum, false) => Some(Link::Minimum),
+            (BinaryOp::Minimum, true) => Some(Link::MinimumOf),
             _ => None,
         }
     }
@@ -150,6 +177,7 @@ impl Link {
             UnaryOp::Sqrt => Some(Link::Sqrt),
             UnaryOp::Square => Some(Link::Square),
             UnaryOp::Reciprocal => Some(Link::Reciprocal),
+            UnaryOp::Sign => Some(Link::Sign),
             _ => None,
         }
     }
@@ -480,7 +508,8 @@ unsafe fn begin<V: Vector, const N: usize>(joint: Joint, at: usize) -> [V; N] {
 #[inline(always)]
 unsafe fn follow<V: Vector, const N: usize>(t: &mut [V; N], joint: Joint, at: usize) {
     macro_rules! links {
-        (unary { $($Unary:ident |$x:ident| $value:expr;)* } binary { $($Binary:ident |$t:ident, $y:ident| $result:expr;)* }) => {
+        (unary { $($Unary:ident |$x:ident| $value:expr;)* } binary { $($Binary:ident |$t:ident, $y:ident| $result:expr;)* }
+         plain { $($Plain:ident |$u:ident, $v:ident, $k:ident| $made:expr;)* }) => {
             $(
                 if joint.code == const { Link::$Unary.code(Source::Constant) } {
                     for k in 0..N {
@@ -491,24 +520,29 @@ unsafe fn follow<V: Vector, const N: usize>(t: &mut [V; N], joint: Joint, at: us
                 }
             )*
             $(
-                links!(@from Elements, load, V::SIZE, V::LANES * V::SIZE, $Binary, $t, $y, $result);
-                links!(@from Constant, splat, 0, 0, $Binary, $t, $y, $result);
-                links!(@from I32, from_i32, 4, V::LANES * 4, $Binary, $t, $y, $result);
-                links!(@from F32, from_f32, 4, V::LANES * 4, $Binary, $t, $y, $result);
-                links!(@from I64, from_i64, 8, V::LANES * 8, $Binary, $t, $y, $result);
+                links!(@from Elements, load, V::SIZE, V::LANES * V::SIZE, $Binary, $t, $y, k, $result);
+                links!(@from Constant, splat, 0, 0, $Binary, $t, $y, k, $result);
+                links!(@from I32, from_i32, 4, V::LANES * 4, $Binary, $t, $y, k, $result);
+                links!(@from F32, from_f32, 4, V::LANES * 4, $Binary, $t, $y, k, $result);
+                links!(@from I64, from_i64, 8, V::LANES * 8, $Binary, $t, $y, k, $result);
+            )*
+            $(
+                links!(@from Elements, load, V::SIZE, V::LANES * V::SIZE, $Plain, $u, $v, $k, $made);
+                links!(@from Constant, splat, 0, 0, $Plain, $u, $v, $k, $made);
             )*
         };
-        (@from $Source:ident, $load:ident, $size:expr, $step:expr, $Binary:ident, $t:ident, $y:ident, $result:expr) => {
+        (@from $Source:ident, $load:ident, $size:expr, $step:expr, $Binary:ident, $t:ident, $y:ident, $k:ident, $result:expr) => {
             if joint.code == const { Link::$Binary.code(Source::$Source) } {
                 let start = joint.at.wrapping_add(at * $size);
-                for k in 0..N {
-                    let ($t, $y) = (t[k], V::$load(start.wrapping_add(k * $step)));
-                    t[k] = $result;
+                for $k in 0..N {
+                    let ($t, $y) = (t[$k], V::$load(start.wrapping_add($k * $step)));
+                    t[$k] = $result;
                 }
                 return;
             }
         };
     }
+    let mask = joint.mask.wrapping_add(at);
     // SAFETY: the caller's promise.
     unsafe {
         links! {
@@ -518,6 +552,7 @@ unsafe fn follow<V: Vector, const N: usize>(t: &mut [V; N], joint: Joint, at: us
                 Sqrt |t| t.sqrt();
                 Square |t| t.multiply(t);
                 Reciprocal |t| V::one().divide(t);
+                Sign |t| t.sign();
             }
             binary {
                 Add |t, y| t.add(y);
@@ -526,6 +561,14 @@ unsafe fn follow<V: Vector, const N: usize>(t: &mut [V; N], joint: Joint, at: us
                 Multiply |t, y| t.multiply(y);
                 Divide |t, y| t.divide(y);
                 DivideInto |t, y| y.divide(t);
+            }
+            plain {
+                Maximum |t, y, k| t.maximum(y);
+                MaximumOf |t, y, k| y.maximum(t);
+                Minimum |t, y, k| t.minimum(y);
+                MinimumOf |t, y, k| y.minimum(t);
+                Choose |t, y, k| V::choose(mask.wrapping_add(k * V::LANES), t, y);
+                ChooseOther |t, y, k| V::choose(mask.wrapping_add(k * V::LANES), y, t);
             }
         }
     }

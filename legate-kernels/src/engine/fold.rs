@@ -297,7 +297,7 @@ impl BlockFold {
             let values = unsafe { tiles.values(f, points) };
             if f == 0 {
                 // Between two tiles the hardware does not look ahead.
-                ahead::fetch(tiles.ahead(points), values.len(), 0, 1, false);
+                ahead::Shares::new(1).fetch(tiles.ahead(points), values.len(), 0, false);
             }
             kernel.runs(result, values, points, points);
             tree.push(result);

@@ -26,6 +26,8 @@ struct Made {
     taken: bool,
     /// The other argument.
     other: Option<ValueId>,
+    /// What a choice depends on.
+    mask: Option<ValueId>,
 }
 
 /// An input of a chain: a value and what is done with it.
@@ -35,6 +37,8 @@ pub(super) struct Input {
     pub(super) source: Source,
     /// `None` for links of one argument.
     pub(super) value: Option<ValueId>,
+    /// For links that choose.
+    pub(super) mask: Option<ValueId>,
 }
 
 impl Links {
@@ -70,8 +74,8 @@ impl Links {
         let mut step = last;
         while let Some((made, _)) = self.links[step] {
             inputs.push(match made.other {
-                Some(other) => self.input(program, types, isa, made.link, other),
-                None => Input { link: made.link, source: Source::Constant, value: None },
+                Some(other) => Input { mask: made.mask, ..self.input(program, types, isa, made.link, other) },
+                None => Input { link: made.link, source: Source::Constant, value: None, mask: None },
             });
             if !made.taken {
                 inputs.push(self.input(program, types, isa, made.link, made.so_far));
@@ -86,12 +90,12 @@ impl Links {
     /// What an input reads: the argument of a conversion that is taken along.
     fn input(&self, program: &Program, types: &[DType], isa: Isa, link: Link, value: ValueId) -> Input {
         match program.instrs[value as usize] {
-            Instr::Const(_) => Input { link, source: Source::Constant, value: Some(value) },
+            Instr::Const(_) => Input { link, source: Source::Constant, value: Some(value), mask: None },
             Instr::Cast { to, arg } if self.taken_by[value as usize].is_some() => {
                 let source = Source::of_cast(types[arg as usize], to, isa).expect("such conversions are taken along");
-                Input { link, source, value: Some(arg) }
+                Input { link, source, value: Some(arg), mask: None }
             }
-            _ => Input { link, source: Source::Elements, value: Some(value) },
+            _ => Input { link, source: Source::Elements, value: Some(value), mask: None },
         }
     }
 
@@ -102,7 +106,8 @@ impl Links {
         }
         let number = 1 + if made.taken { self.number(made.so_far) } else { 0 };
         self.links[step] = Some((made, number));
-        for value in [made.other, (!made.taken).then_some(made.so_far)].into_iter().flatten() {
+        let other = made.other.filter(|_| made.link.converts());
+        for value in [other, (!made.taken).then_some(made.so_far)].into_iter().flatten() {
             if users[value as usize] == 1
                 && let Instr::Cast { to, arg } = program.instrs[value as usize]
                 && !matches!(program.instrs[arg as usize], Instr::Const(_))
@@ -115,25 +120,32 @@ impl Links {
 
     fn make(&self, program: &Program, types: &[DType], users: &[usize], step: usize) -> Option<Made> {
         let can_take = |value: ValueId| users[value as usize] == 1 && (1..LONGEST).contains(&self.number(value));
+        let is_constant = |value: ValueId| matches!(program.instrs[value as usize], Instr::Const(_));
+        // The longer of two chains goes on; a constant is never the beginning if it need not be.
+        let rank = |value: ValueId, other: ValueId| match (value != other && can_take(value), is_constant(value)) {
+            (true, _) => 1 + self.number(value),
+            (false, constant) => usize::from(!constant),
+        };
         match program.instrs[step] {
             Instr::Unary { op, arg } if types[arg as usize] == types[step] => {
                 let link = Link::of_unary(op)?;
-                Some(Made { link, so_far: arg, taken: can_take(arg), other: None })
+                Some(Made { link, so_far: arg, taken: can_take(arg), other: None, mask: None })
             }
             Instr::Binary { op: BinaryOp::Multiply, args: [x, y] } if x == y => {
-                Some(Made { link: Link::Square, so_far: x, taken: can_take(x), other: None })
+                Some(Made { link: Link::Square, so_far: x, taken: can_take(x), other: None, mask: None })
             }
             Instr::Binary { op, args: [x, y] } if types[x as usize] == types[step] => {
-                let is_constant = |value: ValueId| matches!(program.instrs[value as usize], Instr::Const(_));
-                // The longer of two chains goes on; a constant is never the beginning if it need not be.
-                let rank = |value: ValueId| match (x != y && can_take(value), is_constant(value)) {
-                    (true, _) => 1 + self.number(value),
-                    (false, constant) => usize::from(!constant),
-                };
-                let reversed = rank(y) > rank(x);
+                let reversed = rank(y, x) > rank(x, y);
                 let link = Link::of_binary(op, reversed)?;
                 let (so_far, other) = if reversed { (y, x) } else { (x, y) };
-                Some(Made { link, so_far, taken: x != y && can_take(so_far), other: Some(other) })
+                Some(Made { link, so_far, taken: x != y && can_take(so_far), other: Some(other), mask: None })
+            }
+            // What is known beforehand has no bool for each element.
+            Instr::Select { cond, args: [x, y] } if !is_constant(cond) => {
+                let reversed = rank(y, x) > rank(x, y);
+                let (link, so_far, other) = if reversed { (Link::ChooseOther, y, x) } else { (Link::Choose, x, y) };
+                let taken = x != y && can_take(so_far);
+                Some(Made { link, so_far, taken, other: Some(other), mask: Some(cond) })
             }
             _ => None,
         }

@@ -51,6 +51,8 @@ pub(super) struct Input {
     pub(super) source: Source,
     /// Of no meaning for links of one argument.
     pub(super) slot: SlotId,
+    /// For links that choose.
+    pub(super) mask: Option<SlotId>,
 }
 
 /// Stands for the last reader of what is read when all steps are done.
@@ -186,13 +188,21 @@ impl Plan {
 }
 
 impl Plan {
+    fn is_chain_without_masks(&self, step: &Step) -> bool {
+        match &step.call {
+            Call::Chain { inputs, .. } => self.inputs[inputs.clone()].iter().all(|input| input.mask.is_none()),
+            Call::Kernel { .. } => false,
+        }
+    }
+
     fn find_read_stores(&mut self) {
         let mut read = vec![0; self.slots.len()];
         for step in &self.steps {
             match &step.call {
                 Call::Kernel { args, .. } => args.iter().for_each(|slot| read[*slot as usize] += 1),
                 Call::Chain { inputs, .. } => {
-                    self.inputs[inputs.clone()].iter().for_each(|input| read[input.slot as usize] += 1)
+                    let slots = self.inputs[inputs.clone()].iter().flat_map(|input| [Some(input.slot), input.mask]);
+                    slots.flatten().for_each(|slot| read[slot as usize] += 1);
                 }
             }
         }
@@ -286,7 +296,7 @@ impl Lowering {
                     .plan
                     .steps
                     .iter()
-                    .position(|step| step.dst == slot && matches!(step.call, Call::Chain { .. }) && buffer == slot);
+                    .position(|step| step.dst == slot && self.plan.is_chain_without_masks(step) && buffer == slot);
                 let chain = writer.zip(chain::folded(op, dtype, isa));
                 self.plan.folds.push(Fold { op, dtype, kernel, slot, operand, buffer, chain });
             }
@@ -329,9 +339,10 @@ impl Lowering {
         let start = self.plan.inputs.len();
         for input in &inputs {
             let slot = input.value.map_or(0, |value| self.slot_of[value as usize]);
-            self.plan.inputs.push(Input { link: input.link, source: input.source, slot });
+            let mask = input.mask.map(|value| self.slot_of[value as usize]);
+            self.plan.inputs.push(Input { link: input.link, source: input.source, slot, mask });
         }
-        let values = || inputs.iter().filter_map(|input| input.value);
+        let values = || inputs.iter().flat_map(|input| [input.value, input.mask]).flatten();
         values().for_each(|value| self.read(value));
         // The result may take the place of what nobody needs any more.
         self.release(step, values());

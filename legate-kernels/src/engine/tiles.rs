@@ -18,6 +18,8 @@ use smallvec::SmallVec;
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
+/// Of links that do not choose.
+const NO_MASK: *const u8 = std::ptr::null();
 
 /// What a run found out about its operands' memory.
 #[derive(Clone, Copy, Debug, Default)]
@@ -195,10 +197,10 @@ impl<'a> Tiles<'a> {
         };
         let joint = |input: &Input| match place(input.slot) {
             Some((i, at)) if input.source == Source::Elements && self.is_uniform(i) => {
-                Joint::new(input.link, Source::Constant, at)
+                Joint::new(input.link, Source::Constant, at, NO_MASK)
             }
-            Some((_, at)) => Joint::new(input.link, input.source, at),
-            None => Joint::new(input.link, input.source, self.slots[input.slot as usize].cast_const()),
+            Some((_, at)) => Joint::new(input.link, input.source, at, NO_MASK),
+            None => Joint::new(input.link, input.source, self.slots[input.slot as usize].cast_const(), NO_MASK),
         };
         // SAFETY: the elements of the tile's points lie one after the other, or there is one for all, and are the caller's to read. The plan was made for an
         // ISA level that this CPU has.
@@ -434,9 +436,10 @@ impl<'a> Tiles<'a> {
     /// Inputs and outputs have been placed for a tile of so many points.
     unsafe fn run_kernels(&self, points: usize) {
         let padded = points.next_multiple_of(STRIP);
+        let shares = ahead::Shares::new(self.plan.steps.len());
         for (k, step) in self.plan.steps.iter().enumerate() {
             if self.fetches_ahead {
-                self.fetch_ahead(k, points);
+                self.fetch_ahead(shares, k, points);
             }
             // SAFETY: the plan was made for an ISA level that this CPU has; the rest is the caller's promise.
             unsafe {
@@ -455,20 +458,20 @@ impl<'a> Tiles<'a> {
     }
 
     /// Asks for the share of step `k` of what the next tile reads and writes.
-    fn fetch_ahead(&self, k: usize, points: usize) {
+    fn fetch_ahead(&self, shares: ahead::Shares, k: usize, points: usize) {
         let next = |slot: SlotId| {
             let bytes = points * self.plan.slots[slot as usize].size;
             (self.slots[slot as usize].wrapping_add(bytes).cast_const(), bytes)
         };
         for (load, _) in self.plan.loads.iter().zip(&self.streams).filter(|(_, stream)| stream.flat) {
             let (start, bytes) = next(load.slot);
-            ahead::fetch(start, bytes, k, self.plan.steps.len(), false);
+            shares.fetch(start, bytes, k, false);
         }
         let stores = self.plan.stores.iter().zip(&self.streams[self.first_store()..]).enumerate();
         for (i, (store, _)) in stores.filter(|(_, (store, stream))| store.in_place && stream.flat) {
             if self.streamed_now >> i.min(63) & 1 == 0 {
                 let (start, bytes) = next(store.slot);
-                ahead::fetch(start, bytes, k, self.plan.steps.len(), true);
+                shares.fetch(start, bytes, k, true);
             }
         }
     }
@@ -498,8 +501,12 @@ impl<'a> Tiles<'a> {
     /// # Safety
     /// As for [`Tiles::run_kernels`], and this CPU has the chain's instructions.
     unsafe fn run_chain(&self, run: chain::Loop, dst: SlotId, inputs: &[Input], n: usize) {
-        let joint = |input: &Input| Joint::new(input.link, input.source, self.slots[input.slot as usize].cast_const());
-        let joints: SmallVec<[Joint; 1 + chain::LONGEST]> = inputs.iter().map(joint).collect();
+        let place = |slot: SlotId| self.slots[slot as usize].cast_const();
+        let mut joints: SmallVec<[Joint; 1 + chain::LONGEST]> = SmallVec::new();
+        for input in inputs {
+            let mask = input.mask.map_or(NO_MASK, place);
+            joints.push(Joint::new(input.link, input.source, place(input.slot), mask));
+        }
         // SAFETY: slots have room for the padding of a tile, as in `run_kernel`. Where the destination is the place of an input, it begins where that
         // begins and has elements of its size: a slot of one size, or an operand that is read under the same strides.
         unsafe { run(self.slots[dst as usize], joints[0], &joints[1..], n) }

@@ -82,6 +82,16 @@ pub(super) trait Vector: Copy {
     /// # Safety
     /// See [`Vector::add`].
     unsafe fn absolute(self) -> Self;
+    /// 1, -1 or 0; NaN is its own.
+    ///
+    /// # Safety
+    /// See [`Vector::add`].
+    unsafe fn sign(self) -> Self;
+    /// `yes` where the bool at `mask`, one for each lane, is set, else `no`.
+    ///
+    /// # Safety
+    /// See [`Vector::add`]; the bools are readable.
+    unsafe fn choose(mask: *const u8, yes: Self, no: Self) -> Self;
     /// Halves the lanes: lane `i` takes lane `i + m`, until the first one holds the result. The others are of no meaning.
     ///
     /// # Safety
@@ -168,7 +178,9 @@ macro_rules! vector {
      add $add:ident subtract $subtract:ident multiply $multiply:ident divide $divide:ident sqrt $sqrt:ident
      max $max:ident min $min:ident, or_nan |$x:ident, $r:ident| $or_nan:expr,
      upper |$h:ident| $($upper:expr)=>*,
-     xor $xor:ident andnot $andnot:ident from_i32 |$i32:ident| $from_i32:expr $(, from_f32 |$f32:ident| $from_f32:expr)? $(, from_i64 |$i64:ident| $from_i64:expr)?) => {
+     xor $xor:ident andnot $andnot:ident and $and:ident or $or:ident,
+     blend_if |$m:ident, $yes:ident, $no:ident| $choose:expr, blend_equal |$e:ident, $a:ident, $b:ident| $equal:expr,
+     from_i32 |$i32:ident| $from_i32:expr $(, from_f32 |$f32:ident| $from_f32:expr)? $(, from_i64 |$i64:ident| $from_i64:expr)?) => {
         impl Vector for $V {
             const LANES: usize = $lanes;
             const SIZE: usize = size_of::<$T>();
@@ -191,6 +203,16 @@ macro_rules! vector {
                 negative(self) -> $V { $xor($splat(-0.0), self) }
                 absolute(self) -> $V { $andnot($splat(-0.0), self) }
                 one() -> $V { $splat(1.0) }
+                sign(self) -> $V {{
+                    let (zero, $e) = ($splat(0.0), self);
+                    let signed_one = $or($and($splat(-0.0), self), $splat(1.0));
+                    let ($a, $b) = (zero, signed_one);
+                    let $b = $equal;
+                    // NaN alone is not in order with itself.
+                    let ($x, $r) = (self, $b);
+                    $or_nan
+                }}
+                choose($m: *const u8, $yes: $V, $no: $V) -> $V { $choose }
             }
             /// # Safety
             /// As the trait says.
@@ -211,7 +233,12 @@ vector!(__m512d, 32 of 8 f64, load _mm512_loadu_pd store _mm512_storeu_pd stream
     add _mm512_add_pd subtract _mm512_sub_pd multiply _mm512_mul_pd divide _mm512_div_pd sqrt _mm512_sqrt_pd
     max _mm512_max_pd min _mm512_min_pd, or_nan |x, r| _mm512_mask_mov_pd(r, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(x, x), x),
     upper |h| _mm512_shuffle_f64x2::<0b01_00_11_10>(h, h) => _mm512_shuffle_f64x2::<0b10_11_00_01>(h, h) => _mm512_permute_pd::<0b0101_0101>(h),
-    xor _mm512_xor_pd andnot _mm512_andnot_pd
+    xor _mm512_xor_pd andnot _mm512_andnot_pd and _mm512_and_pd or _mm512_or_pd,
+    blend_if |mask, yes, no| {
+        let bools = _mm_loadl_epi64(mask.cast());
+        _mm512_mask_blend_pd(_mm_test_epi8_mask(bools, bools) as u8, no, yes)
+    },
+    blend_equal |x, yes, no| _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(x, yes), no, yes),
     from_i32 |at| _mm512_cvtepi32_pd(_mm256_loadu_si256(at.cast())),
     from_f32 |at| _mm512_cvtps_pd(_mm256_loadu_ps(at.cast())),
     from_i64 |at| _mm512_cvtepi64_pd(_mm512_loadu_si512(at.cast())));
@@ -220,18 +247,35 @@ vector!(__m512, 32 of 16 f32, load _mm512_loadu_ps store _mm512_storeu_ps stream
     max _mm512_max_ps min _mm512_min_ps, or_nan |x, r| _mm512_mask_mov_ps(r, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x), x),
     upper |h| _mm512_shuffle_f32x4::<0b01_00_11_10>(h, h) => _mm512_shuffle_f32x4::<0b10_11_00_01>(h, h)
         => _mm512_permute_ps::<0b01_00_11_10>(h) => _mm512_permute_ps::<0b10_11_00_01>(h),
-    xor _mm512_xor_ps andnot _mm512_andnot_ps
+    xor _mm512_xor_ps andnot _mm512_andnot_ps and _mm512_and_ps or _mm512_or_ps,
+    blend_if |mask, yes, no| {
+        let bools = _mm_loadu_si128(mask.cast());
+        _mm512_mask_blend_ps(_mm_test_epi8_mask(bools, bools), no, yes)
+    },
+    blend_equal |x, yes, no| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(x, yes), no, yes),
     from_i32 |at| _mm512_cvtepi32_ps(_mm512_loadu_si512(at.cast())));
 vector!(__m256d, 16 of 4 f64, load _mm256_loadu_pd store _mm256_storeu_pd stream _mm256_stream_pd splat _mm256_set1_pd
     add _mm256_add_pd subtract _mm256_sub_pd multiply _mm256_mul_pd divide _mm256_div_pd sqrt _mm256_sqrt_pd
     max _mm256_max_pd min _mm256_min_pd, or_nan |x, r| _mm256_blendv_pd(r, x, _mm256_cmp_pd::<_CMP_UNORD_Q>(x, x)),
     upper |h| _mm256_permute2f128_pd::<1>(h, h) => _mm256_permute_pd::<0b0101>(h),
-    xor _mm256_xor_pd andnot _mm256_andnot_pd
+    xor _mm256_xor_pd andnot _mm256_andnot_pd and _mm256_and_pd or _mm256_or_pd,
+    blend_if |mask, yes, no| {
+        let bools = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(mask.cast::<i32>().read_unaligned()));
+        // All bits where a bool is clear.
+        _mm256_blendv_pd(yes, no, _mm256_castsi256_pd(_mm256_cmpeq_epi64(bools, _mm256_setzero_si256())))
+    },
+    blend_equal |x, yes, no| _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_EQ_OQ>(x, yes)),
     from_i32 |at| _mm256_cvtepi32_pd(_mm_loadu_si128(at.cast())),
     from_f32 |at| _mm256_cvtps_pd(_mm_loadu_ps(at.cast())));
 vector!(__m256, 16 of 8 f32, load _mm256_loadu_ps store _mm256_storeu_ps stream _mm256_stream_ps splat _mm256_set1_ps
     add _mm256_add_ps subtract _mm256_sub_ps multiply _mm256_mul_ps divide _mm256_div_ps sqrt _mm256_sqrt_ps
     max _mm256_max_ps min _mm256_min_ps, or_nan |x, r| _mm256_blendv_ps(r, x, _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x)),
     upper |h| _mm256_permute2f128_ps::<1>(h, h) => _mm256_permute_ps::<0b01_00_11_10>(h) => _mm256_permute_ps::<0b10_11_00_01>(h),
-    xor _mm256_xor_ps andnot _mm256_andnot_ps
+    xor _mm256_xor_ps andnot _mm256_andnot_ps and _mm256_and_ps or _mm256_or_ps,
+    blend_if |mask, yes, no| {
+        let bools = _mm256_cvtepu8_epi32(_mm_loadl_epi64(mask.cast()));
+        // All bits where a bool is clear.
+        _mm256_blendv_ps(yes, no, _mm256_castsi256_ps(_mm256_cmpeq_epi32(bools, _mm256_setzero_si256())))
+    },
+    blend_equal |x, yes, no| _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_EQ_OQ>(x, yes)),
     from_i32 |at| _mm256_cvtepi32_ps(_mm256_loadu_si256(at.cast())));

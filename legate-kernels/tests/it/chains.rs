@@ -1,7 +1,7 @@
 //! Chains of float operations: the engine against the oracle, in registers, in place and past the caches.
 
 use crate::support::{Array, Layout, assert_same, nasty, run_oracle};
-use legate_kernels::dtype::{DType, Scalar};
+use legate_kernels::dtype::{B8, DType, Scalar};
 use legate_kernels::engine::Compiled;
 use legate_kernels::isa::Isa;
 use legate_kernels::operand::RawOperand;
@@ -9,9 +9,18 @@ use legate_kernels::ops::{BinaryOp, UnaryOp};
 use legate_kernels::program::{Program, ValueId};
 use proptest::prelude::*;
 
-const BINARY: [BinaryOp; 5] =
-    [BinaryOp::Add, BinaryOp::Subtract, BinaryOp::Multiply, BinaryOp::Divide, BinaryOp::Maximum];
-const UNARY: [UnaryOp; 6] = [
+const BINARY: [BinaryOp; 7] = [
+    BinaryOp::Add,
+    BinaryOp::Subtract,
+    BinaryOp::Multiply,
+    BinaryOp::Divide,
+    BinaryOp::Maximum,
+    BinaryOp::Minimum,
+    BinaryOp::Fmax, // no link
+];
+const COMPARISONS: [BinaryOp; 3] = [BinaryOp::Less, BinaryOp::GreaterEqual, BinaryOp::NotEqual];
+const UNARY: [UnaryOp; 7] = [
+    UnaryOp::Sign,
     UnaryOp::Negative,
     UnaryOp::Absolute,
     UnaryOp::Sqrt,
@@ -28,6 +37,10 @@ enum Recipe {
     /// Of the last value and another one, which comes first if so said.
     Binary(u8, u8, bool),
     Constant(u8),
+    /// The last value and another one are compared.
+    Compare(u8, u8),
+    /// The last value or another one, which comes first if so said, by one of the masks.
+    Choose(u8, u8, bool),
     Store(u8),
     /// Into an input.
     Update(u8),
@@ -38,6 +51,8 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         2 => any::<u8>().prop_map(Recipe::Unary),
         8 => any::<(u8, u8, bool)>().prop_map(|(op, other, first)| Recipe::Binary(op, other, first)),
         1 => any::<u8>().prop_map(Recipe::Constant),
+        2 => any::<(u8, u8)>().prop_map(|(op, other)| Recipe::Compare(op, other)),
+        3 => any::<(u8, u8, bool)>().prop_map(|(mask, other, first)| Recipe::Choose(mask, other, first)),
         1 => any::<u8>().prop_map(Recipe::Store),
         1 => any::<u8>().prop_map(Recipe::Update),
     ]
@@ -50,6 +65,9 @@ fn build(dtype: DType, inputs: &[DType], recipes: &[Recipe]) -> (Program, Vec<DT
     let loaded: Vec<ValueId> = (0..inputs.len()).map(|k| p.load(k as u16, inputs[k])).collect();
     let mut values: Vec<ValueId> = loaded.iter().map(|x| p.cast(dtype, *x)).collect();
     let floats = nasty(dtype);
+    // A mask out of memory to begin with, and one known beforehand.
+    operands.push(DType::Bool);
+    let mut masks = vec![p.load(inputs.len() as u16, DType::Bool), p.constant(Scalar::new(B8(1)))];
     for recipe in recipes {
         let last = *values.last().unwrap();
         let pick = |i: u8| values[i as usize % values.len()];
@@ -64,6 +82,14 @@ fn build(dtype: DType, inputs: &[DType], recipes: &[Recipe]) -> (Program, Vec<DT
                 p.cast(dtype, integer)
             }
             Recipe::Constant(i) => p.constant(floats[i as usize % floats.len()]),
+            Recipe::Compare(op, other) => {
+                masks.push(p.binary(COMPARISONS[op as usize % COMPARISONS.len()], last, pick(other)));
+                continue;
+            }
+            Recipe::Choose(mask, other, first) => {
+                let (x, y) = if first { (pick(other), last) } else { (last, pick(other)) };
+                p.select(masks[mask as usize % masks.len()], x, y)
+            }
             Recipe::Store(i) => {
                 p.store(operands.len() as u16, pick(i));
                 operands.push(dtype);
