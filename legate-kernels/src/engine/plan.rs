@@ -133,6 +133,8 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     /// Of all chains.
     pub(super) inputs: Vec<Input>,
+    /// Which of them may lie elsewhere in the next tile: in operands, or in buffers of folds.
+    pub(super) moving: Vec<usize>,
     pub(super) loads: Vec<Load>,
     pub(super) indices: Vec<(SlotId, u8)>,
     pub(super) constants: Vec<Constant>,
@@ -164,6 +166,7 @@ impl Plan {
                 slots: Vec::new(),
                 steps: Vec::new(),
                 inputs: Vec::new(),
+                moving: Vec::new(),
                 loads: Vec::new(),
                 indices: Vec::new(),
                 constants: Vec::new(),
@@ -183,6 +186,7 @@ impl Plan {
             lowering.lower(program, step);
         }
         lowering.plan.find_read_stores();
+        lowering.plan.find_moving_inputs();
         lowering.plan
     }
 }
@@ -193,6 +197,15 @@ impl Plan {
             Call::Chain { inputs, .. } => self.inputs[inputs.clone()].iter().all(|input| input.mask.is_none()),
             Call::Kernel { .. } => false,
         }
+    }
+
+    fn find_moving_inputs(&mut self) {
+        let loads = self.loads.iter().map(|load| load.slot);
+        let stores = self.stores.iter().map(|store| store.slot);
+        let moving: Vec<SlotId> = loads.chain(stores).chain(self.folds.iter().map(|fold| fold.slot)).collect();
+        let moves = |slot: SlotId| moving.contains(&slot);
+        let inputs = self.inputs.iter().enumerate();
+        self.moving = inputs.filter(|(_, i)| moves(i.slot) || i.mask.is_some_and(moves)).map(|(k, _)| k).collect();
     }
 
     fn find_read_stores(&mut self) {

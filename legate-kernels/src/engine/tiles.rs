@@ -64,6 +64,8 @@ pub(super) struct Tiles<'a> {
     panel_row: usize,
     /// Where the values of each slot are in the current tile.
     slots: SmallVec<[*mut u8; 24]>,
+    /// The same for the inputs of all chains.
+    joints: SmallVec<[Joint; 8]>,
     /// Where the values of each fold are after a tile has been computed.
     fold_sources: SmallVec<[*const u8; 2]>,
 }
@@ -103,8 +105,10 @@ impl<'a> Tiles<'a> {
             panels: Panels::new(),
             panel_row: 0,
             slots: plan.slots.iter().map(|slot| arena.wrapping_add(slot.scratch)).collect(),
+            joints: SmallVec::new(),
             fold_sources: plan.folds.iter().map(|_| std::ptr::null()).collect(),
         };
+        tiles.joints = plan.inputs.iter().map(|input| tiles.joint(input)).collect();
         tiles.find_flat_streams();
         // SAFETY: the arena has the plan's size.
         unsafe { tiles.fill_constants() };
@@ -369,6 +373,9 @@ impl<'a> Tiles<'a> {
         unsafe {
             self.place_inputs(offsets, points, at, seamless);
             self.place_outputs(offsets, at, seamless);
+            for k in &self.plan.moving {
+                self.joints[*k] = self.joint(&self.plan.inputs[*k]);
+            }
             self.run_kernels(points);
             self.write_outputs(offsets, seamless);
         }
@@ -450,7 +457,7 @@ impl<'a> Tiles<'a> {
                     Call::Chain { kernel, inputs } => {
                         let streams = step.store.is_some_and(|store| self.streamed_now >> store.min(63) & 1 == 1);
                         let run = if streams { kernel.stream } else { kernel.store };
-                        self.run_chain(run, step.dst, &self.plan.inputs[inputs.clone()], padded);
+                        self.run_chain(run, step.dst, &self.joints[inputs.clone()], padded);
                     }
                 }
             }
@@ -498,15 +505,15 @@ impl<'a> Tiles<'a> {
         }
     }
 
-    /// # Safety
-    /// As for [`Tiles::run_kernels`], and this CPU has the chain's instructions.
-    unsafe fn run_chain(&self, run: chain::Loop, dst: SlotId, inputs: &[Input], n: usize) {
+    /// An input of a chain where it lies now.
+    fn joint(&self, input: &Input) -> Joint {
         let place = |slot: SlotId| self.slots[slot as usize].cast_const();
-        let mut joints: SmallVec<[Joint; 1 + chain::LONGEST]> = SmallVec::new();
-        for input in inputs {
-            let mask = input.mask.map_or(NO_MASK, place);
-            joints.push(Joint::new(input.link, input.source, place(input.slot), mask));
-        }
+        Joint::new(input.link, input.source, place(input.slot), input.mask.map_or(NO_MASK, place))
+    }
+
+    /// # Safety
+    /// As for [`Tiles::run_kernels`], and this CPU has the chain's instructions. `joints` are those of the step.
+    unsafe fn run_chain(&self, run: chain::Loop, dst: SlotId, joints: &[Joint], n: usize) {
         // SAFETY: slots have room for the padding of a tile, as in `run_kernel`. Where the destination is the place of an input, it begins where that
         // begins and has elements of its size: a slot of one size, or an operand that is read under the same strides.
         unsafe { run(self.slots[dst as usize], joints[0], &joints[1..], n) }

@@ -1,6 +1,7 @@
 //! Circular functions: `x = n π/2 + r` with `|r| <= π/4`, and polynomials of `r` (J.-M. Muller, "Elementary Functions", 2016, chapter 11).
 
-use super::float::{Double, Float, polynomial, select};
+use super::float::{Double, Float, select};
+use super::lanes::polynomial;
 
 /// Beyond this size the argument is reduced with care (and slowly).
 const CIRCULAR_MAX: f64 = 1e9;

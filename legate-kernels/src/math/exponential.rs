@@ -1,7 +1,8 @@
 //! Exponential and hyperbolic functions: `x = n log 2 + r` with `|r| <= log(2) / 2`, a polynomial of `r`, and a scaling by `2^n`
 //! (J.-M. Muller, "Elementary Functions", 2016, chapter 11). The polynomials are minimax, computed by Remez' algorithm with 200 bits.
 
-use super::float::{Double, Float, clamp, polynomial, select};
+use super::float::{Double, Float, clamp, select};
+use super::lanes::{Lanes, polynomial};
 
 pub(super) trait Exponential: Float {
     /// The upper bits of log 2, so many that a product with an exponent is exact, and what they lack.
@@ -86,7 +87,7 @@ const LN2_LOWER_32: f32 = 1.428_606_8e-6;
 const LN2_LOST_32: f32 = -1.904_654_2e-9;
 
 /// A multiple of log 2: as a number and in the low bits.
-type Exponent<F> = (F, <F as Float>::Bits);
+type Exponent<F> = (F, <F as Lanes>::Bits);
 
 /// `x = n log 2 + high + low`.
 #[inline(always)]

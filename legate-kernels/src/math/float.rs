@@ -3,20 +3,10 @@
 //! Every multiplication that feeds an addition and should round once is an explicit `mul_add`, so the results have the same bits on every
 //! machine (where there is no such instruction, the standard library computes the same slowly).
 
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use super::lanes::Lanes;
 
 /// `f32` or `f64`.
-pub(super) trait Float:
-    Copy
-    + PartialOrd
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + Neg<Output = Self>
-    + 'static
-{
-    type Bits: Copy;
+pub(super) trait Float: Lanes<Element = Self> + PartialOrd + 'static {
     const ZERO: Self;
     const ONE: Self;
     const TWO: Self;
@@ -27,9 +17,7 @@ pub(super) trait Float:
     /// A number whose square is well below half an ulp of 1: `x³` is nothing beside smaller `x`.
     const NEGLIGIBLE: Self;
     fn of(x: f64) -> Self;
-    fn mul_add(self, y: Self, z: Self) -> Self;
     fn sqrt(self) -> Self;
-    fn abs(self) -> Self;
     fn copysign(self, sign: Self) -> Self;
     fn has_sign(self) -> bool;
     /// The nearest integer, of a number below a quarter of `1 / ε`, and bits whose low half holds that integer.
@@ -51,7 +39,6 @@ pub(super) trait Float:
 macro_rules! float {
     ($F:ident, $U:ident, $I:ident, digits $digits:literal, negligible $negligible:literal) => {
         impl Float for $F {
-            type Bits = $U;
             const ZERO: $F = 0.0;
             const ONE: $F = 1.0;
             const TWO: $F = 2.0;
@@ -65,16 +52,8 @@ macro_rules! float {
                 x as $F
             }
             #[inline(always)]
-            fn mul_add(self, y: $F, z: $F) -> $F {
-                <$F>::mul_add(self, y, z)
-            }
-            #[inline(always)]
             fn sqrt(self) -> $F {
                 <$F>::sqrt(self)
-            }
-            #[inline(always)]
-            fn abs(self) -> $F {
-                <$F>::abs(self)
             }
             #[inline(always)]
             fn copysign(self, sign: $F) -> $F {
@@ -155,30 +134,6 @@ pub(super) fn clamp<F: Float>(x: F, low: F, high: F) -> F {
 #[inline(always)]
 pub(crate) fn select<T>(condition: bool, a: T, b: T) -> T {
     std::hint::select_unpredictable(condition, a, b)
-}
-
-/// `c[0] + c[1] x + c[2] x² + …`, in groups of four terms that do not wait for each other.
-#[inline(always)]
-pub(super) fn polynomial<F: Float>(x: F, c: &[F]) -> F {
-    let (x2, x4) = (x * x, (x * x) * (x * x));
-    let mut i = (c.len() - 1) / 4 * 4;
-    let mut sum = four_terms(x, x2, c, i);
-    while i > 0 {
-        i -= 4;
-        sum = sum.mul_add(x4, four_terms(x, x2, c, i));
-    }
-    sum
-}
-
-/// `c[i] + … + c[i + 3] x³`, as far as there are coefficients.
-#[inline(always)]
-fn four_terms<F: Float>(x: F, x2: F, c: &[F], i: usize) -> F {
-    if i + 2 < c.len() { two_terms(x, c, i + 2).mul_add(x2, two_terms(x, c, i)) } else { two_terms(x, c, i) }
-}
-
-#[inline(always)]
-fn two_terms<F: Float>(x: F, c: &[F], i: usize) -> F {
-    if i + 1 < c.len() { c[i + 1].mul_add(x, c[i]) } else { c[i] }
 }
 
 /// A number of twice the precision: the unevaluated sum of a number and a much smaller one.

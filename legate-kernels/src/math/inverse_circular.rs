@@ -1,7 +1,8 @@
 //! Inverse circular functions. The arctangent beyond 1 is π/2 less that of the inverse; the arcsine beyond ½
 //! is π/2 less twice that of `√((1 - x) / 2)` (J.-M. Muller, "Elementary Functions", 2016). Polynomials are minimax.
 
-use super::float::{Double, Float, clamp, polynomial, select};
+use super::float::{Double, Float, clamp, select};
+use super::lanes::polynomial;
 
 pub(super) trait InverseCircular: Float {
     /// π/4 to twice the precision.

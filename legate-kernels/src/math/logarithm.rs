@@ -1,7 +1,8 @@
 //! Logarithms and inverse hyperbolic functions: `x = 2^k (1 + f)` with `1 + f` between √½ and √2, and
 //! `log(1 + f) = f - (f²/2 - s (f²/2 + R(s²)))` with `s = f / (2 + f)`, which loses nothing near 1 (J.-M. Muller, "Elementary Functions", 2016).
 
-use super::float::{Double, Float, polynomial, select};
+use super::float::{Double, Float, select};
+use super::lanes::polynomial;
 
 pub(super) trait Logarithm: Float {
     /// `(log((1 + s) / (1 - s)) / s - 2) / s²` in powers of `s²`.

@@ -153,6 +153,25 @@ avx512!(F32x16 of f32 in __m512, mask __mmask16, add _mm512_add_ps sub _mm512_su
     left _mm512_sll_epi32 right _mm512_srl_epi32 lower _mm512_cmplt_epu32_mask
     trunc |x| _mm512_roundscale_ps::<_MM_FROUND_TO_ZERO>(x), look_up |table, index| _mm512_permutexvar_ps(index, _mm512_loadu_ps(table.as_ptr())));
 
+/// A register of single precision and its halves in double precision.
+trait Halves: Singles {
+    fn lower(self) -> Self::Doubles;
+    fn upper(self) -> Self::Doubles;
+    fn of_halves(lower: Self::Doubles, upper: Self::Doubles) -> Self;
+}
+
+/// The function in double precision, rounded.
+#[inline(always)]
+fn by_halves<V: Halves, F: DoubleFn<N>, const N: usize>(x: [V; N]) -> V {
+    let zero = V::Doubles::splat(0.0);
+    let (mut lower, mut upper) = ([zero; N], [zero; N]);
+    for i in 0..N {
+        lower[i] = x[i].lower();
+        upper[i] = x[i].upper();
+    }
+    V::of_halves(F::apply(lower), F::apply(upper))
+}
+
 impl Doubles for F64x8 {
     methods! { rounded_to_single(self) -> F64x8 { F64x8(_mm512_cvtps_pd(_mm512_cvtpd_ps(self.0))) } }
 }
@@ -161,15 +180,17 @@ impl Singles for F32x16 {
     type Doubles = F64x8;
     #[inline(always)]
     fn in_doubles<F: DoubleFn<N>, const N: usize>(x: [F32x16; N]) -> F32x16 {
-        let (mut low, mut high) = ([F64x8::splat(0.0); N], [F64x8::splat(0.0); N]);
-        // SAFETY: as for all methods.
-        unsafe {
-            for i in 0..N {
-                low[i] = F64x8(_mm512_cvtps_pd(_mm512_castps512_ps256(x[i].0)));
-                high[i] = F64x8(_mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x[i].0)));
-            }
-            let (low, high) = (_mm512_cvtpd_ps(F::apply(low).0), _mm512_cvtpd_ps(F::apply(high).0));
-            F32x16(_mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high))
+        by_halves::<F32x16, F, N>(x)
+    }
+}
+
+impl Halves for F32x16 {
+    methods! {
+        lower(self) -> F64x8 { F64x8(_mm512_cvtps_pd(_mm512_castps512_ps256(self.0))) }
+        upper(self) -> F64x8 { F64x8(_mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(self.0))) }
+        of_halves(lower: F64x8, upper: F64x8) -> F32x16 {
+            let (lower, upper) = (_mm512_cvtpd_ps(lower.0), _mm512_cvtpd_ps(upper.0));
+            F32x16(_mm512_insertf32x8::<1>(_mm512_castps256_ps512(lower), upper))
         }
     }
 }
@@ -267,15 +288,17 @@ impl Singles for F32x8 {
     type Doubles = F64x4;
     #[inline(always)]
     fn in_doubles<F: DoubleFn<N>, const N: usize>(x: [F32x8; N]) -> F32x8 {
-        let (mut low, mut high) = ([F64x4::splat(0.0); N], [F64x4::splat(0.0); N]);
-        // SAFETY: as for all methods.
-        unsafe {
-            for i in 0..N {
-                low[i] = F64x4(_mm256_cvtps_pd(_mm256_castps256_ps128(x[i].0)));
-                high[i] = F64x4(_mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x[i].0)));
-            }
-            let (low, high) = (_mm256_cvtpd_ps(F::apply(low).0), _mm256_cvtpd_ps(F::apply(high).0));
-            F32x8(_mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high))
+        by_halves::<F32x8, F, N>(x)
+    }
+}
+
+impl Halves for F32x8 {
+    methods! {
+        lower(self) -> F64x4 { F64x4(_mm256_cvtps_pd(_mm256_castps256_ps128(self.0))) }
+        upper(self) -> F64x4 { F64x4(_mm256_cvtps_pd(_mm256_extractf128_ps::<1>(self.0))) }
+        of_halves(lower: F64x4, upper: F64x4) -> F32x8 {
+            let (lower, upper) = (_mm256_cvtpd_ps(lower.0), _mm256_cvtpd_ps(upper.0));
+            F32x8(_mm256_insertf128_ps::<1>(_mm256_castps128_ps256(lower), upper))
         }
     }
 }

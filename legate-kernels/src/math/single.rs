@@ -1,7 +1,8 @@
 //! Circular functions of `f32` that are computed in double precision, with polynomials as short as single precision allows: no digits to worry about.
 
 use super::circular::turned;
-use super::float::{Float, polynomial, select};
+use super::float::{Float, select};
+use super::lanes::polynomial;
 
 /// The argument less a multiple of π/2, and the multiple, as in `circular`.
 #[inline(always)]

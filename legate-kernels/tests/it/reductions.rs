@@ -340,3 +340,31 @@ fn an_empty_fold_is_the_identity() {
         assert!(points(&[1, 3]).all(|p| arrays[1].get(DType::F64, &p) == Scalar::new(expected)));
     }
 }
+
+/// `fold(where(x > y, maximum(x · y, y), x))`: a chain that a mask goes into is folded by way of memory.
+#[test]
+fn choices_that_end_in_folds() {
+    for dtype in [DType::F64, DType::F32] {
+        let mut p = Program::new();
+        let (x, y) = (p.load(0, dtype), p.load(1, dtype));
+        let mask = p.binary(BinaryOp::Greater, x, y);
+        let product = p.binary(BinaryOp::Multiply, x, y);
+        let larger = p.binary(BinaryOp::Maximum, product, y);
+        let chosen = p.select(mask, larger, x);
+        p.reduce(ReduceOp::Add, 2, chosen, 1);
+        for n in [1, 63, 64, 1000, 1024, 2055, 17_000] {
+            let arrays = vec![
+                Array::new(dtype, &[n], Layout::Contiguous, &numbers(dtype)),
+                Array::new(dtype, &[n], Layout::Contiguous, &numbers(dtype)[3..]),
+                Array::folded(dtype, &[n], 1),
+            ];
+            let mut expected = arrays.clone();
+            run_oracle(&p, &[n], &mut expected);
+            for isa in Isa::available() {
+                let mut got = arrays.clone();
+                run_engine(&p, isa, &[n], &mut got);
+                assert_same(&(isa, n), dtype, &[n], &got[2], &expected[2]);
+            }
+        }
+    }
+}
