@@ -16,6 +16,10 @@ use crate::isa::{Isa, Level};
 use crate::ops::{BinaryOp, ReduceOp, UnaryOp};
 #[cfg(target_arch = "x86_64")]
 use crate::reduce::LANES;
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{
+    _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_FROUND_TO_NEG_INF, _MM_FROUND_TO_POS_INF, _MM_FROUND_TO_ZERO,
+};
 use std::ops::Range;
 
 /// Links of a chain, at most.
@@ -49,6 +53,14 @@ pub(super) enum Link {
     Reciprocal,
     /// The sign of `t`.
     Sign,
+    /// `⌊t⌋`.
+    Floor,
+    /// `⌈t⌉`.
+    Ceil,
+    /// `t` without its fraction.
+    Trunc,
+    /// The integer nearest to `t`, halves to even.
+    Rint,
     /// The larger of `t` and `y`.
     Maximum,
     /// The larger of `y` and `t`: of equal zeros, `t`.
@@ -143,7 +155,8 @@ impl Link {
     }
 
     const fn is_unary(self) -> bool {
-        matches!(self, Link::Negative | Link::Absolute | Link::Sqrt | Link::Square | Link::Reciprocal | Link::Sign)
+        use Link::{Absolute, Ceil, Floor, Negative, Reciprocal, Rint, Sign, Sqrt, Square, Trunc};
+        matches!(self, Negative | Absolute | Sqrt | Square | Reciprocal | Sign | Floor | Ceil | Trunc | Rint)
     }
 
     /// Whether it converts what it reads on the way, if need be. The loops would grow for the others, too.
@@ -178,6 +191,10 @@ impl Link {
             UnaryOp::Square => Some(Link::Square),
             UnaryOp::Reciprocal => Some(Link::Reciprocal),
             UnaryOp::Sign => Some(Link::Sign),
+            UnaryOp::Floor => Some(Link::Floor),
+            UnaryOp::Ceil => Some(Link::Ceil),
+            UnaryOp::Trunc => Some(Link::Trunc),
+            UnaryOp::Rint => Some(Link::Rint),
             _ => None,
         }
     }
@@ -553,6 +570,10 @@ unsafe fn follow<V: Vector, const N: usize>(t: &mut [V; N], joint: Joint, at: us
                 Square |t| t.multiply(t);
                 Reciprocal |t| V::one().divide(t);
                 Sign |t| t.sign();
+                Floor |t| t.rounded::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>();
+                Ceil |t| t.rounded::<{ _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC }>();
+                Trunc |t| t.rounded::<{ _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC }>();
+                Rint |t| t.rounded::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>();
             }
             binary {
                 Add |t, y| t.add(y);

@@ -45,6 +45,7 @@ fn unary(op: UnaryOp, dtype: DType) -> f64 {
         {
             VECTOR_FUNCTION
         }
+        Absolute if dtype.kind() == Kind::Complex => VECTOR_FUNCTION,
         _ if op.vectorises(dtype) => scaled(dtype),
         _ if dtype.kind() == Kind::Complex => COMPLEX_FUNCTION,
         _ => SCALAR_FUNCTION,

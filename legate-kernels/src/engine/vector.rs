@@ -87,6 +87,11 @@ pub(super) trait Vector: Copy {
     /// # Safety
     /// See [`Vector::add`].
     unsafe fn sign(self) -> Self;
+    /// An integer, rounded as the instructions name it.
+    ///
+    /// # Safety
+    /// See [`Vector::add`].
+    unsafe fn rounded<const HOW: i32>(self) -> Self;
     /// `yes` where the bool at `mask`, one for each lane, is set, else `no`.
     ///
     /// # Safety
@@ -175,7 +180,7 @@ macro_rules! methods {
 
 macro_rules! vector {
     ($V:ident, $registers:literal of $lanes:literal $T:ty, load $load:ident store $store:ident stream $stream:ident splat $splat:ident
-     add $add:ident subtract $subtract:ident multiply $multiply:ident divide $divide:ident sqrt $sqrt:ident
+     add $add:ident subtract $subtract:ident multiply $multiply:ident divide $divide:ident sqrt $sqrt:ident round $round:ident
      max $max:ident min $min:ident, or_nan |$x:ident, $r:ident| $or_nan:expr,
      upper |$h:ident| $($upper:expr)=>*,
      xor $xor:ident andnot $andnot:ident and $and:ident or $or:ident,
@@ -217,6 +222,13 @@ macro_rules! vector {
             /// # Safety
             /// As the trait says.
             #[inline(always)]
+            unsafe fn rounded<const HOW: i32>(self) -> $V {
+                // SAFETY: the caller has the instructions.
+                unsafe { $round::<HOW>(self) }
+            }
+            /// # Safety
+            /// As the trait says.
+            #[inline(always)]
             unsafe fn halve<J: Join>(self) -> $V {
                 let $h = self;
                 // SAFETY: the caller has the instructions.
@@ -230,7 +242,7 @@ macro_rules! vector {
 }
 
 vector!(__m512d, 32 of 8 f64, load _mm512_loadu_pd store _mm512_storeu_pd stream _mm512_stream_pd splat _mm512_set1_pd
-    add _mm512_add_pd subtract _mm512_sub_pd multiply _mm512_mul_pd divide _mm512_div_pd sqrt _mm512_sqrt_pd
+    add _mm512_add_pd subtract _mm512_sub_pd multiply _mm512_mul_pd divide _mm512_div_pd sqrt _mm512_sqrt_pd round _mm512_roundscale_pd
     max _mm512_max_pd min _mm512_min_pd, or_nan |x, r| _mm512_mask_mov_pd(r, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(x, x), x),
     upper |h| _mm512_shuffle_f64x2::<0b01_00_11_10>(h, h) => _mm512_shuffle_f64x2::<0b10_11_00_01>(h, h) => _mm512_permute_pd::<0b0101_0101>(h),
     xor _mm512_xor_pd andnot _mm512_andnot_pd and _mm512_and_pd or _mm512_or_pd,
@@ -243,7 +255,7 @@ vector!(__m512d, 32 of 8 f64, load _mm512_loadu_pd store _mm512_storeu_pd stream
     from_f32 |at| _mm512_cvtps_pd(_mm256_loadu_ps(at.cast())),
     from_i64 |at| _mm512_cvtepi64_pd(_mm512_loadu_si512(at.cast())));
 vector!(__m512, 32 of 16 f32, load _mm512_loadu_ps store _mm512_storeu_ps stream _mm512_stream_ps splat _mm512_set1_ps
-    add _mm512_add_ps subtract _mm512_sub_ps multiply _mm512_mul_ps divide _mm512_div_ps sqrt _mm512_sqrt_ps
+    add _mm512_add_ps subtract _mm512_sub_ps multiply _mm512_mul_ps divide _mm512_div_ps sqrt _mm512_sqrt_ps round _mm512_roundscale_ps
     max _mm512_max_ps min _mm512_min_ps, or_nan |x, r| _mm512_mask_mov_ps(r, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x), x),
     upper |h| _mm512_shuffle_f32x4::<0b01_00_11_10>(h, h) => _mm512_shuffle_f32x4::<0b10_11_00_01>(h, h)
         => _mm512_permute_ps::<0b01_00_11_10>(h) => _mm512_permute_ps::<0b10_11_00_01>(h),
@@ -255,7 +267,7 @@ vector!(__m512, 32 of 16 f32, load _mm512_loadu_ps store _mm512_storeu_ps stream
     blend_equal |x, yes, no| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(x, yes), no, yes),
     from_i32 |at| _mm512_cvtepi32_ps(_mm512_loadu_si512(at.cast())));
 vector!(__m256d, 16 of 4 f64, load _mm256_loadu_pd store _mm256_storeu_pd stream _mm256_stream_pd splat _mm256_set1_pd
-    add _mm256_add_pd subtract _mm256_sub_pd multiply _mm256_mul_pd divide _mm256_div_pd sqrt _mm256_sqrt_pd
+    add _mm256_add_pd subtract _mm256_sub_pd multiply _mm256_mul_pd divide _mm256_div_pd sqrt _mm256_sqrt_pd round _mm256_round_pd
     max _mm256_max_pd min _mm256_min_pd, or_nan |x, r| _mm256_blendv_pd(r, x, _mm256_cmp_pd::<_CMP_UNORD_Q>(x, x)),
     upper |h| _mm256_permute2f128_pd::<1>(h, h) => _mm256_permute_pd::<0b0101>(h),
     xor _mm256_xor_pd andnot _mm256_andnot_pd and _mm256_and_pd or _mm256_or_pd,
@@ -268,7 +280,7 @@ vector!(__m256d, 16 of 4 f64, load _mm256_loadu_pd store _mm256_storeu_pd stream
     from_i32 |at| _mm256_cvtepi32_pd(_mm_loadu_si128(at.cast())),
     from_f32 |at| _mm256_cvtps_pd(_mm_loadu_ps(at.cast())));
 vector!(__m256, 16 of 8 f32, load _mm256_loadu_ps store _mm256_storeu_ps stream _mm256_stream_ps splat _mm256_set1_ps
-    add _mm256_add_ps subtract _mm256_sub_ps multiply _mm256_mul_ps divide _mm256_div_ps sqrt _mm256_sqrt_ps
+    add _mm256_add_ps subtract _mm256_sub_ps multiply _mm256_mul_ps divide _mm256_div_ps sqrt _mm256_sqrt_ps round _mm256_round_ps
     max _mm256_max_ps min _mm256_min_ps, or_nan |x, r| _mm256_blendv_ps(r, x, _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x)),
     upper |h| _mm256_permute2f128_ps::<1>(h, h) => _mm256_permute_ps::<0b01_00_11_10>(h) => _mm256_permute_ps::<0b10_11_00_01>(h),
     xor _mm256_xor_ps andnot _mm256_andnot_ps and _mm256_and_ps or _mm256_or_ps,

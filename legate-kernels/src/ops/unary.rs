@@ -180,7 +180,7 @@ unary_ops! {
         signed -> same |x| x.wrapping_abs(),
         unsigned -> same |x| x,
         float -> same |x| x.abs(),
-        complex => part |x| x.re.hypot(x.im),
+        complex -> part |x| Real::hypot(x.re, x.im),
     }
     /// `|x|` of floats only.
     Fabs "fabs" ulp 0 {

@@ -19,14 +19,18 @@ const BINARY: [BinaryOp; 7] = [
     BinaryOp::Fmax, // no link
 ];
 const COMPARISONS: [BinaryOp; 3] = [BinaryOp::Less, BinaryOp::GreaterEqual, BinaryOp::NotEqual];
-const UNARY: [UnaryOp; 7] = [
+const UNARY: [UnaryOp; 11] = [
     UnaryOp::Sign,
     UnaryOp::Negative,
     UnaryOp::Absolute,
     UnaryOp::Sqrt,
     UnaryOp::Square,
     UnaryOp::Reciprocal,
-    UnaryOp::Floor, // no link: it ends a chain
+    UnaryOp::Floor,
+    UnaryOp::Ceil,
+    UnaryOp::Trunc,
+    UnaryOp::Rint,
+    UnaryOp::Rad2deg, // no link: it ends a chain
 ];
 
 /// One more operation, with numbers that are reduced to what there is.
