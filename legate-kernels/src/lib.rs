@@ -64,6 +64,7 @@ pub mod extreme;
 pub mod gather;
 pub mod parallel;
 pub mod scan;
+pub mod search;
 pub mod select;
 pub mod sort;
 

@@ -4,7 +4,7 @@
 //! that operations still to come may be writing, or both while they agree.
 
 use crate::decode::decode;
-use crate::view::{View, volume};
+use crate::view::{View, copied, volume};
 use legate_core::exec::HostBuffer;
 use legate_core::geometry::{Point, Rect};
 use legate_core::runtime::FieldHandle;
@@ -60,7 +60,7 @@ impl std::fmt::Debug for BaseField {
 impl Base {
     /// With this backing.
     pub(crate) fn new(shape: &[i64], dtype: DType, backing: Backing) -> Arc<Base> {
-        Arc::new(Base { shape: Point::from_slice(shape), dtype, cell: Mutex::new(backing) })
+        Arc::new(Base { shape: copied(shape), dtype, cell: Mutex::new(backing) })
     }
     /// Number of elements.
     pub(crate) fn size(&self) -> i64 {

@@ -348,7 +348,7 @@ impl Session {
     }
 
     /// `a.take(index, axis)` for int64 indices that are in bounds.
-    fn gather(&self, a: &NdArray, index: &NdArray, axis: usize) -> Result<NdArray> {
+    pub(crate) fn gather(&self, a: &NdArray, index: &NdArray, axis: usize) -> Result<NdArray> {
         let (outer, n, inner) = (volume(&a.shape()[..axis]), a.shape()[axis], volume(&a.shape()[axis + 1..]));
         let shape: Point = [&a.shape()[..axis], index.shape(), &a.shape()[axis + 1..]].concat().into();
         let out = NdArray::unwritten(&shape, a.dtype());
@@ -365,7 +365,7 @@ impl Session {
     }
 
     /// `a[index] = values` along the first dimension, for int64 indices that are in bounds.
-    fn scatter(&self, a: &NdArray, index: &NdArray, values: &Operand) -> Result<()> {
+    pub(crate) fn scatter(&self, a: &NdArray, index: &NdArray, values: &Operand) -> Result<()> {
         if a.is_readonly() {
             return Err(Error::ReadOnly);
         }

@@ -60,7 +60,7 @@ impl Session {
     }
 
     /// A new array, all of which the caller is about to write, in parts. Unlike with [`Session::empty`] nothing is written first.
-    fn to_be_written(&self, shape: &[i64], dtype: DType) -> Result<NdArray> {
+    pub(crate) fn to_be_written(&self, shape: &[i64], dtype: DType) -> Result<NdArray> {
         let size: i64 = shape.iter().product();
         match self.runtime() {
             Some(runtime) if size > 0 => {

@@ -104,7 +104,7 @@ impl Session {
     /// The smallest element, waited for.
     pub(crate) fn least(&self, a: &NdArray) -> Result<Scalar> {
         let least = self.reduce(Reduction::Min, a, &ReduceOptions::default())?;
-        self.item(&least, &|| false)
+        self.waiting(|interrupted| self.item(&least, interrupted))
     }
 
     /// A ufunc's `reduce`.
@@ -491,6 +491,6 @@ fn scalar_of(session: &Session, operand: &Operand, dtype: DType) -> Result<Scala
     match operand {
         Operand::Weak(w) => w.to_scalar(dtype),
         Operand::Scalar(s) => Ok(cast(*s, dtype)),
-        Operand::Array(a) => Ok(cast(session.item(a, &|| false)?, dtype)),
+        Operand::Array(a) => Ok(cast(session.waiting(|interrupted| session.item(a, interrupted))?, dtype)),
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! Programs of small arrays make and drop an array object with each operation. pyo3's own lists of this kind take a lock; the interpreter's lock is enough.
 
-use crate::array::NdArrayObject;
-use pyo3::PyTypeInfo;
+use crate::array::{Array, NdArrayObject};
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::{Borrowed, PyTypeInfo};
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 
@@ -42,6 +42,12 @@ pub(crate) fn install(py: Python<'_>) {
 pub(crate) fn is_plain(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: a bound object is proof that the thread is attached.
     object.get_type_ptr() == unsafe { (*LIST.0.get()).class }
+}
+
+/// The array that an object is, if it is an `ndarray` itself.
+pub(crate) fn plain<'a, 'py>(object: Borrowed<'a, 'py, PyAny>) -> Option<Borrowed<'a, 'py, Array>> {
+    // SAFETY: the class extends `Array`.
+    is_plain(&object).then(|| unsafe { object.cast_unchecked() })
 }
 
 /// # Safety

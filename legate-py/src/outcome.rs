@@ -16,14 +16,19 @@ pub(crate) fn array(py: Python<'_>, nd: NdArray) -> PyResult<Bound<'_, PyAny>> {
     Ok(Bound::new(py, PyClassInitializer::from(Array::new(nd, None)).add_subclass(NdArrayObject))?.into_any())
 }
 
-/// An array that is a view of `of`.
+/// An array that is a view of `of`, and of its class.
 pub(crate) fn view<'py>(of: &Bound<'py, Array>, nd: NdArray) -> PyResult<Bound<'py, PyAny>> {
+    like(of, plain_view(of, nd)?)
+}
+
+/// An array of the class `ndarray` itself that is a view of `of`.
+pub(crate) fn plain_view<'py>(of: &Bound<'py, Array>, nd: NdArray) -> PyResult<Bound<'py, PyAny>> {
     let owner = match of.get().base() {
         Some(base) => base.clone_ref(of.py()),
         None => of.clone().into_any().unbind(),
     };
     let init = PyClassInitializer::from(Array::new(nd, Some(owner))).add_subclass(NdArrayObject);
-    like(of, Bound::new(of.py(), init)?.into_any())
+    Ok(Bound::new(of.py(), init)?.into_any())
 }
 
 /// What NumPy makes of a result: an array; of a 0-d one a scalar, if its value is at hand, else one that stands for it.
@@ -65,7 +70,11 @@ pub(crate) fn item(py: Python<'_>, nd: &NdArray) -> Attempt<Scalar> {
 
 /// All values, row-major; waits for them.
 pub(crate) fn bytes(py: Python<'_>, nd: &NdArray) -> Attempt<Arc<HostBuffer>> {
+    const FEW: usize = 1 << 14; // bytes: gathered faster than another thread could be let run
     let session = session(py)?;
+    if nd.nbytes() <= FEW && nd.is_ready() {
+        return Ok(session.to_host(nd, &interrupted)?);
+    }
     Ok(py.detach(|| session.to_host(nd, &interrupted))?)
 }
 

@@ -113,6 +113,10 @@ impl Session {
                     Some(out) => self.unary_into(op, input, result, x, out),
                 }
             }
+            // Powers by one number for all have forms of their own: see `Session::call`.
+            (Kernel::Binary(BinaryOp::Power), &[_, y]) if y.array().is_none_or(|y| y.known_constant().is_some()) => {
+                None
+            }
             (Kernel::Binary(op), &[x, y]) => {
                 let (input, result) = loops::binary(op, [x.type_code(), y.type_code()])?;
                 match out {
@@ -143,6 +147,7 @@ impl Session {
                 kernels::unary(op, input, result, 1, &mut bytes, Input::Row(cast(x, input).as_bytes()));
                 result
             }
+            (Kernel::Binary(BinaryOp::Power), _) => return None,
             (Kernel::Binary(op), &[x, y]) => {
                 // Two Python numbers meet as such: (2, 2.5) is not (int64, float64) for every loop.
                 let weak = matches!((x, y), (Arg::Weak(_), Arg::Weak(_)));

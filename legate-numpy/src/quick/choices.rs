@@ -116,8 +116,15 @@ impl Session {
             values => Source::of(values, width),
         };
         let mut chosen = HostBuffer::unwritten(few * width);
-        for (to, place) in chosen.as_mut_slice().chunks_exact_mut(width).zip(places) {
-            put(to, source.get(within(*place, n)?));
+        if (width, source.step) == (8, 8) {
+            let elements = source.bytes.as_chunks::<8>().0;
+            for (to, place) in chosen.as_mut_slice().as_chunks_mut::<8>().0.iter_mut().zip(places) {
+                *to = elements[within(*place, n)?];
+            }
+        } else {
+            for (to, place) in chosen.as_mut_slice().chunks_exact_mut(width).zip(places) {
+                put(to, source.get(within(*place, n)?));
+            }
         }
         self.note_at_once(index.size() as u64, || "gather".to_owned());
         if rest.is_empty() {

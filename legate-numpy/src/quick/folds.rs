@@ -1,6 +1,6 @@
 //! Reductions of a small vector to one value, and dot products: the same steps as in [`crate::reduction`] and [`crate::product`], over rows.
 
-use super::{Row, locked, made, row};
+use super::{locked, made, row, row_in_c_order};
 use crate::array::NdArray;
 use crate::promote::{Weak, promote_types};
 use crate::reduction::{ReduceOptions, Reduction, accumulator, mean_type};
@@ -56,14 +56,18 @@ impl Session {
         const BLOCK: i64 = 1024;
         const ROWS: i64 = 16;
         let &[rows, columns] = a.shape() else { return None };
+        if matches!(reduction, Reduction::ArgMin | Reduction::ArgMax) {
+            return match axis {
+                1 | -1 => self.extremes_small(reduction, a),
+                0 | -2 => self.extremes_small(reduction, &a.with_view(a.view.reversed())),
+                _ => None,
+            };
+        }
         let by_row = match axis {
             1 | -1 if (1..=BLOCK).contains(&columns) && rows > 0 => true,
             0 | -2 if (1..=ROWS).contains(&rows) && columns > 1 => false,
             _ => return None,
         };
-        if by_row && matches!(reduction, Reduction::ArgMin | Reduction::ArgMax) {
-            return self.extremes_small(reduction, a);
-        }
         let op = elements_op(reduction)?;
         let dtype = accumulator(op, a.dtype(), &ReduceOptions::default());
         if op.result(dtype).is_none() || !self.is_small(a.size(), a.nbytes()) {
@@ -94,11 +98,12 @@ impl Session {
     /// Where the extreme of each row of a matrix is.
     fn extremes_small(&self, reduction: Reduction, a: &NdArray) -> Option<NdArray> {
         let (&[rows, columns], dtype) = (a.shape(), a.dtype()) else { return None };
-        if !self.is_small(a.size(), a.nbytes()) {
+        if a.size() == 0 || !self.is_small(a.size(), a.nbytes()) {
             return None;
         }
         let backing = locked(a)?;
-        let Row::Bytes(bytes) = row(a, &backing, dtype)? else { return None };
+        let elements = row_in_c_order(a, &backing, dtype)?;
+        let bytes = elements.bytes()?;
         let mut places = HostBuffer::unwritten(rows as usize * 8);
         let lines = bytes.chunks_exact(columns as usize * dtype.size());
         for (place, line) in places.as_mut_slice().as_chunks_mut::<8>().0.iter_mut().zip(lines) {

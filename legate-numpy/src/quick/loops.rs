@@ -58,8 +58,10 @@ pub(super) fn unary(op: UnaryOp, dtype: DType) -> Option<Loop> {
 pub(super) fn binary(op: BinaryOp, [a, b]: [TypeCode; 2]) -> Option<Loop> {
     let place = &BINARY[(op as usize * TYPES + a.0 as usize) * TYPES + b.0 as usize];
     remembered(place, || match resolve::binary(op, [a.arg_type(), b.arg_type()]) {
-        // Powers look at values: see `Session::check_exponents`.
-        Ok((BinaryLoop::Same(input), result)) if op != BinaryOp::Power => Some((input, result)),
+        // Powers of integers look at values: see `Session::check_exponents`.
+        Ok((BinaryLoop::Same(input), result)) if op != BinaryOp::Power || input.kind() == Kind::Float => {
+            Some((input, result))
+        }
         _ => None,
     })
 }

@@ -8,6 +8,7 @@
 //! - [`calls`]: ufuncs, casts and choices;
 //! - [`choices`]: masks, indices, sorts, running sums;
 //! - [`folds`]: reductions and dot products;
+//! - [`search`]: searches, repetitions, distinct elements;
 //! - [`moves`]: elements and copies.
 
 mod calls;
@@ -15,6 +16,7 @@ mod choices;
 mod folds;
 mod loops;
 mod moves;
+mod search;
 #[cfg(test)]
 mod tests;
 

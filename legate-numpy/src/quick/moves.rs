@@ -64,6 +64,12 @@ impl NdArray {
         Some(part)
     }
 
+    /// `a.ravel()` of a C-contiguous array.
+    pub fn raveled(&self) -> Option<NdArray> {
+        let flat = || View { offset: self.view.offset, shape: copied(&[self.size()]), strides: copied(&[1]) };
+        self.is_c_contiguous().then(|| self.with_view(flat()))
+    }
+
     /// All elements of a C-contiguous array as one dimension, or several; `None` if it is not contiguous or has another number of elements,
     /// and for unusual shapes: then [`Session::reshape`] should be asked.
     pub fn recast(&self, shape: &[i64]) -> Option<NdArray> {
@@ -73,6 +79,16 @@ impl NdArray {
             return None;
         }
         Some(self.with_view(View { offset: self.view.offset, shape: copied(shape), strides: c_strides(shape) }))
+    }
+
+    /// The bytes of an array at hand whose elements lie one after the other; `None` for everything else.
+    pub fn bytes_in_order(&self) -> Option<Vec<u8>> {
+        if self.part != Part::Whole || !self.is_c_contiguous() || self.size() == 0 {
+            return None;
+        }
+        let backing = locked(self)?;
+        let first = self.view.offset as usize * self.itemsize();
+        Some(backing.host.as_ref()?.as_slice()[first..first + self.nbytes()].to_vec())
     }
 
     /// The bytes behind a vector at hand whose elements have 8 bytes, and where its elements are in them (first and step, in elements).

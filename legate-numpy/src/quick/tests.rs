@@ -495,6 +495,45 @@ fn sorts_and_running_sums() {
 }
 
 #[test]
+fn searches_repetitions_and_distinct_elements() {
+    let (q, s) = (quick(), Session::eager());
+    let never = &|| false;
+    for dtype in DType::ALL.into_iter().filter(|dtype| dtype.kind() != Kind::Complex) {
+        for (n, k) in SIZES.into_iter().flat_map(|n| (0..4).map(move |k| (n, k))) {
+            let both = |session: &Session| {
+                let a = views(&array(session, dtype, n, 5))[k].clone();
+                let sorted = session.sort(&a, None).unwrap();
+                let needles = array(session, DType::I16, 9, 2);
+                let matrix = session.reshape(&array(session, dtype, 2 * n, 3), &[2, n]).unwrap();
+                let counts = session.repeat(
+                    &session.arange(Weak::Int(0), Weak::Int(3), Weak::Int(1), None).unwrap(),
+                    a.size(),
+                    None,
+                );
+                let counts = counts.unwrap().with_view(crate::view::View::whole(&[a.size()]));
+                let results = [
+                    session.searchsorted(&sorted, &needles, false),
+                    session.searchsorted(&sorted, &a, true),
+                    session.repeat(&a, 3, None),
+                    session.repeat(&matrix, 2, Some(0)),
+                    session.repeat(&matrix, 2, Some(1)),
+                    session.repeat(&matrix, 0, Some(1)),
+                    session.repeat_each(&a, &counts, None, never),
+                    session.unique(&a, never),
+                    session.unique(&matrix, never),
+                ];
+                results.map(|result| outcome(session, result))
+            };
+            assert_eq!(both(&q), both(&s), "{dtype} {n} {k}");
+        }
+    }
+    let sorted = q.arange(Weak::Int(0), Weak::Int(10), Weak::Int(1), None).unwrap();
+    assert_eq!(q.search_one_small(&sorted, Scalar::new(2.5f64), false), Some(3));
+    assert_eq!(q.search_one_small(&sorted, Scalar::new(3i8), true), Some(4));
+    assert_eq!(s.search_one_small(&sorted, Scalar::new(3i8), true), None, "an eager session goes the general way");
+}
+
+#[test]
 fn what_is_written_by_a_mask_of_its_own_or_to_what_is_read_only() {
     let q = quick();
     let never = &|| false;

@@ -20,6 +20,7 @@ use legate_kernels::operand::RawOperand;
 use legate_kernels::parallel::Threads;
 use legate_kernels::random::{Stream, fill_rect_f64};
 use legate_kernels::scan::scan;
+use legate_kernels::search::search;
 use legate_kernels::select::{RawVector, compress, count_blocks};
 use legate_kernels::sort;
 use legate_kernels::{dispatch_dtype, dispatch_ordered};
@@ -157,6 +158,11 @@ unsafe fn run_routine(
             }
             (Routine::Solve { dtype: DType::F64 }, [a, b, x, singular]) => {
                 solve_system::<f64>(&extents, [a, b, x], singular, threads)
+            }
+            (Routine::Search { dtype, after }, [sorted, needles, places]) => {
+                let (sorted, needles, places) = (along(sorted, 1), along(needles, 0), along(places, 0));
+                dispatch_ordered!(dtype, T => search::<T>(after, extents[1], sorted, extents[0], needles, places));
+                Ok(())
             }
             (Routine::CountBlocks, [mask, counts]) => {
                 count_blocks(begin(0), hi[0] as usize, extents[1], along(mask, 1), along(counts, 0));

@@ -22,6 +22,8 @@ pub(crate) enum Routine {
     /// Solves linear equations: domain (n, n, columns, 1); matrix (0, 1), right-hand sides (0, 2), solutions (1, 2), and whether the matrix is singular
     /// (3), an int64.
     Solve { dtype: DType },
+    /// Where values belong in a sorted vector: domain (needles, n); sorted (1), needles (0), places (0), int64.
+    Search { dtype: DType, after: bool },
     /// Ones in each block of a mask: domain (blocks, n); mask (1), counts (0).
     CountBlocks,
     /// Elements that a mask selects: domain (selected, n, blocks); mask (1), ones before each block (2), values (1), result (0).
@@ -81,6 +83,7 @@ impl Task for RunRoutine {
             Routine::ArgExtreme { largest: false, .. } => "argmin",
             Routine::ArgExtreme { largest: true, .. } => "argmax",
             Routine::Solve { .. } => "solve",
+            Routine::Search { .. } => "searchsorted",
             Routine::CountBlocks => "count_blocks",
             Routine::Compress(_) => "compress",
             Routine::Gather { .. } => "gather",

@@ -203,4 +203,6 @@ def resolve(module, name):
 
 def quiet(function, *args, **kwargs):
     """NumPy's `function` on gathered arguments: for small cases of native functions, of which nobody need be told."""
+    if kwargs.get("out") is None:
+        return _native.call(function, args, kwargs)
     return _fallback.invoke(function.__name__, function, args, kwargs)

@@ -5,7 +5,7 @@ use super::{Arguments, Row, quick};
 use crate::error::{Attempt, Failure};
 use crate::outcome;
 use crate::session::interrupted;
-use legate_numpy::{BoundsMode, DType, NdArray, Operand, Scalar, Session};
+use legate_numpy::{BoundsMode, DType, NdArray, Operand, ReduceOptions, Reduction, Scalar, Session};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple};
@@ -16,6 +16,8 @@ pub(super) static ROWS: &[&Row] = &[
     row!("take", "a indices axis out mode", take; quick::take),
     row!("nonzero", "a", nonzero; quick::nonzero),
     row!("flatnonzero", "a", flatnonzero; quick::flatnonzero),
+    row!("argwhere", "a", argwhere; quick::argwhere),
+    row!("count_nonzero", "a axis * keepdims", count_nonzero; quick::count_nonzero),
 ];
 
 methods! {
@@ -81,6 +83,26 @@ fn flatnonzero<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let session = a.session()?;
     let places = a.issue(&array, || positions(session, &array))?;
     Ok(outcome::array(a.py(), places)?)
+}
+
+/// The places of what is not zero: a row for each.
+fn argwhere<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let array = a.array(0)?;
+    if array.ndim() == 0 {
+        return Err(Failure::Unsupported); // a shape that nothing else has
+    }
+    let session = a.session()?;
+    let places = a.issue(&array, || positions(session, &array))?;
+    let arrays = coordinates(session, &places, array.shape())?;
+    Ok(outcome::array(a.py(), session.stack(&arrays, 1)?)?)
+}
+
+fn count_nonzero<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let (array, axes) = (a.array(0)?, a.integers(1)?);
+    let options = ReduceOptions { axis: axes.as_deref(), keepdims: a.flag(2)?, ..ReduceOptions::default() };
+    let session = a.session()?;
+    let count = a.issue(&array, || session.reduce(Reduction::CountNonzero, &array, &options))?;
+    Ok(outcome::value(a.py(), count)?)
 }
 
 /// Row-major numbers of the elements that are not zero.

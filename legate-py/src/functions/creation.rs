@@ -36,6 +36,7 @@ methods! {
     copy("self order") = |a| a.result_array_like(0, a.session()?.copy(&a.array(0)?)?); quick::copy,
     astype("self dtype order casting subok copy") = astype; quick::astype,
     tolist("self") = tolist; quick::tolist,
+    tobytes("self order") = |_| Err(Failure::Unsupported); quick::tobytes,
     fill("self value") = fill; quick::fill,
 }
 

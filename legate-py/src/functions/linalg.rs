@@ -12,8 +12,8 @@ type Result<'py> = Attempt<Bound<'py, PyAny>>;
 
 pub(super) static ROWS: &[&Row] = &[
     row!("dot", "a b out", dot; quick::dot),
-    row!("inner", "a b", |a| product(a, Session::inner)),
-    row!("vdot", "a b", |a| product(a, Session::vdot)),
+    row!("inner", "a b", |a| product(a, Session::inner); quick::inner),
+    row!("vdot", "a b", |a| product(a, Session::vdot); quick::vdot),
     row!("outer", "a b out", outer),
     row!("tensordot", "a b axes", tensordot),
     row!("trace", "a offset axis1 axis2 dtype out", trace),

@@ -55,6 +55,7 @@ pub(crate) mod quick;
 pub(crate) mod reductions;
 mod scans;
 mod selection;
+pub(crate) mod sets;
 mod shaping;
 mod sorting;
 
@@ -270,6 +271,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
         reductions::ROWS,
         scans::ROWS,
         selection::ROWS,
+        sets::ROWS,
         shaping::ROWS,
         sorting::ROWS,
     ]
@@ -328,6 +330,7 @@ fn methods() -> impl Iterator<Item = &'static MethodEntry> {
         reductions::METHODS,
         scans::METHODS,
         selection::METHODS,
+        sets::METHODS,
         shaping::METHODS,
         sorting::METHODS,
     ]

@@ -19,7 +19,7 @@ pub(super) static ROWS: &[&Row] = &[
         let nd = a.array(0)?.transpose(a.integers(1)?.as_deref())?;
         a.view(0, nd)
     }; quick::transpose),
-    row!("swapaxes", "a axis1 axis2", swapaxes),
+    row!("swapaxes", "a axis1 axis2", swapaxes; quick::swapaxes),
     row!("squeeze", "a axis", squeeze),
     row!("diagonal", "a offset axis1 axis2", diagonal),
 ];
@@ -35,7 +35,7 @@ methods! {
     }; quick::transpose,
     ravel("self order") = ravel; quick::ravel,
     flatten("self order") = flatten; quick::flatten,
-    swapaxes("self axis1 axis2") = swapaxes,
+    swapaxes("self axis1 axis2") = swapaxes; quick::swapaxes,
     squeeze("self axis") = squeeze,
     diagonal("self offset axis1 axis2") = diagonal,
 }

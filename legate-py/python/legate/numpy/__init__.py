@@ -18,9 +18,9 @@ _namespace.install()
 globals().update(_native.functions())
 
 # --- composed of native operations -----------------------------------------------------------------------------------
-from legate.numpy import _composed, _queries, _views  # noqa: E402
+from legate.numpy import _composed, _queries, _searches, _views  # noqa: E402
 
-for _module in (_composed, _queries, _views):
+for _module in (_composed, _queries, _searches, _views):
     globals().update({_name: getattr(_module, _name) for _name in _module.__all__})
     _fallback.register_native(_module.__all__)
 

@@ -11,7 +11,6 @@ __all__ = [
     "append",
     "average",
     "column_stack",
-    "count_nonzero",
     "diff",
     "dstack",
     "fill_diagonal",
@@ -25,7 +24,6 @@ __all__ = [
     "nanprod",
     "nansum",
     "ptp",
-    "repeat",
     "roll",
     "tile",
     "trapezoid",
@@ -71,15 +69,6 @@ def broadcast_copy(value, shape):
     out = native["empty"](shape, value.dtype)
     out[...] = value
     return out
-
-
-def count_nonzero(a, axis=None, *, keepdims=False):
-    """How many elements of `a` are not zero."""
-    a = asanyarray(a)
-    if not isinstance(a, _native.Array):
-        return fall_back("count_nonzero", a, axis, keepdims=keepdims)
-    mask = a if a.dtype.kind == "b" else a != 0
-    return mask.sum(axis=axis, dtype=numpy.intp, keepdims=keepdims)
 
 
 def ptp(a, axis=None, out=None, keepdims=False):
@@ -215,20 +204,6 @@ def append(arr, values, axis=None):
 def flat(a):
     a = asanyarray(a)
     return a if a.ndim == 1 else a.ravel()
-
-
-def repeat(a, repeats, axis=None):
-    """`a` with each element `repeats` times in a row along `axis` (None: in row-major order)."""
-    a = asanyarray(a)
-    if type(repeats) is not int or repeats < 0 or type(a) is not _native.ndarray:
-        return fall_back("repeat", a, repeats, axis)
-    if axis is None:
-        a, axis = a.ravel(), 0
-    axis = normalize_axis(axis, a.ndim)
-    before, n, after = a.shape[:axis], a.shape[axis], a.shape[axis + 1 :]
-    out = native["empty"]((*before, n, repeats, *after), a.dtype)
-    out[...] = a.reshape((*before, n, 1, *after))
-    return out.reshape((*before, n * repeats, *after))
 
 
 def tile(A, reps):  # noqa: N803 (NumPy's name)

@@ -41,6 +41,13 @@ def _is_large(extents):
     return count >= NATIVE_FROM
 
 
+def _is_surely_small(size):
+    """Whether NumPy draws, as far as can be told at a glance: what most programs of small draws ask for."""
+    if type(size) is tuple and len(size) == 1:
+        size = size[0]
+    return type(size) is int and size < NATIVE_FROM
+
+
 def _are_scalars(*values):
     return all(isinstance(value, (bool, int, float)) for value in values)
 
@@ -58,6 +65,8 @@ def _is_mersenne_twister():
 
 def random_sample(size=None):
     """Uniform numbers in [0, 1): NumPy's own bits."""
+    if _is_surely_small(size):
+        return _native.call(_origin.random_sample, (size,), {})
     extents = _extents(size)
     if not _is_large(extents) or not _is_mersenne_twister():
         return _native.call(_origin.random_sample, (size,), {})
@@ -85,7 +94,7 @@ def rand(*args):
 
 def uniform(low=0.0, high=1.0, size=None):
     """Uniform numbers in [low, high)."""
-    if not _is_large(_extents(size)) or not _are_scalars(low, high):
+    if _is_surely_small(size) or not _is_large(_extents(size)) or not _are_scalars(low, high):
         return _namespace.quiet(_origin.uniform, low, high, size)
     extent = float(high) - float(low)
     if not _numpy.isfinite(extent):
@@ -95,7 +104,7 @@ def uniform(low=0.0, high=1.0, size=None):
 
 def standard_normal(size=None):
     """Standard normal numbers; see the module's notes on large draws."""
-    extents = _extents(size)
+    extents = None if _is_surely_small(size) else _extents(size)
     if not _is_large(extents):
         return _native.call(_origin.standard_normal, (size,), {})
     return _native.normal_sample([int(word) for word in _origin.randint(0, 1 << 32, 4, _numpy.uint32)], extents)
@@ -108,7 +117,7 @@ def randn(*args):
 
 def normal(loc=0.0, scale=1.0, size=None):
     """Normal numbers; see the module's notes on large draws."""
-    if not _is_large(_extents(size)) or not _are_scalars(loc, scale):
+    if _is_surely_small(size) or not _is_large(_extents(size)) or not _are_scalars(loc, scale):
         return _namespace.quiet(_origin.normal, loc, scale, size)
     if scale < 0:
         raise ValueError("scale < 0")

@@ -3,15 +3,14 @@
 
 use crate::array::Array;
 use crate::convert;
-use crate::freelist::is_plain;
 use crate::host;
 use crate::outcome;
 use crate::session::started;
 use crate::vectorcall::Given;
-use legate_numpy::{Casting, DType, NdArray, Reduction};
+use legate_numpy::{Casting, DType, Kind, NdArray, Reduction};
 use pyo3::Borrowed;
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyInt, PyList, PyTuple};
 use smallvec::SmallVec;
 
 mod choices;
@@ -26,9 +25,7 @@ type Answer<'py> = PyResult<Option<Bound<'py, PyAny>>>;
 pub(crate) type Quick = for<'a, 'py> fn(Python<'py>, Given<'a, 'py>) -> Answer<'py>;
 
 /// An array of the class `ndarray` itself: results are of that class too.
-pub(crate) fn plain<'a, 'py>(object: Borrowed<'a, 'py, PyAny>) -> Option<Borrowed<'a, 'py, Array>> {
-    if is_plain(&object) { object.cast::<Array>().ok() } else { None }
-}
+pub(crate) use crate::freelist::plain;
 
 /// A Python integer that is no bool.
 fn integer(object: Borrowed<'_, '_, PyAny>) -> Option<i64> {
@@ -79,10 +76,25 @@ pub(crate) fn dot<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {
     product.map(|product| outcome::small_value(py, product)).transpose()
 }
 
+/// Of two vectors.
+pub(crate) fn inner<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {
+    let [x, y] = *args else { return Ok(None) };
+    let (Some(x), Some(y), Some(session)) = (plain(x), plain(y), started()) else { return Ok(None) };
+    session.dot_small(x.get().nd(), y.get().nd()).map(|value| host::scalar(py, &value)).transpose()
+}
+
+/// As [`inner`], where nothing is conjugated.
+pub(crate) fn vdot<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {
+    match args.first().and_then(|x| plain(*x)) {
+        Some(x) if x.get().nd().dtype().kind() != Kind::Complex => inner(py, args),
+        _ => Ok(None),
+    }
+}
+
 pub(crate) fn ravel<'py>(_py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {
     let Some(a) = only(args) else { return Ok(None) };
     let nd = a.get().nd();
-    nd.recast(&[nd.size()]).map(|flat| outcome::view(&a, flat)).transpose()
+    nd.raveled().map(|flat| outcome::plain_view(&a, flat)).transpose()
 }
 
 /// `np.reshape(a, shape)`.
@@ -117,7 +129,14 @@ fn reshaped<'py>(a: &Bound<'py, Array>, shape: &[i64]) -> Answer<'py> {
 
 pub(crate) fn transpose<'py>(_py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {
     let Some(a) = only(args) else { return Ok(None) };
-    a.get().nd().transpose(None).ok().map(|nd| outcome::view(&a, nd)).transpose()
+    a.get().nd().transpose(None).ok().map(|nd| outcome::plain_view(&a, nd)).transpose()
+}
+
+/// `a.swapaxes(i, j)`.
+pub(crate) fn swapaxes<'py>(_py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {
+    let [a, i, j] = *args else { return Ok(None) };
+    let (Some(a), Some(i), Some(j)) = (plain(a), integer(i), integer(j)) else { return Ok(None) };
+    a.get().nd().swapaxes(i, j).ok().map(|nd| outcome::plain_view(&a, nd)).transpose()
 }
 
 /// A list or a tuple of arrays whose values are at hand, and not many; and the axis, if it is given.
@@ -171,6 +190,13 @@ pub(crate) fn choose<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> 
         return Ok(None);
     };
     array(py, started().and_then(|session| session.select_small(condition.get().nd(), x, y)))
+}
+
+/// Of what lies in order.
+pub(crate) fn tobytes<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {
+    let Some(bytes) = only(args).and_then(|a| a.get().nd().bytes_in_order()) else { return Ok(None) };
+    // Python's own memory is being written: no code runs meanwhile.
+    Ok(Some(PyBytes::new(py, &bytes).into_any()))
 }
 
 pub(crate) fn tolist<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {
