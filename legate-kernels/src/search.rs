@@ -28,8 +28,9 @@ pub unsafe fn search<T: Sortable>(
 ) {
     // SAFETY: elements below `n`; `search_lanes` asks for no others.
     let rank = |i: usize| unsafe { sorted.at::<T>(i).read() }.to_rank();
-    // SAFETY: needle `k`, and its place.
+    // SAFETY: needle `k`.
     let needle = |k: usize| unsafe { needles.at::<T>(k).read() }.to_rank();
+    // SAFETY: the place of needle `k`.
     let write = |k: usize, place: usize| unsafe { out.at::<i64>(k).write(place as i64) };
     let whole = count - count % LANES;
     for first in (0..whole).step_by(LANES) {

@@ -102,7 +102,7 @@ fn count_nonzero<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let options = ReduceOptions { axis: axes.as_deref(), keepdims: a.flag(2)?, ..ReduceOptions::default() };
     let session = a.session()?;
     let count = a.issue(&array, || session.reduce(Reduction::CountNonzero, &array, &options))?;
-    Ok(outcome::value(a.py(), count)?)
+    outcome::value(a.py(), count)
 }
 
 /// Row-major numbers of the elements that are not zero.
