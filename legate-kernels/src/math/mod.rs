@@ -27,7 +27,7 @@
 //! | `arccosh` | 1.42 | 1.50 |
 //! | `arctanh` | 1.55 | 1.61 |
 //! | `cbrt` | 0.57 | 0.53 |
-//! | `hypot` | 0.84 | 0.84 |
+//! | `hypot` | 0.84 | 0.50 |
 //! | `power` | 0.69 | 0.53 |
 //! | `erf` | 1.24 | 0.50 |
 
@@ -155,7 +155,7 @@ pub(crate) trait Real: Element + Num + Neg<Output = Self> + PartialOrd {
 
 macro_rules! real {
     ($R:ident, exp_max $exp_max:literal, std { $($std:ident($($arg:ident)?)),* $(,)? },
-     vector { $($module:ident { $($vector:ident($($other:ident)?)),* })* }, circular $circular:ident, tan $tan:ident, power $power:ident) => {
+     vector { $($module:ident { $($vector:ident($($other:ident)?)),* })* }, circular $circular:ident, tan $tan:ident, power $power:ident, hypot $hypot:ident) => {
         impl Real for $R {
             const ZERO: $R = 0.0;
             const ONE: $R = 1.0;
@@ -201,6 +201,8 @@ macro_rules! real {
             fn is_pow_rare(self, y: $R) -> bool { power::is_rare(f64::from(self), f64::from(y)) }
             fn pow_rare(self, y: $R) -> $R { <$R>::powf(self, y) }
             #[inline(always)]
+            fn hypot(self, y: $R) -> $R { root::$hypot(f64::from(self), f64::from(y)) as $R }
+            #[inline(always)]
             fn mul_add(self, y: $R, z: $R) -> $R { <$R>::mul_add(self, y, z) }
             #[inline(always)]
             fn is_nan(self) -> bool { <$R>::is_nan(self) }
@@ -213,7 +215,7 @@ macro_rules! real {
 }
 
 macro_rules! reals {
-    ($($R:ident exp_max $exp_max:literal circular $circular:ident tan $tan:ident power $power:ident own { $($own:tt)* };)*) => {$(
+    ($($R:ident exp_max $exp_max:literal circular $circular:ident tan $tan:ident power $power:ident hypot $hypot:ident own { $($own:tt)* };)*) => {$(
         real!($R, exp_max $exp_max, std {
             sqrt(), copysign(y), abs(), floor(), trunc(), next_up(), next_down(),
         }, vector {
@@ -222,14 +224,13 @@ macro_rules! reals {
             tabled { log2(), log10() }
             inverse_circular { asin(), acos(), atan(), atan2(x) }
             cube_root { cbrt() }
-            root { hypot(y) }
             $($own)*
-        }, circular $circular, tan $tan, power $power);
+        }, circular $circular, tan $tan, power $power, hypot $hypot);
     )*};
 }
 reals! {
-    f32 exp_max 88.0 circular single tan singles power pow_single own { exponential { exp() } logarithm { log() } singles { tanh() } };
-    f64 exp_max 709.0 circular circular tan circular power pow own { tabled { exp(), log() } exponential { tanh() } };
+    f32 exp_max 88.0 circular single tan singles power pow_single hypot hypot_single own { exponential { exp() } logarithm { log() } singles { tanh() } };
+    f64 exp_max 709.0 circular circular tan circular power pow hypot hypot own { tabled { exp(), log() } exponential { tanh() } };
 }
 
 /// -1, 0 or 1, or NaN; the sign of zero is lost, as in NumPy.
