@@ -13,6 +13,8 @@
 //! **Order and choice** ([`mod@scan`], [`select`], [`mod@gather`], [`extreme`], [`mod@sort`]). Running sums; elements that masks and indices choose; where
 //! extremes are; sorting.
 //!
+//! **Moments** ([`mod@moments`]). Means and squares around them in one read.
+//!
 //! **Threads** ([`parallel`]) are lent by the caller.
 //!
 //! **Products** ([`linalg`]). Matrices times vectors and matrices.
@@ -62,6 +64,7 @@ pub mod linalg;
 
 pub mod extreme;
 pub mod gather;
+pub mod moments;
 pub mod parallel;
 pub mod scan;
 pub mod search;

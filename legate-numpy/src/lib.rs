@@ -36,6 +36,7 @@ pub mod shape;
 mod solve;
 mod sorting;
 pub mod ufunc;
+mod variance;
 pub mod view;
 
 mod tasks;

@@ -5,7 +5,7 @@ use crate::assign::check_output;
 use crate::error::{Casting, Error, Result};
 use crate::issue::Body;
 use crate::order::Order;
-use crate::promote::{Weak, promote_types};
+use crate::promote::promote_types;
 use crate::routine::Call;
 use crate::session::Session;
 use crate::tasks::Routine;
@@ -158,7 +158,7 @@ impl Session {
 
     /// Folds a value of a body along `axes` and runs the body: the result, with extent 1 along the axes. Goes straight to `out` if that is given.
     #[allow(clippy::too_many_arguments, reason = "the parts of one fold")]
-    fn fold_value(
+    pub(crate) fn fold_value(
         &self,
         mut body: Body<'_>,
         order: &Order,
@@ -183,7 +183,13 @@ impl Session {
     }
 
     /// The result with the axes that were asked for, in `out` if there is one.
-    fn deliver(&self, result: NdArray, name: &str, axes: &Axes, options: &ReduceOptions<'_>) -> Result<NdArray> {
+    pub(crate) fn deliver(
+        &self,
+        result: NdArray,
+        name: &str,
+        axes: &Axes,
+        options: &ReduceOptions<'_>,
+    ) -> Result<NdArray> {
         let view = axes.delivered(&result.view);
         let result = result.with_view(view);
         let Some(out) = options.out else { return Ok(result) };
@@ -195,7 +201,7 @@ impl Session {
         Ok(out.clone())
     }
 
-    fn constant(&self, shape: &[i64], value: Scalar) -> NdArray {
+    pub(crate) fn constant(&self, shape: &[i64], value: Scalar) -> NdArray {
         NdArray::new(shape, value.dtype(), Backing { fill: Some(value), ..Backing::default() })
     }
 
@@ -219,89 +225,6 @@ impl Session {
         let call = CallOptions { out: options.out, ..CallOptions::default() };
         self.call(subtract, &[highest.into(), lowest.into()], &call)
     }
-}
-
-/// Mean and variance.
-impl Session {
-    fn mean(&self, a: &NdArray, axes: &Axes, options: &ReduceOptions<'_>) -> Result<NdArray> {
-        refuse_masks(options)?;
-        let dtype = options.dtype.unwrap_or_else(|| mean_type(a.dtype()));
-        let sum = self.sum_as(a, axes, dtype, |_, value| value)?;
-        let mean = self.divided(&sum, axes.count(a) as f64)?;
-        self.deliver(mean, "divide", axes, options)
-    }
-
-    /// Two passes: the mean, then the mean of `|a - mean|²`.
-    fn var(&self, a: &NdArray, axes: &Axes, options: &ReduceOptions<'_>, root: bool) -> Result<NdArray> {
-        refuse_masks(options)?;
-        let dtype = options.dtype.unwrap_or_else(|| mean_type(a.dtype()));
-        let count = axes.count(a) as f64;
-        let sum = self.sum_as(a, axes, dtype, |_, value| value)?;
-        let mean = self.divided(&sum, count)?;
-        let order = axes.order(a, None);
-        let mean_view = order.view_of(&mean);
-        let squares = self.sum_as(a, axes, dtype, |body, value| {
-            let mean = body.load(&mean_view);
-            let difference = body.program.binary(BinaryOp::Subtract, value, mean);
-            squared_size(body, difference)
-        })?;
-        let variance = self.divided(&squares, (count - options.ddof).max(0.0))?;
-        let result = if root { self.root(&variance)? } else { variance };
-        self.deliver(result, if root { "sqrt" } else { "divide" }, axes, options)
-    }
-
-    /// The sum along the axes of a function of the elements.
-    fn sum_as(
-        &self,
-        a: &NdArray,
-        axes: &Axes,
-        dtype: DType,
-        f: impl Fn(&mut Body<'_>, ValueId) -> ValueId,
-    ) -> Result<NdArray> {
-        let order = axes.order(a, None);
-        let mut body = Body::new(self, order.domain());
-        let value = body.load_as(&order.view_of(a), dtype);
-        let value = f(&mut body, value);
-        if axes.count(a) == 0 || a.size() == 0 {
-            let dtype = body.program.value_dtype(value).expect("a value has a type");
-            return Ok(self.constant(&axes.result_shape(a), Scalar::zero(dtype)));
-        }
-        self.fold_value(body, &order, axes, ReduceOp::Add, value, a, None)
-    }
-
-    /// `sum / n` in double precision, in the type of `sum`: what NumPy computes with its 64-bit count.
-    fn divided(&self, sum: &NdArray, n: f64) -> Result<NdArray> {
-        let wide = promote_types(sum.dtype(), DType::F64);
-        let out = NdArray::unwritten(sum.shape(), sum.dtype());
-        let mut body = Body::new(self, sum.shape());
-        let value = body.load_as(sum, wide);
-        let n = body.weak(Weak::Float(n), wide)?;
-        let quotient = body.program.binary(BinaryOp::Divide, value, n);
-        body.store(&out, quotient);
-        body.run()?;
-        Ok(out)
-    }
-
-    fn root(&self, a: &NdArray) -> Result<NdArray> {
-        let out = NdArray::unwritten(a.shape(), a.dtype());
-        let mut body = Body::new(self, a.shape());
-        let value = body.load(a);
-        let root = body.program.unary(UnaryOp::Sqrt, value);
-        body.store(&out, root);
-        body.run()?;
-        Ok(out)
-    }
-}
-
-/// `|z|²` without a root.
-fn squared_size(body: &mut Body<'_>, z: ValueId) -> ValueId {
-    let complex = body.program.value_dtype(z).is_some_and(|d| d.kind() == Kind::Complex);
-    if !complex {
-        return body.program.binary(BinaryOp::Multiply, z, z);
-    }
-    let (re, im) = (body.program.unary(UnaryOp::Real, z), body.program.unary(UnaryOp::Imag, z));
-    let (re, im) = (body.program.binary(BinaryOp::Multiply, re, re), body.program.binary(BinaryOp::Multiply, im, im));
-    body.program.binary(BinaryOp::Add, re, im)
 }
 
 /// Where the extremes are.
@@ -384,9 +307,9 @@ fn flat_index(body: &mut Body<'_>, order: &Order, axes: &Axes, shape: &[i64]) ->
 
 /// Which axes are folded, and what becomes of them.
 #[derive(Debug)]
-struct Axes {
+pub(crate) struct Axes {
     /// Ascending.
-    folded: SmallVec<[usize; 4]>,
+    pub(crate) folded: SmallVec<[usize; 4]>,
     keepdims: bool,
 }
 
@@ -401,12 +324,12 @@ impl Axes {
     }
 
     /// Elements per result.
-    fn count(&self, a: &NdArray) -> i64 {
+    pub(crate) fn count(&self, a: &NdArray) -> i64 {
         self.folded.iter().map(|&axis| a.shape()[axis]).product()
     }
 
     /// With extent 1 along the folded axes.
-    fn result_shape(&self, a: &NdArray) -> Point {
+    pub(crate) fn result_shape(&self, a: &NdArray) -> Point {
         let mut shape: Point = a.shape().into();
         self.folded.iter().for_each(|&axis| shape[axis] = 1);
         shape
@@ -438,7 +361,7 @@ impl Axes {
     }
 
     /// The order in which the domain is walked.
-    fn order(&self, a: &NdArray, mask: Option<&NdArray>) -> Order {
+    pub(crate) fn order(&self, a: &NdArray, mask: Option<&NdArray>) -> Order {
         Order::of(a.shape(), std::iter::once(a).chain(mask))
     }
 }
@@ -468,21 +391,6 @@ pub(crate) fn accumulator(op: ReduceOp, dtype: DType, options: &ReduceOptions<'_
         (ReduceOp::Add | ReduceOp::Multiply, _, Kind::Bool | Kind::Signed) => DType::I64,
         (ReduceOp::Add | ReduceOp::Multiply, _, Kind::Unsigned) => DType::U64,
         _ => dtype,
-    }
-}
-
-/// The type that means are computed in.
-pub(crate) fn mean_type(dtype: DType) -> DType {
-    match dtype.kind() {
-        Kind::Float | Kind::Complex => dtype,
-        _ => DType::F64,
-    }
-}
-
-fn refuse_masks(options: &ReduceOptions<'_>) -> Result<()> {
-    match options.where_ {
-        Some(_) => Err(Error::Unsupported("where= of mean, var and std".into())),
-        None => Ok(()),
     }
 }
 

@@ -53,6 +53,9 @@ pub type Wait<'a> = dyn FnMut(&dyn Fn() -> bool) + Send + 'a;
 /// Bytes up to which a base's values are kept at hand beside its field, unless the mapper's tunable `numpy.small_bytes` says otherwise.
 const SMALL_BYTES: u64 = 64 << 10;
 
+/// Bytes from which the variance of an array is computed in one read of it.
+const MOMENTS_BYTES: u64 = 4 << 20;
+
 /// Issues operations on arrays. All arrays that meet in one operation belong to one session.
 pub struct Session {
     engine: Option<Engine>,
@@ -61,6 +64,7 @@ pub struct Session {
     provenance: RwLock<Option<ProvenanceSource>>,
     waiter: RwLock<Option<Waiter>>,
     small_bytes: u64,
+    moments_bytes: u64,
     pub(crate) random: Mutex<RandomStates>,
 }
 
@@ -104,8 +108,28 @@ impl Session {
 
     fn with(mapper: NumpyMapper, programs: Arc<ProgramCache>, engine: Option<Engine>) -> Session {
         let small_bytes = mapper.tunable("numpy.small_bytes").map_or(SMALL_BYTES, |bytes| bytes.max(0) as u64);
-        let (provenance, waiter) = (RwLock::new(None), RwLock::new(None));
-        Session { engine, mapper, programs, provenance, waiter, small_bytes, random: Mutex::default() }
+        Session {
+            engine,
+            mapper,
+            programs,
+            provenance: RwLock::new(None),
+            waiter: RwLock::new(None),
+            small_bytes,
+            moments_bytes: MOMENTS_BYTES,
+            random: Mutex::default(),
+        }
+    }
+
+    /// Computes the variance of arrays of at least so many bytes in one read. It rounds otherwise than two do, so sessions that are to agree bit for bit must agree
+    /// in this; programs have no reason to call it.
+    #[must_use]
+    pub fn reading_once_from(self, bytes: u64) -> Session {
+        Session { moments_bytes: bytes, ..self }
+    }
+
+    /// Bytes from which the variance of an array is computed in one read.
+    pub(crate) fn moments_bytes(&self) -> u64 {
+        self.moments_bytes
     }
 
     /// Sets who is asked for the user's line.

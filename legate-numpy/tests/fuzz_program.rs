@@ -54,12 +54,16 @@ impl Setup {
             replay: Replay::Check,
         })
         .unwrap()
+        .reading_once_from(READ_ONCE)
     }
 }
 
+/// Bytes from which variances are computed in one read: few, so that programs have both kinds.
+const READ_ONCE: u64 = 2000;
+
 /// Runs the steps on both and compares after each fetch and at the end.
 fn check(setup: Setup, steps: &[Step]) -> Result<(), TestCaseError> {
-    let mut machine = Machine::new(setup.session(), Session::eager());
+    let mut machine = Machine::new(setup.session(), Session::eager().reading_once_from(READ_ONCE));
     let (before, round) = steps.split_at(if setup.rounds > 1 { steps.len() / 2 } else { 0 });
     let run = |machine: &mut Machine, steps: &[Step]| {
         let mut numbered = steps.iter().enumerate();

@@ -72,6 +72,31 @@ def test_sums_are_as_accurate_as_numpys():
         assert ours <= 2 * theirs + 4 * float(numpy.spacing(numpy.dtype(dtype).type(exact)))
 
 
+LARGE = 700_000
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16"])
+@pytest.mark.parametrize("shape", [(LARGE,), (LARGE // 3, 3), (LARGE // 50, 50), (LARGE // 2000, 2000), (50, LARGE // 50)])
+def test_variances_of_large_arrays_are_as_accurate_as_numpys(dtype, shape):
+    x = numpy.random.default_rng(4).normal(1000, 100, (4 * shape[0], *shape[1:])).astype(dtype)
+    wide = x.astype(numpy.longdouble)
+    for axis in (None, 0, 1) if x.ndim == 2 else (None,):
+        exact = numpy.var(wide, axis=axis, ddof=1)
+        ours, numpys = np.var(np.asarray(x), axis=axis, ddof=1), numpy.var(x, axis=axis, ddof=1)
+        assert plain(ours).dtype == numpys.dtype and plain(ours).shape == numpys.shape
+        ours, numpys = (numpy.max(numpy.abs(plain(v) - exact) / exact) for v in (ours, numpys))
+        assert ours <= max(numpys, 4 * numpy.finfo(x.dtype if x.dtype.kind == "f" else float).eps)
+
+
+@pytest.mark.parametrize("how", ["[::-1]", "[::2]", "[:, 1:]", ".T", "[:, ::2]", ".real", "[1:].astype(bool)"])
+def test_variances_of_views_of_large_arrays(how):
+    x = numpy.random.default_rng(4).normal(3, 1, (LARGE, 2))
+    view = eval(f"x{how}", {"x": x})
+    ours = eval(f"x{how}", {"x": np.asarray(x)})
+    for axis in (None, 0, 1):
+        numpy.testing.assert_allclose(plain(np.std(ours, axis=axis)), numpy.std(view, axis=axis), rtol=1e-12)
+
+
 def test_dtype_and_out():
     x = numpy.arange(12).reshape(3, 4)
     for dtype in ("i1", "u2", "f4", "f8", "c16"):

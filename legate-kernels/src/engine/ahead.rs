@@ -33,14 +33,27 @@ impl Shares {
     pub(super) fn fetch(self, start: *const u8, bytes: usize, step: usize, will_write: bool) {
         let lines = bytes / LINE;
         let before = |step: usize| (lines * self.each * step) >> 32;
-        #[cfg(target_arch = "x86_64")]
-        for line in before(step)..before(step + 1) {
-            use std::arch::x86_64::{_MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch};
-            let at = start.wrapping_add(line * LINE).cast();
-            // SAFETY: every x86-64 CPU takes both for any address; one that does not know the second does nothing.
-            unsafe { if will_write { _mm_prefetch::<_MM_HINT_ET0>(at) } else { _mm_prefetch::<_MM_HINT_T0>(at) } }
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = (start, before, step, will_write);
+        (before(step)..before(step + 1)).for_each(|line| fetch_line(start.wrapping_add(line * LINE), will_write));
     }
+}
+
+/// Asks for `bytes` at `start`, to be read. They need not be anyone's memory.
+#[inline(always)]
+pub(crate) fn fetch(start: *const u8, bytes: usize) {
+    for line in 0..bytes / LINE {
+        fetch_line(start.wrapping_add(line * LINE), false);
+    }
+}
+
+#[inline(always)]
+fn fetch_line(at: *const u8, will_write: bool) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch};
+        let at = at.cast();
+        // SAFETY: every x86-64 CPU takes both for any address; one that does not know the second does nothing.
+        unsafe { if will_write { _mm_prefetch::<_MM_HINT_ET0>(at) } else { _mm_prefetch::<_MM_HINT_T0>(at) } }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (at, will_write);
 }

@@ -35,6 +35,8 @@ mod tiles;
 #[cfg(target_arch = "x86_64")]
 mod vector;
 
+pub(crate) use ahead::fetch;
+
 use crate::isa::Isa;
 use crate::operand::RawOperand;
 use crate::program::{Binding, Instr, Joined, OperandId, Program, ProgramError};

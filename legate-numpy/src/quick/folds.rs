@@ -3,8 +3,9 @@
 use super::{locked, made, row, row_in_c_order};
 use crate::array::NdArray;
 use crate::promote::{Weak, promote_types};
-use crate::reduction::{ReduceOptions, Reduction, accumulator, mean_type};
+use crate::reduction::{ReduceOptions, Reduction, accumulator};
 use crate::session::Session;
+use crate::variance::mean_type;
 use legate_core::exec::HostBuffer;
 use legate_kernels::cast::cast;
 use legate_kernels::dtype::{DType, Kind, Scalar};
@@ -23,7 +24,7 @@ impl Session {
             _ => accumulator(elements_op(reduction)?, a.dtype(), &ReduceOptions::default()),
         };
         let spread = matches!(reduction, Reduction::Var | Reduction::Std);
-        if (spread && dtype.kind() == Kind::Complex)
+        if (spread && (dtype.kind() == Kind::Complex || a.nbytes() as u64 >= self.moments_bytes()))
             || elements_op(reduction).is_some_and(|op| op.result(dtype).is_none())
         {
             return None;

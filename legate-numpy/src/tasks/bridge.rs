@@ -16,6 +16,7 @@ use legate_kernels::extreme::arg_extreme;
 use legate_kernels::gather::{OutOfBounds, gather, scatter};
 use legate_kernels::host::HostOperand;
 use legate_kernels::linalg::{Arithmetic, RawMatrix, Real, gemm, gemv_cols, gemv_rows, solve, solve_scratch_bytes};
+use legate_kernels::moments::moments;
 use legate_kernels::operand::RawOperand;
 use legate_kernels::parallel::Threads;
 use legate_kernels::random::{Stream, fill_rect_f64};
@@ -151,6 +152,10 @@ unsafe fn run_routine(
                     false => arg_extreme::<T, false>(extents, input, output, threads),
                     true => arg_extreme::<T, true>(extents, input, output, threads),
                 });
+                Ok(())
+            }
+            (Routine::Moments { dtype }, [input, means, rests, squares]) => {
+                moments(dtype, [extents[0], extents[1], extents[2]], input, [means, rests, squares]);
                 Ok(())
             }
             (Routine::Solve { dtype: DType::F32 }, [a, b, x, singular]) => {

@@ -19,6 +19,8 @@ pub(crate) enum Routine {
     Sort { dtype: DType, axis: usize, places: bool },
     /// The place of the extreme of each line: domain (lines, n); input (0, 1), output (0), an int64.
     ArgExtreme { dtype: DType, largest: bool },
+    /// Means, and squares around them: domain (lines, n, columns); input (0, 1, 2); means, what is left around them, squares (0, 2), all doubles.
+    Moments { dtype: DType },
     /// Solves linear equations: domain (n, n, columns, 1); matrix (0, 1), right-hand sides (0, 2), solutions (1, 2), and whether the matrix is singular
     /// (3), an int64.
     Solve { dtype: DType },
@@ -82,6 +84,7 @@ impl Task for RunRoutine {
             Routine::Sort { places: true, .. } => "argsort",
             Routine::ArgExtreme { largest: false, .. } => "argmin",
             Routine::ArgExtreme { largest: true, .. } => "argmax",
+            Routine::Moments { .. } => "moments",
             Routine::Solve { .. } => "solve",
             Routine::Search { .. } => "searchsorted",
             Routine::CountBlocks => "count_blocks",
