@@ -53,8 +53,8 @@ pub type Wait<'a> = dyn FnMut(&dyn Fn() -> bool) + Send + 'a;
 /// Bytes up to which a base's values are kept at hand beside its field, unless the mapper's tunable `numpy.small_bytes` says otherwise.
 const SMALL_BYTES: u64 = 64 << 10;
 
-/// Bytes from which the variance of an array is computed in one read of it.
-const MOMENTS_BYTES: u64 = 4 << 20;
+/// Bytes from which the variance of an array is computed in one read of it. Below, the second read comes from a cache, and costs less than joining lines does.
+const MOMENTS_BYTES: u64 = 16 << 20;
 
 /// Issues operations on arrays. All arrays that meet in one operation belong to one session.
 pub struct Session {

@@ -5,9 +5,9 @@
 
 use super::kernel::shells;
 use super::packed::{Packed, elements, elements_mut};
-use crate::dtype::{DType, Element};
+use crate::dtype::Element;
 use crate::isa::{Isa, Level};
-use crate::ops::{BinaryFn, ReduceOp};
+use crate::ops::BinaryFn;
 
 /// Folds rows of `acc`'s length into it, in order; the first one takes its place if it is `fresh`.
 ///
@@ -38,17 +38,6 @@ impl Rows {
     }
 }
 
-/// The loop whose accumulators are in named registers, if there is one.
-pub(super) fn in_registers(op: ReduceOp, dtype: DType, isa: Isa) -> Option<FoldRows> {
-    match isa.level() {
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => x86::avx512(op, dtype),
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => x86::avx2(op, dtype),
-        _ => None,
-    }
-}
-
 shells!(pub(super) fn rows<T: Element, F: BinaryFn<T, Out = T>>(acc: &mut [u8], rows: Rows, fresh: bool) = portable_body as FoldRows);
 
 /// One row after the other.
@@ -69,8 +58,9 @@ fn join_row<T: Element, F: BinaryFn<T, Out = T>>(acc: &mut [Packed<T>], row: &[P
     }
 }
 
+/// The loops that keep their accumulators in named registers, for floats.
 #[cfg(target_arch = "x86_64")]
-mod x86 {
+pub(super) mod x86 {
     use super::super::vector::{Join, Vector, by_operation, load};
     use super::{FoldRows, Rows, elements, elements_mut, join_row};
     use crate::dtype::{DType, Element};
@@ -146,6 +136,6 @@ mod x86 {
         f64_avx2 __m256d f64 "avx2,fma";
         f32_avx2 __m256 f32 "avx2,fma";
     }
-    by_operation! { pub(super) fn avx512 -> FoldRows = f64_avx512 f32_avx512 }
-    by_operation! { pub(super) fn avx2 -> FoldRows = f64_avx2 f32_avx2 }
+    by_operation! { pub(in crate::engine) fn avx512 -> FoldRows = f64_avx512 f32_avx512 }
+    by_operation! { pub(in crate::engine) fn avx2 -> FoldRows = f64_avx2 f32_avx2 }
 }

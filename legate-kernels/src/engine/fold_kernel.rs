@@ -4,7 +4,7 @@ use super::fold_columns::{self, FoldRows, Rows};
 use super::fold_lanes::{self, Runs};
 use super::packed::{Packed, elements, elements_mut};
 use crate::dtype::{DType, Element};
-use crate::isa::Isa;
+use crate::isa::{Isa, Level};
 use crate::ops::{BinaryFn, FoldRow, FoldVisitor, ReduceOp};
 use smallvec::SmallVec;
 
@@ -23,11 +23,8 @@ pub(super) struct FoldKernel {
 impl FoldKernel {
     pub(super) fn new(op: ReduceOp, dtype: DType, isa: Isa) -> FoldKernel {
         let kernel = op.visit(dtype, Find(isa)).expect("a validated program folds only where there is a loop");
-        FoldKernel {
-            runs: fold_lanes::in_registers(op, dtype, isa).unwrap_or(kernel.runs),
-            rows: fold_columns::in_registers(op, dtype, isa).unwrap_or(kernel.rows),
-            ..kernel
-        }
+        let (runs, rows) = in_registers(op, dtype, isa).unwrap_or((kernel.runs, kernel.rows));
+        FoldKernel { runs, rows, ..kernel }
     }
 
     /// Folds every `run` elements of `x` (the last time, what is left) to one of `results`: in blocks of `block` elements, joined by the canonical tree.
@@ -63,6 +60,17 @@ impl FoldKernel {
     pub(super) fn block_of_rows(&self, acc: &mut [u8], rows: Rows) {
         // SAFETY: the kernel was made for an ISA level that this CPU has.
         unsafe { (self.rows)(acc, rows, true) };
+    }
+}
+
+/// The loops whose accumulators are in named registers, if there are such.
+fn in_registers(op: ReduceOp, dtype: DType, isa: Isa) -> Option<(Runs, FoldRows)> {
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => Some((fold_lanes::x86::avx512(op, dtype)?, fold_columns::x86::avx512(op, dtype)?)),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => Some((fold_lanes::x86::avx2(op, dtype)?, fold_columns::x86::avx2(op, dtype)?)),
+        _ => None,
     }
 }
 

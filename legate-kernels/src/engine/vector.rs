@@ -102,6 +102,11 @@ pub(super) trait Vector: Copy {
     /// # Safety
     /// See [`Vector::add`].
     unsafe fn halve<J: Join>(self) -> Self;
+    /// With the first `n` lanes joined with as many elements at `at`.
+    ///
+    /// # Safety
+    /// They are readable. See [`Vector::add`].
+    unsafe fn join_first<J: Join>(self, at: *const u8, n: usize) -> Self;
     /// 1 in all lanes.
     ///
     /// # Safety
@@ -183,6 +188,7 @@ macro_rules! vector {
      add $add:ident subtract $subtract:ident multiply $multiply:ident divide $divide:ident sqrt $sqrt:ident round $round:ident
      max $max:ident min $min:ident, or_nan |$x:ident, $r:ident| $or_nan:expr,
      upper |$h:ident| $($upper:expr)=>*,
+     first |$n:ident| $mask:expr, |$some_of:ident, $at:ident| $some:expr, |$old:ident, $new:ident| $picked:expr,
      xor $xor:ident andnot $andnot:ident and $and:ident or $or:ident,
      blend_if |$m:ident, $yes:ident, $no:ident| $choose:expr, blend_equal |$e:ident, $a:ident, $b:ident| $equal:expr,
      from_i32 |$i32:ident| $from_i32:expr $(, from_f32 |$f32:ident| $from_f32:expr)? $(, from_i64 |$i64:ident| $from_i64:expr)?) => {
@@ -237,6 +243,17 @@ macro_rules! vector {
                     $h
                 }
             }
+            /// # Safety
+            /// As the trait says.
+            #[inline(always)]
+            unsafe fn join_first<J: Join>(self, at: *const u8, $n: usize) -> $V {
+                // SAFETY: the caller has the instructions; no more elements are read than it vouches for.
+                unsafe {
+                    let ($some_of, $at) = ($mask, at);
+                    let ($old, $new) = (self, J::join(self, $some));
+                    $picked
+                }
+            }
         }
     };
 }
@@ -245,6 +262,7 @@ vector!(__m512d, 32 of 8 f64, load _mm512_loadu_pd store _mm512_storeu_pd stream
     add _mm512_add_pd subtract _mm512_sub_pd multiply _mm512_mul_pd divide _mm512_div_pd sqrt _mm512_sqrt_pd round _mm512_roundscale_pd
     max _mm512_max_pd min _mm512_min_pd, or_nan |x, r| _mm512_mask_mov_pd(r, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(x, x), x),
     upper |h| _mm512_shuffle_f64x2::<0b01_00_11_10>(h, h) => _mm512_shuffle_f64x2::<0b10_11_00_01>(h, h) => _mm512_permute_pd::<0b0101_0101>(h),
+    first |n| (1u32 << n).wrapping_sub(1) as __mmask8, |m, at| _mm512_maskz_loadu_pd(m, at.cast()), |old, new| _mm512_mask_mov_pd(old, m, new),
     xor _mm512_xor_pd andnot _mm512_andnot_pd and _mm512_and_pd or _mm512_or_pd,
     blend_if |mask, yes, no| {
         let bools = _mm_loadl_epi64(mask.cast());
@@ -259,6 +277,7 @@ vector!(__m512, 32 of 16 f32, load _mm512_loadu_ps store _mm512_storeu_ps stream
     max _mm512_max_ps min _mm512_min_ps, or_nan |x, r| _mm512_mask_mov_ps(r, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x), x),
     upper |h| _mm512_shuffle_f32x4::<0b01_00_11_10>(h, h) => _mm512_shuffle_f32x4::<0b10_11_00_01>(h, h)
         => _mm512_permute_ps::<0b01_00_11_10>(h) => _mm512_permute_ps::<0b10_11_00_01>(h),
+    first |n| (1u32 << n).wrapping_sub(1) as __mmask16, |m, at| _mm512_maskz_loadu_ps(m, at.cast()), |old, new| _mm512_mask_mov_ps(old, m, new),
     xor _mm512_xor_ps andnot _mm512_andnot_ps and _mm512_and_ps or _mm512_or_ps,
     blend_if |mask, yes, no| {
         let bools = _mm_loadu_si128(mask.cast());
@@ -270,6 +289,8 @@ vector!(__m256d, 16 of 4 f64, load _mm256_loadu_pd store _mm256_storeu_pd stream
     add _mm256_add_pd subtract _mm256_sub_pd multiply _mm256_mul_pd divide _mm256_div_pd sqrt _mm256_sqrt_pd round _mm256_round_pd
     max _mm256_max_pd min _mm256_min_pd, or_nan |x, r| _mm256_blendv_pd(r, x, _mm256_cmp_pd::<_CMP_UNORD_Q>(x, x)),
     upper |h| _mm256_permute2f128_pd::<1>(h, h) => _mm256_permute_pd::<0b0101>(h),
+    first |n| _mm256_cmpgt_epi64(_mm256_set1_epi64x(n as i64), _mm256_setr_epi64x(0, 1, 2, 3)),
+    |m, at| _mm256_maskload_pd(at.cast(), m), |old, new| _mm256_blendv_pd(old, new, _mm256_castsi256_pd(m)),
     xor _mm256_xor_pd andnot _mm256_andnot_pd and _mm256_and_pd or _mm256_or_pd,
     blend_if |mask, yes, no| {
         let bools = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(mask.cast::<i32>().read_unaligned()));
@@ -283,6 +304,8 @@ vector!(__m256, 16 of 8 f32, load _mm256_loadu_ps store _mm256_storeu_ps stream 
     add _mm256_add_ps subtract _mm256_sub_ps multiply _mm256_mul_ps divide _mm256_div_ps sqrt _mm256_sqrt_ps round _mm256_round_ps
     max _mm256_max_ps min _mm256_min_ps, or_nan |x, r| _mm256_blendv_ps(r, x, _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x)),
     upper |h| _mm256_permute2f128_ps::<1>(h, h) => _mm256_permute_ps::<0b01_00_11_10>(h) => _mm256_permute_ps::<0b10_11_00_01>(h),
+    first |n| _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)),
+    |m, at| _mm256_maskload_ps(at.cast(), m), |old, new| _mm256_blendv_ps(old, new, _mm256_castsi256_ps(m)),
     xor _mm256_xor_ps andnot _mm256_andnot_ps and _mm256_and_ps or _mm256_or_ps,
     blend_if |mask, yes, no| {
         let bools = _mm256_cvtepu8_epi32(_mm_loadl_epi64(mask.cast()));
