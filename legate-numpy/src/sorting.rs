@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 /// From this many lines on the runtime cuts a sort between its lines; the kernel cuts each of fewer.
 const MANY_LINES: i64 = 64;
 /// Nanoseconds per element, about.
-const COST_NS: f64 = 8.0;
+const COST_NS: f64 = 4.0;
 
 impl Session {
     /// `np.sort(a, axis)`; `axis` `None`: of the raveled array. Stable, so the same for every `kind`; NaN comes last. Blocks: no.

@@ -1,6 +1,8 @@
 //! Keys: unsigned integers in the order of the elements.
 
+use super::vectors::{self, Vectors};
 use crate::dtype::{B8, Element};
+use crate::isa::Isa;
 
 /// An element type with NumPy's order of sorting: NaN comes last.
 pub trait Sortable: Element {
@@ -18,19 +20,32 @@ pub trait Sortable: Element {
 pub trait Item: Copy + Ord + Send + Sync + bytemuck::Pod {
     /// Its leading part.
     fn key(self) -> u64;
+    /// Vectorised steps for sorting such items, where there are any: equal items are alike then.
+    #[doc(hidden)]
+    fn vectors(_: Isa) -> Option<Vectors<Self>> {
+        None
+    }
 }
 
 macro_rules! items {
-    ($($t:ty)*) => {$(
+    ($($t:ty $(, $vectors:path)?;)*) => {$(
         impl Item for $t {
             #[inline(always)]
             fn key(self) -> u64 {
                 u64::from(self)
             }
+            $(fn vectors(isa: Isa) -> Option<Vectors<$t>> {
+                $vectors(isa)
+            })?
         }
     )*};
 }
-items!(u8 u16 u32 u64);
+items! {
+    u8;
+    u16;
+    u32, vectors::of_u32;
+    u64, vectors::of_u64;
+}
 
 /// An element of an argsort: what it is compared by, and where it was. Distinct places make all items distinct, so any sort is stable.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, bytemuck::Pod, bytemuck::Zeroable)]

@@ -90,7 +90,7 @@ impl Dealer {
 }
 
 /// Places of a sample, irregular so that patterns in the input are not mistaken for all of it.
-fn spread(k: usize, sampled: usize, n: usize) -> usize {
+pub(super) fn spread(k: usize, sampled: usize, n: usize) -> usize {
     let (from, to) = (k * n / sampled, (k + 1) * n / sampled);
     let jitter = (k as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     from + jitter as usize % (to - from).max(1)
