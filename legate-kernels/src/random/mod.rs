@@ -89,7 +89,7 @@ impl Stream {
 
     /// Writes values `start .. start + out.len()` to `out`, on this thread.
     ///
-    /// Cost: 1–2 ns per value (5 for normal ones); for MT19937 also up to about a millisecond to get to `start`, if no earlier fill ended
+    /// Cost: 0.4–2 ns per value (more for normal ones); for MT19937 also up to about a millisecond to get to `start`, if no earlier fill ended
     /// near: hand over long runs.
     pub fn fill_f64(&self, start: u64, out: &mut [f64]) {
         if out.is_empty() {
