@@ -12,6 +12,10 @@ pub struct OutOfBounds(pub i64);
 
 /// Fewer indices than this are not worth more threads than one.
 const FEW: usize = 1 << 15;
+/// Rows of at most so many bytes are scattered by one thread: each has to look at all indices, which takes as long as writing does.
+const NARROW: usize = 256;
+/// Indices that are looked at together.
+const CHOSEN: usize = 256;
 
 /// `out[o, k, i] = source[o, index[k], i]` for a box `extents = [outer, indices, inner]`. `source` has `n` elements along its middle dimension; all of its strides
 /// are given (outer, middle, inner). Elements have `size` bytes.
@@ -141,7 +145,7 @@ pub unsafe fn scatter(
     threads: Threads<'_>,
 ) -> Result<(), OutOfBounds> {
     let [rows, inner, indices] = extents;
-    let parts = if indices < FEW { 1 } else { threads.count().min(rows).max(1) };
+    let parts = if indices < FEW || inner * size <= NARROW { 1 } else { threads.count().min(rows).max(1) };
     let (target_at, values_at) = (Shared::new(target.ptr), Shared::new(values.ptr));
     let index_at = (Shared::new(index.ptr), index.stride);
     let (target_strides, values_strides) = (&target.strides, &values.strides);
@@ -181,20 +185,38 @@ unsafe fn scatter_as<E: Copy>(
     values: &RawOperand,
 ) -> Result<(), OutOfBounds> {
     let (t_row, t_inner, v_row, v_inner) = (target.strides[0], target.strides[1], values.strides[0], values.strides[1]);
-    for k in 0..indices {
-        // SAFETY: index `k`; a row that is ours.
-        unsafe {
-            let row = place(index.at::<i64>(k).read(), n)?.wrapping_sub(first);
-            if row >= rows {
-                continue;
-            }
-            let to = target.ptr.wrapping_offset(row as isize * t_row).cast::<E>();
-            let from = values.ptr.wrapping_offset(k as isize * v_row).cast::<E>();
-            for i in 0..inner as isize {
-                let value = from.wrapping_byte_offset(i * v_inner).read();
-                to.wrapping_byte_offset(i * t_inner).write(value);
-            }
+    let put = |row: usize, k: usize| {
+        let to = target.ptr.wrapping_offset(row as isize * t_row).cast::<E>();
+        let from = values.ptr.wrapping_offset(k as isize * v_row).cast::<E>();
+        for i in 0..inner as isize {
+            // SAFETY: a row that is ours, a row of the values.
+            unsafe { to.wrapping_byte_offset(i * t_inner).write(from.wrapping_byte_offset(i * v_inner).read()) };
         }
+    };
+    if rows == n {
+        for k in 0..indices {
+            // SAFETY: index `k`.
+            put(place(unsafe { index.at::<i64>(k).read() }, n)?, k);
+        }
+        return Ok(());
+    }
+    // Some of the rows: which indices name them is chance, so first those that do are listed without a branch.
+    let mut chosen = [(0, 0); CHOSEN];
+    for begin in (0..indices).step_by(CHOSEN) {
+        let (mut count, mut outside) = (0, None);
+        for k in begin..indices.min(begin + CHOSEN) {
+            // SAFETY: index `k`.
+            let index = unsafe { index.at::<i64>(k).read() };
+            let counted = index.wrapping_add(n as i64 & (index >> 63)) as usize;
+            outside = if counted < n { outside } else { Some(index) };
+            let row = counted.wrapping_sub(first);
+            chosen[count] = (row, k);
+            count += usize::from(row < rows);
+        }
+        if let Some(index) = outside {
+            return Err(OutOfBounds(index));
+        }
+        chosen[..count].iter().for_each(|&(row, k)| put(row, k));
     }
     Ok(())
 }
@@ -252,6 +274,37 @@ mod tests {
                 });
             }
             assert!(target == wanted, "{threads} threads, {pieces} pieces");
+        }
+    }
+
+    #[test]
+    fn wide_rows_are_scattered_by_all_threads() {
+        let (n, m, inner) = (50, 40_000, 40);
+        let mut index: Vec<i64> = (0..m as i64).map(|k| k * k % 99 - 49).collect();
+        let mut values: Vec<u64> = (0..(m * inner) as u64).collect();
+        let mut wanted = vec![u64::MAX; n * inner];
+        for (k, &i) in index.iter().enumerate() {
+            let row = i.rem_euclid(n as i64) as usize;
+            wanted[row * inner..][..inner].copy_from_slice(&values[k * inner..][..inner]);
+        }
+        for threads in [1, 3] {
+            let mut target = vec![u64::MAX; n * inner];
+            let rows = |ptr: *mut u64| RawOperand { ptr: ptr.cast(), strides: smallvec![8 * inner as isize, 8] };
+            let (to, from) = (rows(target.as_mut_ptr()), rows(values.as_mut_ptr()));
+            let index = vector(&mut index);
+            Threads::scoped(threads, |threads| {
+                // SAFETY: `m` indices and rows of values, and all rows of the target.
+                unsafe { scatter(8, [n, inner, m], (0, n), &to, index, &from, threads) }.unwrap();
+            });
+            assert!(target == wanted, "{threads} threads");
+        }
+        for bad in [50, -51] {
+            let (mut target, mut index) = ([0u64; 10], [3, bad]);
+            let row = |ptr: *mut u64| RawOperand { ptr: ptr.cast(), strides: smallvec![8, 0] };
+            let (to, from) = (row(target.as_mut_ptr()), row(values.as_mut_ptr()));
+            // SAFETY: two indices and values, ten of the fifty rows.
+            let outcome = unsafe { scatter(8, [10, 1, 2], (0, n), &to, vector(&mut index), &from, Threads::ALONE) };
+            assert_eq!(outcome, Err(OutOfBounds(bad)));
         }
     }
 }
