@@ -1,7 +1,7 @@
 //! What an operation costs apart from its work: additions on arrays so small that the work is nothing.
 
 use crate::measure::best_seconds;
-use legate_core::runtime::{ExecutorKind, Replay};
+use legate_core::runtime::{ExecutorKind, Ranks, Replay};
 use legate_mapper::{DefaultMapper, Thresholds};
 use legate_numpy::{CallOptions, DType, NdArray, Operand, Reduction, Session, SessionConfig, Ufunc};
 use std::collections::BTreeMap;
@@ -43,8 +43,7 @@ fn session(inline: bool, sim_ranks: u32, fuse: bool) -> Session {
         cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
         memory_bytes: 1 << 30,
         cache_bytes: 32 << 20,
-        sim_ranks,
-        sim_seed: 0,
+        ranks: Ranks::simulated(sim_ranks, 0),
         executor: ExecutorKind::Parallel,
         fuse,
         replay: Replay::On,

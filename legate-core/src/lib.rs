@@ -32,7 +32,7 @@
 //! ```
 //! use legate_core::mapping::{FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper};
 //! use legate_core::operation::{Cut, Operand, Privilege, Registry, Task, TaskArgs, TaskContext, TaskError};
-//! use legate_core::runtime::{ExecutorKind, LaunchRequest, Replay, Runtime, RuntimeConfig};
+//! use legate_core::runtime::{ExecutorKind, LaunchRequest, Ranks, Replay, Runtime, RuntimeConfig};
 //! use legate_core::store::{Access, Store};
 //! use legate_core::{Error, Provenance};
 //! use std::{any::Any, sync::Arc};
@@ -91,8 +91,7 @@
 //!     cores: 2,
 //!     memory_bytes: 1 << 30,
 //!     cache_bytes: 1 << 20,
-//!     sim_ranks: 0,
-//!     sim_seed: 0,
+//!     ranks: Ranks::Alone,
 //!     executor: ExecutorKind::Parallel,
 //!     fuse: true,
 //!     replay: Replay::On,

@@ -6,10 +6,13 @@ mod common;
 use common::{Array, Op, Setup, World, line, read, write};
 use legate_core::Error;
 use legate_core::geometry::Point;
+use legate_core::id::ShardId;
 use legate_core::operation::{Cut, Operand, Privilege};
 use legate_core::runtime::{ExecutorKind, Replay};
 use legate_core::store::{Access, Coordinate, Store};
+use legate_core::transport::SimNetwork;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// A step of a program. Numbers are taken modulo what there is to choose from.
 #[derive(Clone, Debug)]
@@ -197,10 +200,17 @@ fn look(world: &World, store: &Store) -> Seen {
 ///
 /// The steps are done `rounds` times, with what was made in a round forgotten at its end: windows come again.
 fn run(world: &World, steps: &[Step], rounds: usize) -> Vec<Seen> {
+    run_hoarding(world, steps, rounds, false)
+}
+
+/// `hoards`: no handle goes away before the end, as if garbage were collected late.
+fn run_hoarding(world: &World, steps: &[Step], rounds: usize, hoards: bool) -> Vec<Seen> {
+    let mut hoard: Vec<Array> = Vec::new();
     let mut arrays = vec![world.iota(SHAPES[0]), world.iota(SHAPES[2])];
     let mut seen = Vec::new();
     for _ in 1..rounds {
         seen.extend(round(world, steps, &mut arrays));
+        hoard.extend(arrays.iter().filter(|_| hoards).cloned());
         arrays.truncate(2);
         world.runtime.flush();
     }
@@ -327,6 +337,46 @@ proptest! {
                 prop_assert!(found.is_ok());
             }
         }
+    }
+
+    #[test]
+    fn ranks_that_each_run_the_program_see_what_one_sees(
+        steps in steps(),
+        ranks in prop::sample::select(vec![1u32, 2, 3, 5]),
+        network_seed: u64,
+        mapper_seed: Option<u64>,
+        chunks in 1u32..8,
+        serial: bool,
+        fuse: bool,
+        rounds in 1usize..4,
+    ) {
+        let replay = Replay::Off;
+        let plain = Setup { executor: ExecutorKind::Serial, chunks: 1, fuse: false, replay, ..Setup::default() };
+        let expected = run(&plain.start(), &steps, rounds);
+        let executor = if serial { ExecutorKind::Serial } else { ExecutorKind::Parallel };
+        let setup = Setup { mapper_seed, chunks, executor, fuse, ..Setup::default() };
+        let network = SimNetwork::new(ranks, network_seed);
+        let rank = |rank: u32| {
+            let world = setup.join(Arc::new(network.transport(ShardId(rank))));
+            // What dies when differs between the ranks.
+            run_hoarding(&world, &steps, rounds, rank % 2 == 1)
+        };
+        let found: Vec<Vec<Seen>> = std::thread::scope(|scope| {
+            let ranks: Vec<_> = (0..ranks).map(|k| scope.spawn(move || rank(k))).collect();
+            ranks.into_iter().map(|rank| rank.join().expect("a rank does not panic")).collect()
+        });
+        for found in &found {
+            prop_assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.iter().zip(&expected) {
+                if let (Ok(found), Ok(expected)) = (found, expected) {
+                    prop_assert_eq!(found, expected);
+                }
+                if steps.iter().all(|step| !matches!(step, Step::Fail(..))) {
+                    prop_assert!(found.is_ok());
+                }
+            }
+        }
+        prop_assert_eq!(network.unmatched(), 0);
     }
 
     #[test]

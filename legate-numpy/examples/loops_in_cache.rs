@@ -3,7 +3,7 @@
 //! `cargo run --release -p legate-numpy --example loops_in_cache [order of the matrix] [cores] [rounds]`
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement")]
 
-use legate_core::runtime::{ExecutorKind, Replay};
+use legate_core::runtime::{ExecutorKind, Ranks, Replay};
 use legate_mapper::DefaultMapper;
 use legate_numpy::{CallOptions, DType, NdArray, Operand, Session, SessionConfig, Ufunc};
 use std::sync::Arc;
@@ -89,8 +89,7 @@ fn main() {
         cores: cores as u32,
         memory_bytes: 1 << 33,
         cache_bytes: 1 << 25,
-        sim_ranks: 0,
-        sim_seed: 0,
+        ranks: Ranks::Alone,
         executor: ExecutorKind::Parallel,
         fuse: true,
         replay: Replay::On,

@@ -3,7 +3,7 @@
 //! `cargo run --release -p legate-numpy --example small_calls [part of a name]`
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement")]
 
-use legate_core::runtime::{ExecutorKind, Replay};
+use legate_core::runtime::{ExecutorKind, Ranks, Replay};
 use legate_mapper::DefaultMapper;
 use legate_numpy::{
     CallOptions, DType, IndexItem, NdArray, Operand, ReduceOptions, Reduction, Session, SessionConfig, Ufunc,
@@ -34,8 +34,7 @@ fn main() {
         cores: 1,
         memory_bytes: 1 << 30,
         cache_bytes: 1 << 25,
-        sim_ranks: 0,
-        sim_seed: 0,
+        ranks: Ranks::Alone,
         executor: ExecutorKind::Serial,
         fuse: true,
         replay: Replay::On,

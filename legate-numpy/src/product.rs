@@ -275,7 +275,7 @@ pub(crate) fn as_common(session: &Session, a: &NdArray, b: &NdArray, dtype: DTyp
 mod tests {
     use super::*;
     use crate::session::SessionConfig;
-    use legate_core::runtime::{ExecutorKind, Replay};
+    use legate_core::runtime::{ExecutorKind, Ranks, Replay};
     use legate_mapper::DefaultMapper;
 
     fn session() -> Session {
@@ -284,8 +284,7 @@ mod tests {
             cores: 3,
             memory_bytes: 1 << 30,
             cache_bytes: 1 << 25,
-            sim_ranks: 0,
-            sim_seed: 0,
+            ranks: Ranks::Alone,
             executor: ExecutorKind::Parallel,
             fuse: true,
             replay: Replay::Check,

@@ -11,7 +11,7 @@ use legate_core::exec::HostBuffer;
 use legate_core::mapping::Mapper;
 use legate_core::operation::{Operand, Privilege, Registry};
 use legate_core::profile::{AtOnce, Record};
-use legate_core::runtime::{ExecutorKind, LaunchRequest, Replay, Runtime, RuntimeConfig};
+use legate_core::runtime::{ExecutorKind, LaunchRequest, Ranks, Replay, Runtime, RuntimeConfig};
 use legate_core::store::{Access, Store};
 use legate_kernels::dtype::{B8, Scalar};
 use parking_lot::{Mutex, RwLock};
@@ -28,10 +28,8 @@ pub struct SessionConfig {
     pub memory_bytes: u64,
     /// Bytes of last-level cache.
     pub cache_bytes: u64,
-    /// 0: one shard. N ≥ 1: N simulated ranks.
-    pub sim_ranks: u32,
-    /// Seed of the simulated transport.
-    pub sim_seed: u64,
+    /// Who the shards are.
+    pub ranks: Ranks,
     /// Which executor.
     pub executor: ExecutorKind,
     /// Join launches where legal.
@@ -90,8 +88,7 @@ impl Session {
             cores: config.cores,
             memory_bytes: config.memory_bytes,
             cache_bytes: config.cache_bytes,
-            sim_ranks: config.sim_ranks,
-            sim_seed: config.sim_seed,
+            ranks: config.ranks,
             executor: config.executor,
             fuse: config.fuse,
             replay: config.replay,

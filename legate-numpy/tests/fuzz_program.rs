@@ -16,7 +16,7 @@
 mod program;
 
 use legate_core::mapping::Mapper;
-use legate_core::runtime::{ExecutorKind, Replay};
+use legate_core::runtime::{ExecutorKind, Ranks, Replay};
 use legate_mapper::{DeferringMapper, RandomMapper};
 use legate_numpy::{Session, SessionConfig};
 use program::{Machine, Step, steps};
@@ -46,8 +46,7 @@ impl Setup {
             cores: 2,
             memory_bytes: 1 << 30,
             cache_bytes: 1 << 20,
-            sim_ranks: self.sim_ranks,
-            sim_seed: self.seed,
+            ranks: Ranks::simulated(self.sim_ranks, self.seed),
             executor: self.executor,
             fuse: self.fuse,
             // What is used again is worked out anew and compared.

@@ -1,7 +1,7 @@
 //! The settings of the runtime, from the environment (the `legate` command puts its options there).
 
 use legate_core::mapping::Mapper;
-use legate_core::runtime::{ExecutorKind, Replay};
+use legate_core::runtime::{ExecutorKind, Ranks, Replay};
 use legate_mapper::{DeferringMapper, LoggingMapper, Machine};
 use legate_numpy::SessionConfig;
 use pyo3::exceptions::PyValueError;
@@ -57,8 +57,7 @@ impl Settings {
             cores: self.cpus.unwrap_or(machine.cores()),
             memory_bytes: machine.memory_bytes(),
             cache_bytes: machine.cache_bytes(),
-            sim_ranks: self.sim_ranks,
-            sim_seed: self.sim_seed,
+            ranks: Ranks::simulated(self.sim_ranks, self.sim_seed),
             executor: if self.serial { ExecutorKind::Serial } else { ExecutorKind::Parallel },
             fuse: self.fuse,
             replay: if self.replay { Replay::On } else { Replay::Off },

@@ -63,9 +63,15 @@ impl HostBuffer {
     /// # Panics
     /// If there is no memory.
     pub fn unwritten(len: usize) -> HostBuffer {
-        let block = Block::unwritten(len);
+        HostBuffer::try_unwritten(len).unwrap_or_else(|failure| panic!("{failure}"))
+    }
+    /// `len` bytes that mean nothing, outside any pool: for those who write all of them.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the operating system refuses.
+    pub fn try_unwritten(len: usize) -> Result<HostBuffer, OutOfMemory> {
         let failure = OutOfMemory { requested: len as u64, in_use: 0, limit: u64::MAX };
-        HostBuffer::of_block(block.unwrap_or_else(|| panic!("{failure}")), len)
+        Ok(HostBuffer::of_block(Block::unwritten(len).ok_or(failure)?, len))
     }
     /// A copy of `bytes`, outside any pool.
     ///

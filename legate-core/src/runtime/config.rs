@@ -5,6 +5,7 @@ use crate::geometry::Point;
 use crate::id::TaskId;
 use crate::mapping::{MachineView, Mapper};
 use crate::operation::{Cut, Operand, Registry, TaskArgs};
+use crate::transport::Transport;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -23,6 +24,37 @@ pub struct LaunchRequest {
     pub cuts: SmallVec<[Cut; 4]>,
     /// The user's line.
     pub provenance: Provenance,
+}
+
+/// Who the shards of a runtime are.
+#[derive(Clone)]
+pub enum Ranks {
+    /// One shard, processed on the thread that flushes.
+    Alone,
+    /// Threads of this process, one for each rank, that exchange messages through a [`SimNetwork`](crate::transport::SimNetwork).
+    Simulated {
+        /// How many, at least one.
+        ranks: u32,
+        /// Seed of the network's delays and reordering.
+        seed: u64,
+    },
+    /// Processes, of which this is one, that run the same program. Each processes its own shard on the thread that flushes, and gets all values that the program asks for.
+    Joined(Arc<dyn Transport>),
+}
+
+impl Ranks {
+    /// So many simulated ranks; 0: [`Ranks::Alone`].
+    pub fn simulated(ranks: u32, seed: u64) -> Ranks {
+        if ranks == 0 { Ranks::Alone } else { Ranks::Simulated { ranks, seed } }
+    }
+    /// How many shards there are.
+    pub fn shards(&self) -> u32 {
+        match self {
+            Ranks::Alone => 1,
+            Ranks::Simulated { ranks, .. } => *ranks,
+            Ranks::Joined(transport) => transport.shards(),
+        }
+    }
 }
 
 /// Which executor runs the point tasks of a shard.
@@ -46,10 +78,8 @@ pub struct RuntimeConfig {
     pub memory_bytes: u64,
     /// Bytes of last-level cache.
     pub cache_bytes: u64,
-    /// 0: one shard, processed on the flushing thread. N ≥ 1: N simulated ranks, one thread each, exchanging messages through the `Sim` transport.
-    pub sim_ranks: u32,
-    /// Seed of the simulated transport's delays and reordering.
-    pub sim_seed: u64,
+    /// Who the shards are.
+    pub ranks: Ranks,
     /// Which executor.
     pub executor: ExecutorKind,
     /// Join launches where legal.
@@ -73,13 +103,14 @@ pub enum Replay {
 }
 
 impl RuntimeConfig {
-    /// The machine as the mapper is to see it: simulated ranks share the memory evenly and the cores altogether.
+    /// The machine as the mapper is to see it: simulated ranks share the memory evenly and the cores altogether; what processes share, their configuration says.
     pub(super) fn machine(&self) -> Result<MachineView> {
-        let shards = self.sim_ranks.max(1);
+        let shards = self.ranks.shards();
+        let in_process = if let Ranks::Simulated { ranks, .. } = self.ranks { ranks } else { 1 };
         if self.cores == 0 {
             return Err(Error::Invalid("a runtime without cores".to_owned()));
         }
-        let memory_bytes = self.memory_bytes / u64::from(shards);
+        let memory_bytes = self.memory_bytes / u64::from(in_process);
         Ok(MachineView { shards, cores: self.cores, memory_bytes, cache_bytes: self.cache_bytes })
     }
 }

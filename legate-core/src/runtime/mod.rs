@@ -1,6 +1,6 @@
 //! The runtime as a front end sees it: it appends to the operation stream and waits for values.
 //!
-//! One shard (`sim_ranks: 0`) is processed on the thread that flushes; only its tasks run elsewhere. Simulated ranks are threads that
+//! One shard ([`Ranks::Alone`], [`Ranks::Joined`]) is processed on the thread that flushes; only its tasks run elsewhere. Simulated ranks are threads that
 //! each replay the whole stream, as the ranks of a real machine would.
 
 mod ahead;
@@ -12,14 +12,14 @@ mod shard;
 mod sim;
 mod stream;
 
-pub use config::{ExecutorKind, LaunchRequest, Replay, RuntimeConfig};
+pub use config::{ExecutorKind, LaunchRequest, Ranks, Replay, RuntimeConfig};
 pub use fetched::Fetched;
 
 use crate::error::{Error, Provenance, Result};
 use crate::exec::graph::Graph;
 use crate::exec::{BufferPool, Crew, Executor, HostBuffer, Workers};
 use crate::geometry::Rect;
-use crate::id::{FieldId, ShardId};
+use crate::id::FieldId;
 use crate::mapping::{Ahead, MachineView, Mapper};
 use crate::operation::{Attach, Fetch, Hands, Launch, Operation, Privilege, Reshape};
 use crate::profile::{Counters, Profiler, Stats, count};
@@ -89,27 +89,34 @@ impl Runtime {
     pub fn new(config: RuntimeConfig) -> Result<Runtime> {
         let machine = config.machine()?;
         // The thread that calls computes too, but for simulated ranks, which have threads of their own that do not.
-        let guests = usize::from(config.sim_ranks == 0);
+        let guests = usize::from(!matches!(config.ranks, Ranks::Simulated { .. }));
         let workers = Workers::start(Crew::new(machine.cores as usize, guests));
         let workers = workers.map_err(|error| Error::Invalid(error.to_string()))?;
-        let RuntimeConfig { registry, mapper, sim_ranks, sim_seed, executor, fuse, replay, .. } = config;
+        let RuntimeConfig { registry, mapper, ranks, executor, fuse, replay, .. } = config;
         let stream = Stream::new(machine.memory_bytes, mapper.tunable("window"));
         let hands = match executor {
             ExecutorKind::Parallel => workers.crew().clone(),
             ExecutorKind::Serial => Arc::new(Crew::alone()),
         };
         let profiler = Arc::default();
-        let common = Arc::new(Common { registry, mapper, machine, profiler, fuse, replay });
+        let replicated = matches!(ranks, Ranks::Joined(_));
+        let common = Arc::new(Common { registry, mapper, machine, profiler, fuse, replay, replicated });
         let counters: Arc<Counters> = Arc::default();
-        let pools: Vec<_> = (0..common.machine.shards).map(|_| BufferPool::new(common.machine.memory_bytes)).collect();
-        let shard = |rank: u32, transport: Arc<dyn Transport>| {
-            let executor = Executor::new(ShardId(rank), executor, workers.crew(), &common.profiler);
-            let graph = Graph::new(executor, transport, pools[rank as usize].clone(), counters.clone());
-            Shard::new(ShardId(rank), common.clone(), graph)
+        let in_process = if let Ranks::Simulated { ranks, .. } = ranks { ranks } else { 1 };
+        let pools: Vec<_> = (0..in_process).map(|_| BufferPool::new(common.machine.memory_bytes)).collect();
+        let shard = |pool: &Arc<BufferPool>, transport: Arc<dyn Transport>| {
+            let me = transport.rank();
+            let executor = Executor::new(me, executor, workers.crew(), &common.profiler);
+            let graph = Graph::new(executor, transport, pool.clone(), counters.clone());
+            Shard::new(me, common.clone(), graph)
         };
-        let engine = match sim_ranks {
-            0 => Engine::Local(Box::new(Mutex::new(shard(0, Arc::new(Local))))),
-            ranks => Engine::Sim(SimRanks::start(ranks, sim_seed, shard)),
+        let local = |transport| Engine::Local(Box::new(Mutex::new(shard(&pools[0], transport))));
+        let engine = match ranks {
+            Ranks::Alone => local(Arc::new(Local)),
+            Ranks::Joined(transport) => local(transport),
+            Ranks::Simulated { ranks, seed } => {
+                Engine::Sim(SimRanks::start(ranks, seed, |rank, end| shard(&pools[rank as usize], end)))
+            }
         };
         let (stream, dropped) = (Mutex::new(stream), Arc::default());
         Ok(Runtime { common, counters, pools, stream, engine, dropped, hands, _workers: workers })

@@ -77,6 +77,11 @@ impl Mailbox {
         }
     }
 
+    /// Whether somebody waits for a message.
+    pub(super) fn awaits(&self) -> bool {
+        self.0.lock().slots.values().any(|slot| matches!(slot, Slot::Awaited(_)))
+    }
+
     /// How many messages nobody has asked for, and how many were asked for and are not here.
     pub(super) fn unmatched(&self) -> usize {
         self.0.lock().slots.len()

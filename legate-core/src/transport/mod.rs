@@ -3,10 +3,11 @@
 //! A message is named by its sender and a sequence number, which both ends count in program order: nothing has to be matched, and messages may
 //! overtake each other. A payload may be a failure: poison crosses shards as values do.
 //!
-//! [`Local`] is one rank, [`SimNetwork`] connects ranks that are threads of one process, and [`Null`] swallows everything: with it the
+//! [`Local`] is one rank, [`SimNetwork`] connects ranks that are threads of one process, [`remote`] ranks that are processes, and [`Null`] swallows everything: with it the
 //! analysis of one rank of a huge machine can be run alone.
 
 mod mailbox;
+pub mod remote;
 mod sim;
 
 pub use sim::{SimNetwork, SimTransport};
@@ -32,6 +33,10 @@ pub trait Transport: Send + Sync {
     fn send(&self, to: ShardId, sequence: u64, payload: Payload);
     /// Has `deliver` called with the message `sequence` of `from`, once it is there; perhaps at once, on this thread.
     fn receive(&self, from: ShardId, sequence: u64, deliver: Deliver);
+    /// Sends and takes in what there is, if that needs somebody's time. Whether anything happened. A thread that waits calls it.
+    fn progress(&self) -> bool {
+        false
+    }
 }
 
 /// One rank, alone.

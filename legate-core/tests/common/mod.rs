@@ -12,8 +12,9 @@ use legate_core::operation::{
     TaskContext, TaskError,
 };
 use legate_core::region::Sharding;
-use legate_core::runtime::{ExecutorKind, FieldHandle, LaunchRequest, Replay, Runtime, RuntimeConfig};
+use legate_core::runtime::{ExecutorKind, FieldHandle, LaunchRequest, Ranks, Replay, Runtime, RuntimeConfig};
 use legate_core::store::{Access, Store};
+use legate_core::transport::Transport;
 use legate_core::{Error, Provenance};
 use std::any::Any;
 use std::sync::Arc;
@@ -384,7 +385,15 @@ impl Setup {
     pub fn start(&self) -> World {
         self.start_with(Arc::new(TestMapper { seed: self.mapper_seed, chunks: self.chunks }))
     }
+    /// One of several runtimes that run the same program.
+    pub fn join(&self, transport: Arc<dyn Transport>) -> World {
+        let mapper = Arc::new(TestMapper { seed: self.mapper_seed, chunks: self.chunks });
+        self.start_as(Ranks::Joined(transport), mapper)
+    }
     pub fn start_with(&self, mapper: Arc<dyn Mapper>) -> World {
+        self.start_as(Ranks::simulated(self.ranks, self.network_seed), mapper)
+    }
+    fn start_as(&self, ranks: Ranks, mapper: Arc<dyn Mapper>) -> World {
         let mut registry = Registry::new();
         let body = registry.register_task(Arc::new(Body));
         let mix = registry.register_reduction(Arc::new(Mix));
@@ -394,8 +403,7 @@ impl Setup {
             cores: 2,
             memory_bytes: self.memory_bytes,
             cache_bytes: 1 << 20,
-            sim_ranks: self.ranks,
-            sim_seed: self.network_seed,
+            ranks,
             executor: self.executor,
             fuse: self.fuse,
             replay: self.replay,

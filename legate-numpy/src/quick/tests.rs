@@ -9,7 +9,7 @@ use crate::reduction::{ReduceOptions, Reduction};
 use crate::scan::ScanOp;
 use crate::session::{Session, SessionConfig};
 use crate::ufunc::{CallOptions, Operand, Ufunc};
-use legate_core::runtime::{ExecutorKind, Replay};
+use legate_core::runtime::{ExecutorKind, Ranks, Replay};
 use legate_kernels::cast::cast;
 use legate_kernels::dtype::{DType, Kind, Scalar};
 use legate_mapper::DefaultMapper;
@@ -21,8 +21,7 @@ fn quick() -> Session {
         cores: 1,
         memory_bytes: 1 << 30,
         cache_bytes: 1 << 20,
-        sim_ranks: 0,
-        sim_seed: 0,
+        ranks: Ranks::Alone,
         executor: ExecutorKind::Serial,
         fuse: true,
         replay: Replay::On,

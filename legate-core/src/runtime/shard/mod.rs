@@ -55,6 +55,8 @@ pub(crate) struct Common {
     pub(crate) profiler: Arc<Profiler>,
     pub(crate) fuse: bool,
     pub(crate) replay: Replay,
+    /// Whether each shard has a front end of its own, which waits for values.
+    pub(crate) replicated: bool,
 }
 
 /// See the module's documentation.
@@ -116,8 +118,13 @@ impl Shard {
                 self.reshape(reshape, &plan, dies(reshape.src));
             }
             Operation::Fetch(fetch) => {
-                let plan = self.states.plan_fetch(&fetch.src, Recipient::One(ShardId(0)), self.me);
-                self.fetch(fetch, &plan, slots.next().filter(|_| self.me == ShardId(0)));
+                let to = if self.common.replicated { Recipient::All } else { Recipient::One(ShardId(0)) };
+                let plan = self.states.plan_fetch(&fetch.src, to, self.me);
+                self.fetch(
+                    fetch,
+                    &plan,
+                    slots.next().filter(|_| to == Recipient::All || to == Recipient::One(self.me)),
+                );
             }
             Operation::Create(_) | Operation::Launch(_) | Operation::Fence(_) => {}
         }

@@ -1,0 +1,223 @@
+//! Ranks that are processes, connected by a library that a plug-in stands for.
+//!
+//! Three layers, each of which knows only the one below: [`Remote`] is the [`Transport`], with its mailbox and its postman; a `Line` makes frames of messages and
+//! messages of frames; a [`Link`] moves bytes. Only [`Plugin`] is unsafe, and only the plug-in knows the library's name.
+//!
+//! *Progress*: messages are sent and taken in by whoever calls [`Transport::progress`] (a thread that waits for a value has nothing better to do), else by the
+//! postman, a thread that looks often while something is expected and seldom otherwise, so that the cores are the kernels'.
+
+mod frame;
+mod line;
+mod link;
+mod plugin;
+#[cfg(test)]
+mod tests;
+
+pub use link::{Link, LinkError, Part, Request};
+pub use plugin::{JoinError, Plugin};
+
+use super::mailbox::Mailbox;
+use super::{Deliver, Payload, Transport};
+use crate::error::{FailureKind, Provenance, TaskFailure};
+use crate::id::ShardId;
+use legate_comm::{MOST_BYTES, Standing};
+use line::{Arrival, Letter, Line};
+use parking_lot::{Condvar, Mutex};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Steps of the postman in which nothing happens before it begins to rest.
+const PATIENCE: u32 = 64;
+/// How long it rests while something is expected here or under way.
+const NAP: Duration = Duration::from_micros(30);
+/// How long otherwise: what comes unasked has time.
+const SLEEP: Duration = Duration::from_millis(1);
+/// How long [`Remote::leave`] waits for the others.
+const FAREWELL: Duration = Duration::from_secs(30);
+
+/// A rank of several processes.
+pub struct Remote {
+    shared: Arc<Shared>,
+    postman: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    standing: Standing,
+    mailbox: Mailbox,
+    /// By peer.
+    outbox: Mutex<BTreeMap<u32, Vec<Letter>>>,
+    /// Told of each letter while the postman sleeps.
+    posted: Condvar,
+    line: Mutex<Line>,
+    /// The postman is to end.
+    closed: AtomicBool,
+    /// The link is broken, or a peer is lost.
+    broken: Mutex<Option<TaskFailure>>,
+}
+
+impl Remote {
+    /// Begins with a link that has joined the other ranks. `longest`: messages are cut into pieces of this many bytes; `None`: as long as may be.
+    pub fn new(link: Box<dyn Link>, longest: Option<usize>) -> Remote {
+        let standing = link.standing();
+        let shared = Arc::new(Shared {
+            standing,
+            mailbox: Mailbox::default(),
+            outbox: Mutex::default(),
+            posted: Condvar::new(),
+            line: Mutex::new(Line::new(link, longest.unwrap_or(MOST_BYTES))),
+            closed: AtomicBool::new(false),
+            broken: Mutex::new(None),
+        });
+        let postman = shared.clone();
+        let builder = std::thread::Builder::new().name("postman".into());
+        let postman = builder.spawn(move || postman.carry()).expect("the system can start a thread");
+        Remote { shared, postman: Mutex::new(Some(postman)) }
+    }
+
+    /// Where this process stands.
+    pub fn standing(&self) -> Standing {
+        self.shared.standing
+    }
+
+    /// Tells all others that nothing will come from here any more.
+    pub fn lose(&self, failure: &TaskFailure) {
+        for to in (0..self.shared.standing.ranks).filter(|to| *to != self.shared.standing.rank) {
+            self.shared.post(to, Letter::Lost(failure.clone()));
+        }
+        self.shared.progress();
+    }
+
+    /// Why messages may be missing, if they may.
+    pub fn failure(&self) -> Option<TaskFailure> {
+        self.shared.broken.lock().clone()
+    }
+
+    /// Waits until what was sent has gone, and disconnects. All ranks call it, after they have met for the last time.
+    ///
+    /// # Errors
+    /// [`LinkError`] of the library, or if the others do not take what was sent to them.
+    pub fn leave(&self) -> Result<(), LinkError> {
+        let end = Instant::now() + FAREWELL;
+        while !self.shared.is_quiet() {
+            if !self.shared.progress() {
+                std::thread::yield_now();
+            }
+            if self.failure().is_some() || Instant::now() > end {
+                return Err(LinkError("the other ranks have not taken what was sent to them".to_owned()));
+            }
+        }
+        self.end_postman();
+        self.shared.line.lock().link_mut().leave()
+    }
+
+    /// Ends all ranks, at once.
+    pub fn abort(&self, code: i32) {
+        self.shared.line.lock().link().abort(code);
+    }
+
+    fn end_postman(&self) {
+        self.shared.closed.store(true, Ordering::Release);
+        self.shared.posted.notify_all();
+        if let Some(thread) = self.postman.lock().take() {
+            // A panic there has been seen by whoever waited for its message.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        self.end_postman();
+    }
+}
+
+impl Shared {
+    /// The postman's life.
+    fn carry(&self) {
+        let mut in_vain = 0;
+        while !self.closed.load(Ordering::Acquire) {
+            in_vain = if self.progress() { 0 } else { in_vain + 1 };
+            if in_vain < PATIENCE {
+                std::thread::yield_now();
+                continue;
+            }
+            if self.mailbox.awaits() || !self.is_quiet() {
+                std::thread::sleep(NAP);
+            } else {
+                let mut outbox = self.outbox.lock();
+                if outbox.is_empty() {
+                    self.posted.wait_for(&mut outbox, SLEEP);
+                }
+            }
+        }
+    }
+
+    fn post(&self, to: u32, letter: Letter) {
+        self.outbox.lock().entry(to).or_default().push(letter);
+        self.posted.notify_one();
+    }
+
+    /// Nothing waits to be sent or is under way.
+    fn is_quiet(&self) -> bool {
+        self.outbox.lock().is_empty() && self.line.try_lock().is_some_and(|line| line.is_quiet())
+    }
+
+    /// Sends what is to be sent and takes in what has come. Whether anything happened; not if another thread is at it.
+    fn progress(&self) -> bool {
+        let Some(mut line) = self.line.try_lock() else { return false };
+        let letters = std::mem::take(&mut *self.outbox.lock());
+        let mut busy = !letters.is_empty();
+        let mut arrivals = Vec::new();
+        let mut result = letters.into_iter().try_for_each(|(to, letters)| line.post(to, letters));
+        if result.is_ok() {
+            result = line.step(&mut |arrival| arrivals.push(arrival)).map(|stepped| busy |= stepped);
+        }
+        drop(line);
+        arrivals.into_iter().for_each(|arrival| self.arrive(arrival));
+        if let Err(error) = result {
+            self.break_down(&error);
+        }
+        busy
+    }
+
+    fn arrive(&self, arrival: Arrival) {
+        match arrival {
+            Arrival::Message { from, sequence, payload } => self.mailbox.arrive(ShardId(from), sequence, payload),
+            Arrival::Lost { from, failure } => {
+                self.broken.lock().get_or_insert_with(|| failure.clone());
+                self.mailbox.lose(ShardId(from), &failure);
+            }
+        }
+    }
+
+    /// The library fails: nothing will come from anybody.
+    fn break_down(&self, error: &LinkError) {
+        let failure = TaskFailure::new("message", &Provenance::default(), FailureKind::Transport, error.to_string());
+        self.broken.lock().get_or_insert_with(|| failure.clone());
+        self.closed.store(true, Ordering::Release);
+        for from in (0..self.standing.ranks).filter(|from| *from != self.standing.rank) {
+            self.mailbox.lose(ShardId(from), &failure);
+        }
+    }
+}
+
+impl Transport for Remote {
+    fn rank(&self) -> ShardId {
+        ShardId(self.shared.standing.rank)
+    }
+    fn shards(&self) -> u32 {
+        self.shared.standing.ranks
+    }
+    fn send(&self, to: ShardId, sequence: u64, payload: Payload) {
+        self.shared.post(to.0, Letter::Message { sequence, payload });
+    }
+    fn receive(&self, from: ShardId, sequence: u64, deliver: Deliver) {
+        self.shared.mailbox.expect(from, sequence, deliver);
+    }
+    fn progress(&self) -> bool {
+        self.shared.progress()
+    }
+}
