@@ -23,7 +23,8 @@ impl std::fmt::Display for Provenance {
 pub struct TaskFailure(pub Arc<FailureReport>);
 
 impl TaskFailure {
-    pub(crate) fn new(
+    /// Of a task of this name, issued there.
+    pub fn new(
         task: impl Into<String>,
         provenance: &Provenance,
         kind: FailureKind,
@@ -62,6 +63,8 @@ pub enum FailureKind {
     OutOfMemory,
     /// A shard or the transport was lost.
     Transport,
+    /// Ranks that were to run one program run several.
+    Divergence,
 }
 
 /// Errors of core's calls.

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result, TaskFailure};
 use crate::exec::{Executor, Helped, HostBuffer, POLL};
+use crate::transport::Transport;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ pub struct Fetched {
     slot: Arc<FetchSlot>,
     /// Who makes the values, if that is a thread's work in which a waiting thread may help.
     executor: Option<Executor>,
+    /// How values of other processes come.
+    transport: Option<Arc<dyn Transport>>,
 }
 
 /// Where the shard that fetches leaves the values.
@@ -35,15 +38,19 @@ impl FetchSlot {
 }
 
 impl Fetched {
-    pub(crate) fn new(slot: Arc<FetchSlot>, executor: Option<Executor>) -> Fetched {
-        Fetched { slot, executor }
+    pub(crate) fn new(
+        slot: Arc<FetchSlot>,
+        executor: Option<Executor>,
+        transport: Option<Arc<dyn Transport>>,
+    ) -> Fetched {
+        Fetched { slot, executor, transport }
     }
 
     /// Values that are there already.
     pub(crate) fn ready(values: HostBuffer) -> Fetched {
         let slot = FetchSlot::default();
         slot.set(Ok(Arc::new(values)));
-        Fetched::new(Arc::new(slot), None)
+        Fetched::new(Arc::new(slot), None, None)
     }
 
     /// Whether [`Fetched::wait`] would return at once.
@@ -56,7 +63,7 @@ impl Fetched {
     /// `interrupted` is asked about every 50 ms; if it says yes, the wait (not the work) is given up.
     ///
     /// # Errors
-    /// [`Error::Task`] if the values are poisoned, [`Error::Interrupted`].
+    /// [`Error::Task`] if the values are poisoned or a rank is lost, [`Error::Interrupted`].
     pub fn wait(self, interrupted: &dyn Fn() -> bool) -> Result<Arc<HostBuffer>> {
         loop {
             if self.attend(interrupted) == Helped::GivenUp {
@@ -71,6 +78,9 @@ impl Fetched {
             };
             if timed_out && interrupted() {
                 return Err(Error::Interrupted);
+            }
+            if let Some(failure) = self.transport.as_ref().filter(|_| timed_out).and_then(|ranks| ranks.failure()) {
+                return Err(Error::Task(failure));
             }
         }
     }

@@ -7,6 +7,7 @@ mod ahead;
 mod check;
 mod config;
 mod fetched;
+mod joined;
 mod rounds;
 mod shard;
 mod sim;
@@ -26,6 +27,7 @@ use crate::profile::{Counters, Profiler, Stats, count};
 use crate::store::Store;
 use crate::transport::{Local, Transport};
 use fetched::FetchSlot;
+use joined::Joined;
 use parking_lot::Mutex;
 use shard::{Common, Shard, Window};
 use sim::SimRanks;
@@ -69,6 +71,8 @@ pub struct Runtime {
     /// Locked before `engine` is used, so that windows are handed on in program order.
     stream: Mutex<Stream>,
     engine: Engine,
+    /// The other processes that run the program.
+    joined: Option<Joined>,
     dropped: Arc<Mutex<Vec<FieldId>>>,
     hands: Arc<Crew>,
     // After the engine, which may have given them work to the last.
@@ -113,13 +117,14 @@ impl Runtime {
         let local = |transport| Engine::Local(Box::new(Mutex::new(shard(&pools[0], transport))));
         let engine = match ranks {
             Ranks::Alone => local(Arc::new(Local)),
-            Ranks::Joined(transport) => local(transport),
+            Ranks::Joined(ref transport) => local(transport.clone()),
             Ranks::Simulated { ranks, seed } => {
                 Engine::Sim(SimRanks::start(ranks, seed, |rank, end| shard(&pools[rank as usize], end)))
             }
         };
+        let joined = if let Ranks::Joined(transport) = ranks { Some(Joined::new(transport)) } else { None };
         let (stream, dropped) = (Mutex::new(stream), Arc::default());
-        Ok(Runtime { common, counters, pools, stream, engine, dropped, hands, _workers: workers })
+        Ok(Runtime { common, counters, pools, stream, engine, joined, dropped, hands, _workers: workers })
     }
 
     /// A new field with no values; its memory comes when something is written.
@@ -230,7 +235,7 @@ impl Runtime {
             Engine::Local(shard) => Some(shard.lock().executor().clone()),
             Engine::Sim(_) => None,
         };
-        Ok(Fetched::new(slot, executor))
+        Ok(Fetched::new(slot, executor, self.joined.as_ref().map(Joined::transport).cloned()))
     }
 
     /// Hands the window of pending operations to the next stages.
@@ -241,7 +246,7 @@ impl Runtime {
     /// Waits until everything issued is done.
     ///
     /// # Errors
-    /// [`Error::Interrupted`]; [`Error::Task`] if the simulated ranks have lost each other. Failures of tasks show where their results are read.
+    /// [`Error::Interrupted`]; [`Error::Task`] if ranks have lost each other, or run different programs. Failures of tasks show where their results are read.
     pub fn fence(&self, interrupted: &dyn Fn() -> bool) -> Result<()> {
         let mut stream = self.stream.lock();
         let id = stream.number();
@@ -252,7 +257,10 @@ impl Runtime {
             Engine::Local(shard) => {
                 let executor = shard.lock().executor().clone();
                 drop(stream);
-                if executor.wait_idle(interrupted) { Ok(()) } else { Err(Error::Interrupted) }
+                if !executor.wait_idle(interrupted) {
+                    return Err(Error::Interrupted);
+                }
+                self.joined.as_ref().map_or(Ok(()), |joined| joined.meet(interrupted))
             }
             Engine::Sim(ranks) => {
                 let fence = ranks.fence();
@@ -318,6 +326,9 @@ impl Runtime {
     fn hand_on(&self, window: Option<Window>) {
         let Some(window) = window else { return };
         count(&self.counters.windows, 1);
+        if let Some(joined) = &self.joined {
+            joined.saw(&window);
+        }
         match &self.engine {
             Engine::Local(shard) => shard.lock().process(&window),
             Engine::Sim(ranks) => ranks.process(window),

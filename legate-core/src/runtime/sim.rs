@@ -1,10 +1,11 @@
 //! Simulated ranks: threads that replay the operation stream, each for itself, as the ranks of a real machine do.
 
+use super::joined::divergence;
 use super::shard::{Shard, Window};
 use crate::error::{Error, FailureKind, Provenance, Result, TaskFailure};
 use crate::exec::{POLL, panic_message};
 use crate::id::ShardId;
-use crate::operation::hash::{StreamHash, first_difference};
+use crate::operation::hash::{Entry, StreamHash};
 use crate::transport::{SimNetwork, Transport};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -128,6 +129,10 @@ fn fail(window: &Window, failure: &TaskFailure) {
     window.slots.iter().for_each(|slot| slot.set(Err(failure.clone())));
 }
 
+fn past(stream: &StreamHash) -> Vec<Entry> {
+    stream.recent().cloned().collect()
+}
+
 fn lost(message: impl Into<String>) -> TaskFailure {
     TaskFailure::new("rank", &Provenance::default(), FailureKind::Transport, message)
 }
@@ -140,7 +145,9 @@ impl Fence {
     /// A rank is here. All ranks must have replayed the same stream.
     fn arrive(&self, rank: ShardId, hash: &StreamHash) {
         let mut state = self.state.lock();
-        let divergence = state.first.as_ref().and_then(|(first, other)| divergence((*first, other), (rank, hash)));
+        let divergence = state.first.as_ref().and_then(|(first, other)| {
+            (other.digest() != hash.digest()).then(|| divergence((*first, &past(other)), (rank, &past(hash))))
+        });
         state.first.get_or_insert_with(|| (rank, hash.clone()));
         state.end(divergence);
         self.changed.notify_all();
@@ -169,21 +176,6 @@ impl FenceState {
         self.missing -= 1;
         self.failure = self.failure.take().or(failure);
     }
-}
-
-/// Where two ranks' streams part, told with both lines.
-fn divergence((first, ours): (ShardId, &StreamHash), (second, theirs): (ShardId, &StreamHash)) -> Option<TaskFailure> {
-    if ours.digest() == theirs.digest() {
-        return None;
-    }
-    Some(match first_difference(ours.recent(), theirs.recent()) {
-        Some((own, other)) => {
-            let what = format!("ranks {first} and {second} run different programs: operation {}", own.position);
-            let lines = format!("{what} was issued at {} and at {}", own.provenance, other.provenance);
-            TaskFailure::new("fence", &own.provenance, FailureKind::Transport, lines)
-        }
-        None => lost(format!("ranks {first} and {second} run different programs")),
-    })
 }
 
 #[cfg(test)]

@@ -23,6 +23,25 @@ pub type Payload = Result<Arc<HostBuffer>, TaskFailure>;
 /// What is done with a message when it has come. Called on whatever thread brings it; must not block.
 pub type Deliver = Box<dyn FnOnce(Payload) + Send>;
 
+/// What messages are for. Those of plans are numbered from 0; the runtime's own have numbers beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// What a rank has seen of the program.
+    Witness = 1,
+    /// The recent past of a rank that differs.
+    Past = 2,
+    /// A rank has come to a meeting.
+    Meeting = 3,
+}
+
+impl Channel {
+    /// The `k`-th message of the channel.
+    pub(crate) fn number(self, k: u64) -> u64 {
+        debug_assert!(k < 1 << 56);
+        (self as u64) << 56 | k
+    }
+}
+
 /// One rank's end of the network. A closed set: local, simulated, MPI, null.
 pub trait Transport: Send + Sync {
     /// This rank.
@@ -37,6 +56,10 @@ pub trait Transport: Send + Sync {
     fn progress(&self) -> bool {
         false
     }
+    /// Tells all ranks that the run is over, and why: whoever waits for a message, now or later, gets this failure.
+    fn announce(&self, failure: &TaskFailure);
+    /// Why the run is over, if a rank has announced it, this one or another, or the network is broken.
+    fn failure(&self) -> Option<TaskFailure>;
 }
 
 /// One rank, alone.
@@ -55,6 +78,10 @@ impl Transport for Local {
     }
     fn receive(&self, from: ShardId, _sequence: u64, _deliver: Deliver) {
         unreachable!("a plan for one shard receives nothing, and least of all from {from}");
+    }
+    fn announce(&self, _failure: &TaskFailure) {}
+    fn failure(&self) -> Option<TaskFailure> {
+        None
     }
 }
 
@@ -76,4 +103,8 @@ impl Transport for Null {
     }
     fn send(&self, _to: ShardId, _sequence: u64, _payload: Payload) {}
     fn receive(&self, _from: ShardId, _sequence: u64, _deliver: Deliver) {}
+    fn announce(&self, _failure: &TaskFailure) {}
+    fn failure(&self) -> Option<TaskFailure> {
+        None
+    }
 }

@@ -29,6 +29,8 @@ pub struct SimTransport {
 struct Shared {
     seed: u64,
     mailboxes: Vec<Mailbox>,
+    /// What a rank has announced.
+    ended: Mutex<Option<TaskFailure>>,
     under_way: Mutex<UnderWay>,
     changed: Condvar,
 }
@@ -51,7 +53,13 @@ impl SimNetwork {
     /// Connects `ranks` ranks.
     pub fn new(ranks: u32, seed: u64) -> SimNetwork {
         let mailboxes = (0..ranks).map(|_| Mailbox::default()).collect();
-        let shared = Arc::new(Shared { seed, mailboxes, under_way: Mutex::default(), changed: Condvar::new() });
+        let shared = Arc::new(Shared {
+            seed,
+            mailboxes,
+            ended: Mutex::default(),
+            under_way: Mutex::default(),
+            changed: Condvar::new(),
+        });
         let postman = shared.clone();
         let builder = std::thread::Builder::new().name("sim-network".into());
         let thread = builder.spawn(move || postman.deliver()).expect("the system can start a thread");
@@ -66,7 +74,7 @@ impl SimNetwork {
 
     /// A rank dies: what it has sent and not delivered is lost, and whoever waits for it is told `failure`.
     pub fn lose(&self, rank: ShardId, failure: &TaskFailure) {
-        self.shared.mailboxes.iter().for_each(|mailbox| mailbox.lose(rank, failure));
+        self.shared.lose(rank, failure);
     }
 
     /// Messages sent and not asked for, or asked for and not delivered: none, when all ranks are done.
@@ -88,6 +96,18 @@ impl Drop for SimNetwork {
 }
 
 impl Shared {
+    fn lose(&self, rank: ShardId, failure: &TaskFailure) {
+        self.mailboxes.iter().for_each(|mailbox| mailbox.lose(rank, failure));
+    }
+
+    /// Nothing comes to anybody any more.
+    fn end(&self, failure: &TaskFailure) {
+        self.ended.lock().get_or_insert_with(|| failure.clone());
+        for mailbox in &self.mailboxes {
+            (0..self.mailboxes.len() as u32).for_each(|rank| mailbox.lose(ShardId(rank), failure));
+        }
+    }
+
     fn deliver(&self) {
         let mut under_way = self.under_way.lock();
         while !under_way.closed {
@@ -135,6 +155,12 @@ impl Transport for SimTransport {
     }
     fn receive(&self, from: ShardId, sequence: u64, deliver: Deliver) {
         self.shared.mailboxes[self.rank.0 as usize].expect(from, sequence, deliver);
+    }
+    fn announce(&self, failure: &TaskFailure) {
+        self.shared.end(failure);
+    }
+    fn failure(&self) -> Option<TaskFailure> {
+        self.shared.ended.lock().clone()
     }
 }
 

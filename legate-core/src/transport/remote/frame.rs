@@ -15,8 +15,8 @@ pub(super) enum Head {
     Long { sequence: u64, len: u64 },
     /// A message whose contents are lost.
     Failed { sequence: u64, report: FailureReport },
-    /// The sender will send no more, because of this.
-    Lost { report: FailureReport },
+    /// The run is over, because of this.
+    Over { report: FailureReport },
 }
 
 /// A frame that does not say what a frame can say.
@@ -74,7 +74,7 @@ mod tests {
         let long = any::<(u64, u64)>().prop_map(|(sequence, len)| (Head::Long { sequence, len }, Vec::new()));
         let failed = (any::<u64>(), report.clone())
             .prop_map(|(sequence, report)| (Head::Failed { sequence, report }, Vec::new()));
-        let lost = report.prop_map(|report| (Head::Lost { report }, Vec::new()));
+        let lost = report.prop_map(|report| (Head::Over { report }, Vec::new()));
         prop_oneof![short, long, failed, lost]
     }
 

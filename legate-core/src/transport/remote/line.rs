@@ -26,8 +26,8 @@ const FULL: usize = 8 << 10;
 pub(super) enum Letter {
     /// An ordinary one.
     Message { sequence: u64, payload: Payload },
-    /// The last one: nothing will come any more.
-    Lost(TaskFailure),
+    /// The run is over.
+    Over(TaskFailure),
 }
 
 /// What has come.
@@ -35,8 +35,8 @@ pub(super) enum Letter {
 pub(super) enum Arrival {
     /// A message of `from`.
     Message { from: u32, sequence: u64, payload: Payload },
-    /// Nothing will come of `from` any more.
-    Lost { from: u32, failure: TaskFailure },
+    /// A rank has announced that the run is over.
+    Over(TaskFailure),
 }
 
 /// A long message on its way here.
@@ -91,8 +91,8 @@ impl Line {
                 Letter::Message { sequence, payload: Err(failure) } => {
                     frame::push(&mut frame, &Head::Failed { sequence, report: (*failure.0).clone() }, &[]);
                 }
-                Letter::Lost(failure) => {
-                    frame::push(&mut frame, &Head::Lost { report: (*failure.0).clone() }, &[]);
+                Letter::Over(failure) => {
+                    frame::push(&mut frame, &Head::Over { report: (*failure.0).clone() }, &[]);
                 }
             }
             if frame.len() >= FULL {
@@ -149,7 +149,7 @@ impl Line {
             match head {
                 Head::Short { sequence, .. } => arrive(message(sequence, Ok(Arc::new(HostBuffer::from_slice(body))))),
                 Head::Failed { sequence, report } => arrive(message(sequence, Err(TaskFailure(Arc::new(report))))),
-                Head::Lost { report } => arrive(Arrival::Lost { from, failure: TaskFailure(Arc::new(report)) }),
+                Head::Over { report } => arrive(Arrival::Over(TaskFailure(Arc::new(report)))),
                 Head::Long { sequence, len } => {
                     let buffer = HostBuffer::try_unwritten(len as usize)
                         .map_err(|failure| LinkError(format!("a message of rank {from}: {failure}")))?;

@@ -54,8 +54,8 @@ struct Shared {
     line: Mutex<Line>,
     /// The postman is to end.
     closed: AtomicBool,
-    /// The link is broken, or a peer is lost.
-    broken: Mutex<Option<TaskFailure>>,
+    /// The run is over, and why.
+    over: Mutex<Option<TaskFailure>>,
 }
 
 impl Remote {
@@ -69,7 +69,7 @@ impl Remote {
             posted: Condvar::new(),
             line: Mutex::new(Line::new(link, longest.unwrap_or(MOST_BYTES))),
             closed: AtomicBool::new(false),
-            broken: Mutex::new(None),
+            over: Mutex::new(None),
         });
         let postman = shared.clone();
         let builder = std::thread::Builder::new().name("postman".into());
@@ -80,19 +80,6 @@ impl Remote {
     /// Where this process stands.
     pub fn standing(&self) -> Standing {
         self.shared.standing
-    }
-
-    /// Tells all others that nothing will come from here any more.
-    pub fn lose(&self, failure: &TaskFailure) {
-        for to in (0..self.shared.standing.ranks).filter(|to| *to != self.shared.standing.rank) {
-            self.shared.post(to, Letter::Lost(failure.clone()));
-        }
-        self.shared.progress();
-    }
-
-    /// Why messages may be missing, if they may.
-    pub fn failure(&self) -> Option<TaskFailure> {
-        self.shared.broken.lock().clone()
     }
 
     /// Waits until what was sent has gone, and disconnects. All ranks call it, after they have met for the last time.
@@ -160,6 +147,12 @@ impl Shared {
         self.posted.notify_one();
     }
 
+    /// All ranks but this.
+    fn others(&self) -> impl Iterator<Item = u32> {
+        let me = self.standing.rank;
+        (0..self.standing.ranks).filter(move |rank| *rank != me)
+    }
+
     /// Nothing waits to be sent or is under way.
     fn is_quiet(&self) -> bool {
         self.outbox.lock().is_empty() && self.line.try_lock().is_some_and(|line| line.is_quiet())
@@ -186,21 +179,20 @@ impl Shared {
     fn arrive(&self, arrival: Arrival) {
         match arrival {
             Arrival::Message { from, sequence, payload } => self.mailbox.arrive(ShardId(from), sequence, payload),
-            Arrival::Lost { from, failure } => {
-                self.broken.lock().get_or_insert_with(|| failure.clone());
-                self.mailbox.lose(ShardId(from), &failure);
-            }
+            Arrival::Over(failure) => self.end(&failure),
         }
     }
 
     /// The library fails: nothing will come from anybody.
     fn break_down(&self, error: &LinkError) {
-        let failure = TaskFailure::new("message", &Provenance::default(), FailureKind::Transport, error.to_string());
-        self.broken.lock().get_or_insert_with(|| failure.clone());
         self.closed.store(true, Ordering::Release);
-        for from in (0..self.standing.ranks).filter(|from| *from != self.standing.rank) {
-            self.mailbox.lose(ShardId(from), &failure);
-        }
+        self.end(&TaskFailure::new("message", &Provenance::default(), FailureKind::Transport, error.to_string()));
+    }
+
+    /// Whoever waits for a message, now or later, gets this failure.
+    fn end(&self, failure: &TaskFailure) {
+        self.over.lock().get_or_insert_with(|| failure.clone());
+        self.others().for_each(|from| self.mailbox.lose(ShardId(from), failure));
     }
 }
 
@@ -219,5 +211,15 @@ impl Transport for Remote {
     }
     fn progress(&self) -> bool {
         self.shared.progress()
+    }
+    fn announce(&self, failure: &TaskFailure) {
+        self.shared.end(failure);
+        for to in self.shared.others() {
+            self.shared.post(to, Letter::Over(failure.clone()));
+        }
+        self.shared.progress();
+    }
+    fn failure(&self) -> Option<TaskFailure> {
+        self.shared.over.lock().clone()
     }
 }

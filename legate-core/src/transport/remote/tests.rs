@@ -161,7 +161,7 @@ proptest! {
 }
 
 #[test]
-fn a_lost_rank_answers_all_who_wait_for_it_now_or_later() {
+fn what_a_rank_announces_answers_all_who_wait_now_or_later() {
     let ends = remotes(3, 5, 1000);
     let (tell, told) = channel();
     let wait = |end: &Remote, sequence| {
@@ -170,7 +170,7 @@ fn a_lost_rank_answers_all_who_wait_for_it_now_or_later() {
     };
     wait(&ends[0], 0);
     wait(&ends[2], 0);
-    ends[1].lose(&failure("it was killed"));
+    ends[1].announce(&failure("it was killed"));
     let next = || told.recv_timeout(Duration::from_secs(20)).expect("an answer comes");
     assert_eq!([next(), next()], [Some(failure("it was killed")), Some(failure("it was killed"))]);
     wait(&ends[0], 1);

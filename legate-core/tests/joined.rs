@@ -1,0 +1,109 @@
+//! Runtimes that run one program side by side, each on a thread of its own over a simulated network, and what happens when they do not.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Setup, World};
+use legate_core::Error;
+use legate_core::error::{FailureKind, TaskFailure};
+use legate_core::id::ShardId;
+use legate_core::transport::{SimNetwork, Transport};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What each rank's program returns.
+fn on_ranks<T: Send>(ranks: u32, program: impl Fn(u32, &World, &dyn Transport) -> T + Sync) -> Vec<T> {
+    let network = SimNetwork::new(ranks, 7);
+    let rank = |rank: u32| {
+        let transport = Arc::new(network.transport(ShardId(rank)));
+        let world = Setup::default().join(transport.clone());
+        program(rank, &world, &*transport)
+    };
+    std::thread::scope(|scope| {
+        let ranks: Vec<_> = (0..ranks)
+            .map(|k| {
+                scope.spawn({
+                    let rank = &rank;
+                    move || rank(k)
+                })
+            })
+            .collect();
+        ranks.into_iter().map(|rank| rank.join().unwrap()).collect()
+    })
+}
+
+fn failure(result: Result<(), Error>) -> TaskFailure {
+    let Err(Error::Task(failure)) = result else { panic!("{result:?}") };
+    failure
+}
+
+/// Meets until that fails: the others are told a little later than the first.
+fn fence_until_told(world: &World) -> TaskFailure {
+    let end = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < end {
+        let met = world.runtime.fence(&|| false);
+        if met.is_err() {
+            return failure(met);
+        }
+    }
+    panic!("nobody was told")
+}
+
+#[test]
+fn every_rank_gets_every_value() {
+    let values = on_ranks(3, |_, world, _| {
+        let a = world.iota(&[90, 2]);
+        let sum = world.fold(&world.add(&a, &a, 4), 5);
+        let values = world.values(&sum).unwrap();
+        world.runtime.fence(&|| false).unwrap();
+        values
+    });
+    assert_eq!(values[0].len(), 2);
+    assert!(values.iter().all(|seen| *seen == values[0]));
+}
+
+#[test]
+fn ranks_that_part_are_all_told_the_first_difference_and_both_lines() {
+    let told = on_ranks(4, |rank, world, _| {
+        let a = world.iota(&[60]);
+        let b = if rank == 2 { world.add(&a, &a, 8) } else { world.iota(&[60]) };
+        world.runtime.flush();
+        fence_until_told(world).0.message.clone() + if b.shape.len() == 1 { "" } else { "?" }
+    });
+    for message in &told {
+        assert!(message.contains("run different programs: operation 3 was issued at test.py:"), "{message}");
+        assert!(message.contains("test.py:8"), "{message}");
+    }
+}
+
+#[test]
+fn a_rank_that_does_more_is_named_with_its_line() {
+    let told = on_ranks(2, |rank, world, _| {
+        let a = world.iota(&[60]);
+        world.runtime.flush();
+        if rank == 1 {
+            world.add(&a, &a, 9);
+        }
+        fence_until_told(world).0.message.clone()
+    });
+    assert!(told.iter().all(|message| message.contains("test.py:9")), "{told:?}");
+}
+
+#[test]
+fn a_rank_that_ends_early_ends_the_waits_of_the_others() {
+    let begun = Instant::now();
+    let told = on_ranks(3, |rank, world, transport| {
+        let a = world.iota(&[90, 2]);
+        if rank == 1 {
+            transport.announce(&TaskFailure::new("rank", &common::line(3), FailureKind::Transport, "it was killed"));
+            return "it was killed".to_owned();
+        }
+        let b = world.fold(&a, 5);
+        match world.values(&b) {
+            Err(Error::Task(failure)) => failure.0.message.clone(),
+            other => panic!("{other:?}"),
+        }
+    });
+    assert_eq!(told, ["it was killed"; 3]);
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
