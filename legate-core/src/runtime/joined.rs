@@ -1,17 +1,16 @@
 //! Ranks that each run the program, among each other: whether they still run the same one, and where they meet.
 //!
-//! **Witness.** With each window goes a message of some 30 bytes to both neighbours, which compare it with what they have seen themselves when they have come as far; nobody waits. If any
+//! With each window goes a message of some 30 bytes to both neighbours, which compare it with what they have seen themselves when they have come as far; nobody waits. If any
 //! two ranks differ, then some neighbours do. These send each other their recent past, name the first differing operation with both lines, and tell all.
-//!
-//! **Meeting.** Each rank hears of all others in log₂ n rounds (the dissemination barrier; Hensgen, Finkel and Manber 1988).
 
 use super::shard::Window;
-use crate::error::{Error, FailureKind, Provenance, Result, TaskFailure};
-use crate::exec::{HostBuffer, POLL};
+use crate::error::{FailureKind, Provenance, Result, TaskFailure};
+use crate::exec::HostBuffer;
 use crate::id::ShardId;
 use crate::operation::hash::{Entry, StreamHash, first_difference};
+use crate::transport::meeting::agree;
 use crate::transport::{Channel, Payload, Transport};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,66 +44,12 @@ impl Joined {
     /// Waits until all ranks are here.
     ///
     /// # Errors
-    /// [`Error::Interrupted`]; [`Error::Task`] if a rank is lost or runs another program.
+    /// [`Error::Interrupted`](crate::error::Error::Interrupted); [`Error::Task`](crate::error::Error::Task) if a rank is lost or runs another program.
     pub(super) fn meet(&self, interrupted: &dyn Fn() -> bool) -> Result<()> {
-        let (me, ranks) = (u64::from(self.transport.rank().0), u64::from(self.transport.shards()));
         let meeting = self.meetings.fetch_add(1, Ordering::Relaxed);
-        for round in (0..u64::BITS).take_while(|round| 1 << round < ranks) {
-            let number = Channel::Meeting.number(meeting * u64::from(u64::BITS) + u64::from(round));
-            let (to, from) = ((me + (1 << round)) % ranks, (me + ranks - (1 << round)) % ranks);
-            self.transport.send(ShardId(to as u32), number, Ok(Arc::new(HostBuffer::zeroed(0))));
-            let heard = Arc::new(Heard::default());
-            let ear = heard.clone();
-            self.transport.receive(ShardId(from as u32), number, Box::new(move |payload| ear.hear(payload)));
-            heard.wait(&*self.transport, interrupted)?;
-        }
-        Ok(())
+        agree(&*self.transport, Channel::Meeting, meeting, &[], interrupted).map(drop)
     }
 }
-
-/// An answer that one waits for.
-#[derive(Default)]
-struct Heard {
-    answer: Mutex<Option<Payload>>,
-    came: Condvar,
-}
-
-impl Heard {
-    fn hear(&self, payload: Payload) {
-        *self.answer.lock() = Some(payload);
-        self.came.notify_all();
-    }
-    fn wait(&self, transport: &dyn Transport, interrupted: &dyn Fn() -> bool) -> Result<()> {
-        loop {
-            // A while with one's own hands, for a sleeping thread takes long to wake.
-            for _ in 0..PATIENCE {
-                if self.answer.lock().is_some() {
-                    break;
-                }
-                if !transport.progress() {
-                    std::thread::yield_now();
-                }
-            }
-            let mut answer = self.answer.lock();
-            if answer.is_none() {
-                self.came.wait_for(&mut answer, POLL);
-            }
-            if let Some(payload) = answer.take() {
-                return payload.map(|_| ()).map_err(Error::Task);
-            }
-            drop(answer);
-            if let Some(failure) = transport.failure() {
-                return Err(Error::Task(failure));
-            }
-            if interrupted() {
-                return Err(Error::Interrupted);
-            }
-        }
-    }
-}
-
-/// Looks for an answer before one sleeps.
-const PATIENCE: usize = 200;
 
 struct Witness {
     transport: Arc<dyn Transport>,

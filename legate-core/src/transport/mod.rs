@@ -7,9 +7,11 @@
 //! analysis of one rank of a huge machine can be run alone.
 
 mod mailbox;
+pub(crate) mod meeting;
 pub mod remote;
 mod sim;
 
+pub use meeting::least;
 pub use sim::{SimNetwork, SimTransport};
 
 use crate::error::TaskFailure;
@@ -32,6 +34,8 @@ pub(crate) enum Channel {
     Past = 2,
     /// A rank has come to a meeting.
     Meeting = 3,
+    /// What a rank brings before there is a runtime.
+    Agreement = 4,
 }
 
 impl Channel {
