@@ -25,6 +25,7 @@ mod outcome;
 mod protocols;
 mod provenance;
 mod random;
+mod ranks;
 mod scalars;
 mod session;
 mod settings;
@@ -50,6 +51,8 @@ mod _native {
     use super::functions::{calls, functions};
     #[pymodule_export]
     use super::host::adopt_array;
+    #[pymodule_export]
+    use super::ranks::{abort, agree, announce, announced, join, leave};
     #[pymodule_export]
     use super::random::{mt19937_sample, normal_sample, pcg64_sample};
     #[pymodule_export]

@@ -1,7 +1,8 @@
 //! The settings of the runtime, from the environment (the `legate` command puts its options there).
 
 use legate_core::mapping::Mapper;
-use legate_core::runtime::{ExecutorKind, Ranks, Replay};
+use crate::ranks::{ranks, share};
+use legate_core::runtime::{ExecutorKind, Replay};
 use legate_mapper::{DeferringMapper, LoggingMapper, Machine};
 use legate_numpy::SessionConfig;
 use pyo3::exceptions::PyValueError;
@@ -52,12 +53,14 @@ impl Settings {
     /// `ValueError` for a mapper or a machine file that does not exist or makes no sense.
     pub(crate) fn config(&self) -> PyResult<SessionConfig> {
         let machine = self.machine()?;
+        let (cores, memory_bytes, cache_bytes) =
+            share(machine.cores(), machine.memory_bytes(), machine.cache_bytes())?;
         Ok(SessionConfig {
             mapper: self.mapper()?,
-            cores: self.cpus.unwrap_or(machine.cores()),
-            memory_bytes: machine.memory_bytes(),
-            cache_bytes: machine.cache_bytes(),
-            ranks: Ranks::simulated(self.sim_ranks, self.sim_seed),
+            cores: self.cpus.unwrap_or(cores),
+            memory_bytes,
+            cache_bytes,
+            ranks: ranks(self.sim_ranks, self.sim_seed),
             executor: if self.serial { ExecutorKind::Serial } else { ExecutorKind::Parallel },
             fuse: self.fuse,
             replay: if self.replay { Replay::On } else { Replay::Off },

@@ -10,6 +10,10 @@ The runtime starts when the first array needs it; importing costs NumPy's import
 import atexit as _atexit
 import os as _os
 
+from legate import _ranks
+
+_ranks.join()  # before the first array
+
 from legate._explain import Explanation, explain
 from legate._fallback import FallbackError, FallbackWarning, coverage, fallback
 from legate._native import TaskError, __version__, _write_profile, fence, stats
@@ -30,7 +34,8 @@ __all__ = [
 
 @_atexit.register
 def _finish():
-    """Writes the profile that was asked for, when the program has ended."""
+    """Writes the profile that was asked for, when the program has ended, and leaves the other ranks."""
     path = _os.environ.get("LEGATE_PROFILE")
     if path:
         _write_profile(path)
+    _ranks.finish()

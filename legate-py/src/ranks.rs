@@ -1,0 +1,105 @@
+//! This process as one of several ranks: joined through a plug-in before the first array, left when the program has ended.
+
+use crate::session::interrupted;
+use legate_core::error::{FailureKind, Provenance, TaskFailure};
+use legate_core::runtime::Ranks;
+use legate_core::transport::remote::{Plugin, Remote};
+use legate_core::transport::{Transport, least};
+use parking_lot::Mutex;
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::prelude::*;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+static REMOTE: Mutex<Option<Arc<Remote>>> = Mutex::new(None);
+
+/// The others, if this process has joined them.
+pub(crate) fn joined() -> Option<Arc<Remote>> {
+    REMOTE.lock().clone()
+}
+
+/// Who the shards are: the ranks that were joined, else simulated ones.
+pub(crate) fn ranks(simulated: u32, seed: u64) -> Ranks {
+    match joined() {
+        Some(remote) => Ranks::Joined(remote),
+        None => Ranks::simulated(simulated, seed),
+    }
+}
+
+/// What processes of one machine share of it: its cores and its memory. All ranks get the same: the least that one of them has, since all decide alike.
+///
+/// # Errors
+/// `RuntimeError` if a rank is lost.
+pub(crate) fn share(cores: u32, memory_bytes: u64, cache_bytes: u64) -> PyResult<(u32, u64, u64)> {
+    let Some(remote) = joined() else { return Ok((cores, memory_bytes, cache_bytes)) };
+    let standing = remote.standing();
+    let mine = [
+        u64::from(cores.div_ceil(standing.local_ranks.max(1))).max(1),
+        memory_bytes / u64::from(standing.local_ranks.max(1)),
+        cache_bytes,
+    ];
+    let least = least(&*remote, 1, &mine, &interrupted).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+    Ok((least[0] as u32, least[1], least[2]))
+}
+
+/// Joins the ranks that were started together, through the plug-in at `plugin`, built for the library at `library` (where the loader does not find it by itself).
+/// Returns rank, number of ranks, rank and number of ranks on this computer, and what the library calls itself.
+#[pyfunction]
+#[pyo3(name = "_join")]
+pub(crate) fn join(py: Python<'_>, plugin: PathBuf, library: Option<PathBuf>) -> PyResult<(u32, u32, u32, u32, String)> {
+    let mut remote = REMOTE.lock();
+    if remote.is_some() || crate::session::started().is_some() {
+        return Err(PyRuntimeError::new_err("ranks are joined once, before the first array"));
+    }
+    let link = py.detach(|| Plugin::join(&plugin, library.as_deref()));
+    let link = link.map_err(|error| PyOSError::new_err(error.to_string()))?;
+    let name = link.describe();
+    let joined = Remote::new(Box::new(link), None);
+    let standing = joined.standing();
+    *remote = Some(Arc::new(joined));
+    Ok((standing.rank, standing.ranks, standing.local_rank, standing.local_ranks, name))
+}
+
+/// The least of each of the numbers that the ranks bring; all call it alike. `meeting`: counts the calls.
+#[pyfunction]
+#[pyo3(name = "_agree")]
+pub(crate) fn agree(py: Python<'_>, meeting: u64, numbers: Vec<u64>) -> PyResult<Vec<u64>> {
+    let Some(remote) = joined() else { return Ok(numbers) };
+    // Even numbers are the program's, odd ones ours (`share`).
+    let least = py.detach(|| least(&*remote, 2 * meeting, &numbers, &interrupted));
+    least.map_err(|error| PyRuntimeError::new_err(error.to_string()))
+}
+
+/// Tells all ranks that the run is over: whoever waits, now or later, gets `message` as an exception.
+#[pyfunction]
+#[pyo3(name = "_announce")]
+pub(crate) fn announce(message: &str, file: &str, line: u32) {
+    if let Some(remote) = joined() {
+        let provenance = Provenance { file: file.into(), line };
+        remote.announce(&TaskFailure::new("rank", &provenance, FailureKind::Transport, message));
+    }
+}
+
+/// Why the run is over, if a rank has announced it.
+#[pyfunction]
+#[pyo3(name = "_announced")]
+pub(crate) fn announced() -> Option<String> {
+    joined()?.failure().map(|failure| failure.0.message.clone())
+}
+
+/// Disconnects, after all ranks have met.
+#[pyfunction]
+#[pyo3(name = "_leave")]
+pub(crate) fn leave(py: Python<'_>) -> PyResult<()> {
+    let Some(remote) = joined() else { return Ok(()) };
+    py.detach(|| remote.leave()).map_err(|error| PyRuntimeError::new_err(error.to_string()))
+}
+
+/// Ends all ranks, at once.
+#[pyfunction]
+#[pyo3(name = "_abort")]
+pub(crate) fn abort(code: i32) {
+    if let Some(remote) = joined() {
+        remote.abort(code);
+    }
+}
