@@ -56,6 +56,8 @@ fn with_rank(body: impl FnOnce(&mut Rank) -> Result<(), c_int>) -> c_int {
 // Coming and going
 // ---------------------------------------------------------------------------------------------------------------------
 
+/// # Safety
+/// The contract of [`Table`].
 unsafe extern "C" fn join(standing: *mut Standing) -> c_int {
     let joined = Rank::join().map(|(rank, found)| {
         // SAFETY: the caller's, by the contract of the table.
@@ -131,6 +133,8 @@ fn place_on_host(world: ffi::MPI_Comm, rank: u32) -> Result<(u32, u32), c_int> {
     Ok(found)
 }
 
+/// # Safety
+/// The contract of [`Table`].
 unsafe extern "C" fn leave() -> c_int {
     let Some(mut rank) = RANK.lock().take() else { return NOT_JOINED };
     // SAFETY: the communicator is ours; MPI is finalized only by who has initialised it, and only once.
@@ -144,6 +148,8 @@ unsafe extern "C" fn leave() -> c_int {
     left.err().unwrap_or(0)
 }
 
+/// # Safety
+/// The contract of [`Table`].
 unsafe extern "C" fn abort(code: c_int) {
     // Without the lock: whoever holds it may be what has failed.
     // SAFETY: MPI is initialised, else there is nobody to end.
@@ -168,6 +174,8 @@ fn key(name: u64) -> DefaultKey {
     KeyData::from_ffi(name).into()
 }
 
+/// # Safety
+/// The contract of [`Table`].
 unsafe extern "C" fn send(data: *const u8, len: usize, to: u32, tag: u32, request: *mut u64) -> c_int {
     with_rank(|rank| {
         let (count, mut open) = (count(len)?, MaybeUninit::uninit());
@@ -181,6 +189,8 @@ unsafe extern "C" fn send(data: *const u8, len: usize, to: u32, tag: u32, reques
     })
 }
 
+/// # Safety
+/// The contract of [`Table`].
 unsafe extern "C" fn probe(found: *mut Envelope) -> c_int {
     with_rank(|rank| {
         let (mut present, mut len) = (0, 0);
@@ -210,6 +220,8 @@ unsafe extern "C" fn probe(found: *mut Envelope) -> c_int {
     })
 }
 
+/// # Safety
+/// The contract of [`Table`].
 unsafe extern "C" fn receive(message: u64, data: *mut u8, len: usize, request: *mut u64) -> c_int {
     with_rank(|rank| {
         let count = count(len)?;
@@ -225,6 +237,8 @@ unsafe extern "C" fn receive(message: u64, data: *mut u8, len: usize, request: *
     })
 }
 
+/// # Safety
+/// The contract of [`Table`].
 unsafe extern "C" fn test(request: u64, done: *mut u32) -> c_int {
     with_rank(|rank| {
         let open = rank.requests.get_mut(key(request)).ok_or(NOT_JOINED)?;
@@ -269,6 +283,8 @@ fn words(size: usize, write: impl FnOnce(*mut c_char, &mut c_int) -> c_int) -> V
     buffer
 }
 
+/// # Safety
+/// The contract of [`Table`].
 unsafe extern "C" fn explain(code: c_int, text: *mut u8, capacity: usize) -> usize {
     let message = match code {
         NOT_JOINED => b"this process has not joined the others, or names what is gone".to_vec(),
@@ -284,6 +300,8 @@ unsafe extern "C" fn explain(code: c_int, text: *mut u8, capacity: usize) -> usi
     unsafe { tell(&message, text, capacity) }
 }
 
+/// # Safety
+/// The contract of [`Table`].
 unsafe extern "C" fn describe(text: *mut u8, capacity: usize) -> usize {
     // SAFETY: a constant; and the buffer has the size that MPI asks for.
     let message = unsafe {

@@ -46,7 +46,11 @@ pub(crate) fn share(cores: u32, memory_bytes: u64, cache_bytes: u64) -> PyResult
 /// Returns rank, number of ranks, rank and number of ranks on this computer, and what the library calls itself.
 #[pyfunction]
 #[pyo3(name = "_join")]
-pub(crate) fn join(py: Python<'_>, plugin: PathBuf, library: Option<PathBuf>) -> PyResult<(u32, u32, u32, u32, String)> {
+pub(crate) fn join(
+    py: Python<'_>,
+    plugin: PathBuf,
+    library: Option<PathBuf>,
+) -> PyResult<(u32, u32, u32, u32, String)> {
     let mut remote = REMOTE.lock();
     if remote.is_some() || crate::session::started().is_some() {
         return Err(PyRuntimeError::new_err("ranks are joined once, before the first array"));

@@ -1,7 +1,7 @@
 //! The settings of the runtime, from the environment (the `legate` command puts its options there).
 
-use legate_core::mapping::Mapper;
 use crate::ranks::{ranks, share};
+use legate_core::mapping::Mapper;
 use legate_core::runtime::{ExecutorKind, Replay};
 use legate_mapper::{DeferringMapper, LoggingMapper, Machine};
 use legate_numpy::SessionConfig;
@@ -53,8 +53,7 @@ impl Settings {
     /// `ValueError` for a mapper or a machine file that does not exist or makes no sense.
     pub(crate) fn config(&self) -> PyResult<SessionConfig> {
         let machine = self.machine()?;
-        let (cores, memory_bytes, cache_bytes) =
-            share(machine.cores(), machine.memory_bytes(), machine.cache_bytes())?;
+        let (cores, memory_bytes, cache_bytes) = share(machine.cores(), machine.memory_bytes(), machine.cache_bytes())?;
         Ok(SessionConfig {
             mapper: self.mapper()?,
             cores: self.cpus.unwrap_or(cores),

@@ -129,7 +129,7 @@ fn loom(workspace: &Workspace, _filter: Option<&str>) -> Result<()> {
 /// that all named crates ask for together, and only with the same features are the libraries those of the extension module.
 fn cargo(workspace: &Workspace, words: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(workspace.root()).args(words).args(["--locked", "--workspace"]);
+    cargo.current_dir(workspace.root()).args(words).args(["--locked", "--workspace", "--exclude", "legate-mpi"]);
     for name in CHECKED_CRATES {
         for option in ["debug-assertions", "overflow-checks"] {
             cargo.arg("--config").arg(format!("profile.release.package.{name}.{option}=true"));

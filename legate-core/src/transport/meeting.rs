@@ -4,10 +4,11 @@
 
 use super::{Channel, Payload, Transport};
 use crate::error::{Error, Result};
-use crate::exec::{HostBuffer, POLL};
+use crate::exec::HostBuffer;
 use crate::id::ShardId;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The least of what the ranks bring, number by number, once all are here. `meeting`: a number that all ranks use once; all bring equally many numbers.
 ///
@@ -53,6 +54,8 @@ pub fn least(
 
 /// Looks for an answer before one sleeps.
 const PATIENCE: usize = 200;
+/// How often a sleeper asks about interrupts, and whether the run is over.
+const POLL: Duration = Duration::from_millis(50);
 
 /// An answer that one waits for.
 #[derive(Default)]

@@ -13,6 +13,8 @@ import runpy
 import sys
 import types
 
+from legate import _launch, _ranks
+
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -28,8 +30,11 @@ environment: LEGATE_CPUS, LEGATE_FALLBACK, LEGATE_PROFILE, LEGATE_LOG_MAPPING as
 
 def main(argv=None):
     """Runs the command. Returns its exit status; a program's own `SystemExit` passes through."""
-    options = parse(sys.argv[1:] if argv is None else argv)
+    argv = sys.argv[1:] if argv is None else argv
+    options = parse(argv)
     configure(options)
+    if options.nodes * options.ranks_per_node > 1:
+        return launch(options, argv)
     if options.show_config:
         print(config_text(), flush=True)
         if not has_program(options):
@@ -46,11 +51,6 @@ def parse(argv):
     """The options in `argv`. Exits with status 2 where they make no sense or ask for what this build cannot do."""
     parser = build_parser()
     options = parser.parse_args(argv)
-    if options.nodes > 1:
-        parser.error(
-            f"--nodes {options.nodes}: this build runs on one node; it has no multi-node transport yet "
-            f"(LEGATE_SIM_RANKS={options.nodes} simulates {options.nodes} ranks in one process)"
-        )
     if options.gpus > 0:
         parser.error(f"--gpus {options.gpus}: this build computes on CPUs; it has no GPU back end yet")
     return options
@@ -66,7 +66,13 @@ def build_parser():
         allow_abbrev=False,
     )
     parser.add_argument("--cpus", type=count(1), metavar="N", help="cores that tasks may use (default: all that this process may)")
-    parser.add_argument("--nodes", type=count(1), default=1, metavar="N", help="nodes to run on (this build: 1)")
+    parser.add_argument("--nodes", type=count(1), default=1, metavar="N", help="nodes to run on: a copy of the program on each, as one (default: 1)")
+    parser.add_argument("--ranks-per-node", type=count(1), default=1, metavar="N", help="copies on each node (default: 1)")
+    parser.add_argument(
+        "--launcher", choices=_launch.LAUNCHERS, default="auto", help="what starts the copies (default: srun in a Slurm job, else mpirun)"
+    )
+    parser.add_argument("--launcher-extra", action="append", default=[], metavar="ARGS", help="more arguments for the launcher (repeatable)")
+    parser.add_argument("--all-ranks-output", action="store_true", help="show what all copies print, each line with its rank (default: rank 0's)")
     parser.add_argument("--gpus", type=count(0), default=0, metavar="N", help="GPUs to run on (this build: 0)")
     parser.add_argument("--fallback", choices=("warn", "error", "silent"), help="what to do where a function is not native")
     parser.add_argument("--profile", metavar="FILE", help="write a trace for Perfetto or chrome://tracing")
@@ -107,6 +113,7 @@ def configure(options):
         "LEGATE_FALLBACK": options.fallback,
         "LEGATE_PROFILE": options.profile and os.path.abspath(options.profile),
         "LEGATE_LOG_MAPPING": "1" if options.log_mapping else None,
+        "LEGATE_ALL_RANKS_OUTPUT": "1" if options.all_ranks_output else None,
     }
     os.environ.update({name: str(value) for name, value in settings.items() if value is not None})
 
@@ -119,6 +126,33 @@ def config_text():
     lines += [f"  {name:<16} {value}" for name, value in _native.config().items()]
     lines.append(f"  {'fallback':<16} {os.environ.get('LEGATE_FALLBACK', 'warn')}")
     return "\n".join(lines)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Ranks
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def launch(options, argv):
+    """Replaces this process by the launcher of the ranks; in a process that a launcher has started, checks that it started as many as asked for."""
+    ranks = options.nodes * options.ranks_per_node
+    here = _ranks.standing.ranks
+    if here > 1 or options.launcher == "none":
+        if here != ranks:
+            print(f"legate: {ranks} ranks are asked for, and a launcher has started {here}", file=sys.stderr)
+            return EXIT_USAGE
+        return run(options)
+    if not has_program(options):
+        print("legate: several ranks run a program, not an interpreter: name one", file=sys.stderr)
+        return EXIT_USAGE
+    program = [sys.executable, "-m", "legate", *argv]
+    try:
+        command, environment = _launch.command(options, program, os.environ)
+    except _launch.LaunchError as error:
+        print(f"legate: {error}", file=sys.stderr)
+        return EXIT_FAILURE
+    sys.stdout.flush()
+    os.execvpe(command[0], command, {**os.environ, **environment})
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -5,8 +5,10 @@ use super::source::Tree;
 use serde_json::Value;
 
 /// A crate and the crates of this workspace that it may depend on.
-const ALLOWED: [(&str, &[&str]); 7] = [
-    ("legate-core", &[]),
+const ALLOWED: [(&str, &[&str]); 9] = [
+    ("legate-comm", &[]),
+    ("legate-core", &["legate-comm"]),
+    ("legate-mpi", &["legate-comm"]),
     ("legate-kernels", &[]),
     ("legate-mapper", &["legate-core"]),
     ("legate-numpy", &["legate-core", "legate-kernels", "legate-mapper"]),
@@ -22,7 +24,7 @@ const ALLOWED_IN_TESTS: [(&str, &str); 1] = [("legate-core", "legate-mapper")];
 const OUTSIDE: [(&str, &[&str]); 6] = [
     ("pyo3", &["legate-py"]),
     ("numpy", &["legate-py"]),
-    ("mpi", &["legate-core"]),
+    ("mpi", &["legate-mpi"]),
     ("hwloc2", &["legate-mapper"]),
     ("hwlocality", &["legate-mapper"]),
     ("cudarc", &["legate-core", "legate-kernels", "legate-mapper"]),
