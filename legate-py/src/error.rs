@@ -15,6 +15,14 @@ pyo3::create_exception!(
     "A task failed; raised where its result is read. `filename` and `lineno` say which line issued it."
 );
 
+pyo3::create_exception!(
+    legate,
+    ControlReplicationError,
+    PyRuntimeError,
+    "The ranks do not run the same program: they took different branches, or gave operations different shapes or numbers. The message names the first operation that differs, \
+     and the lines that issued it; `filename` and `lineno` are one of them."
+);
+
 /// Why a native form of a call gave no result.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -148,7 +156,10 @@ fn task_error(py: Python<'_>, failure: &legate_core::TaskFailure, text: String) 
     if failure.0.kind == FailureKind::OutOfMemory {
         return PyMemoryError::new_err(text);
     }
-    let error = TaskError::new_err(text);
+    let error = match failure.0.kind {
+        FailureKind::Divergence => ControlReplicationError::new_err(failure.0.message.clone()),
+        _ => TaskError::new_err(text),
+    };
     let place = &failure.0.provenance;
     // The attributes are a convenience: the message names the line as well.
     let _ = error.value(py).setattr("filename", &*place.file);

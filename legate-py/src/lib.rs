@@ -42,7 +42,7 @@ mod _native {
     #[pymodule_export]
     use super::array::{Array, DeferredScalar, NdArrayObject};
     #[pymodule_export]
-    use super::error::TaskError;
+    use super::error::{ControlReplicationError, TaskError};
     #[pymodule_export]
     use super::explain::Recording;
     #[pymodule_export]

@@ -3,13 +3,14 @@
 use crate::session::interrupted;
 use legate_core::error::{FailureKind, Provenance, TaskFailure};
 use legate_core::runtime::Ranks;
-use legate_core::transport::remote::{Plugin, Remote};
+use legate_core::transport::remote::{Options, Plugin, Remote};
 use legate_core::transport::{Transport, least};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 static REMOTE: Mutex<Option<Arc<Remote>>> = Mutex::new(None);
 
@@ -43,6 +44,7 @@ pub(crate) fn share(cores: u32, memory_bytes: u64, cache_bytes: u64) -> PyResult
 }
 
 /// Joins the ranks that were started together, through the plug-in at `plugin`, built for the library at `library` (where the loader does not find it by itself).
+/// Who waits longer than `patience_s` seconds says so on standard error; 0: never.
 /// Returns rank, number of ranks, rank and number of ranks on this computer, and what the library calls itself.
 #[pyfunction]
 #[pyo3(name = "_join")]
@@ -50,7 +52,10 @@ pub(crate) fn join(
     py: Python<'_>,
     plugin: PathBuf,
     library: Option<PathBuf>,
+    patience_s: f64,
 ) -> PyResult<(u32, u32, u32, u32, String)> {
+    let patience = Duration::try_from_secs_f64(patience_s).ok().filter(|patience| !patience.is_zero());
+    let patience = patience.unwrap_or(Duration::MAX);
     let mut remote = REMOTE.lock();
     if remote.is_some() || crate::session::started().is_some() {
         return Err(PyRuntimeError::new_err("ranks are joined once, before the first array"));
@@ -58,7 +63,8 @@ pub(crate) fn join(
     let link = py.detach(|| Plugin::join(&plugin, library.as_deref()));
     let link = link.map_err(|error| PyOSError::new_err(error.to_string()))?;
     let name = link.describe();
-    let joined = Remote::new(Box::new(link), None);
+    let tell = Box::new(|words: &str| eprintln!("legate: {words}"));
+    let joined = Remote::new(Box::new(link), Options { patience, tell, ..Options::default() });
     let standing = joined.standing();
     *remote = Some(Arc::new(joined));
     Ok((standing.rank, standing.ranks, standing.local_rank, standing.local_ranks, name))

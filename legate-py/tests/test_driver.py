@@ -112,7 +112,6 @@ def test_fallback_option(program):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--nodes", "4"),
         ("--gpus", "1"),
         ("--nodes", "0"),
         ("--cpus", "0"),
@@ -126,7 +125,7 @@ def test_what_this_build_cannot_do_is_said_plainly(arguments):
     finished = run(*arguments, "program.py")
     assert finished.returncode == 2
     assert finished.stderr.splitlines()[-1].startswith("legate: error: ")
-    if arguments[0] in ("--nodes", "--gpus") and arguments[1] != "0":
+    if "--gpus" in arguments:
         assert "this build" in finished.stderr
     assert "Traceback" not in finished.stderr
 

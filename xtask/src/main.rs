@@ -8,6 +8,7 @@
 mod bench;
 mod ci;
 mod hex_float;
+mod mpi;
 mod package;
 mod process;
 mod programs;
@@ -29,6 +30,7 @@ cargo xtask COMMAND
 
   run [OPTIONS] [PROGRAM [ARGS]]    build and install into .venv what changed, then `legate [OPTIONS] [PROGRAM [ARGS]]`
   install                           only build and install
+  mpi                               Open MPI and MPICH from the package index, and the plug-in built for each
   test [STEP...] [--filter WORD]    every test, or the named steps (`test --list` shows them), or the tests whose name has WORD
   tidy                              rules that neither the compiler nor clippy checks
   ci                                format, tidy, lints, tests, documentation: what .ci/run calls
@@ -55,6 +57,7 @@ fn dispatch(arguments: &[OsString]) -> Result<()> {
     match command.to_str() {
         Some("run") => run::run(&workspace, rest),
         Some("install") => package::ensure_installed(&workspace, package::Extras::None),
+        Some("mpi") => mpi::ensure_plugins(&workspace),
         Some("test") => test::test(&workspace, rest),
         Some("tidy") => tidy::tidy(&workspace),
         Some("ci") => ci::ci(&workspace),

@@ -15,7 +15,7 @@ use std::process::Command;
 const BASE: &[&str] = &["maturin>=1.9,<2"];
 
 /// Crates whose sources end up in the extension module.
-const CRATES: &[&str] = &["legate-core", "legate-kernels", "legate-mapper", "legate-numpy", "legate-py"];
+const CRATES: &[&str] = &["legate-comm", "legate-core", "legate-kernels", "legate-mapper", "legate-numpy", "legate-py"];
 /// Files besides the crates' that a build depends on.
 const BUILD_FILES: &[&str] = &["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo/config.toml"];
 

@@ -97,6 +97,21 @@ impl Program {
     }
 }
 
+impl Program {
+    /// The command of a test, on the runtime. A program of the talk must not need the fall-back to NumPy.
+    pub(crate) fn test_command(&self, workspace: &Workspace) -> Command {
+        let mut command = self.command(workspace, Module::Legate);
+        self.at_test_size(&mut command);
+        command
+    }
+
+    fn at_test_size(&self, command: &mut Command) {
+        command.args(["--size", &self.test_size.to_string(), "--iterations", &self.test_iterations.to_string()]);
+        clear_settings(command);
+        command.env("LEGATE_FALLBACK", "error");
+    }
+}
+
 /// What a program printed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Outcome {
@@ -194,10 +209,8 @@ fn variants() -> Vec<(String, Vec<(&'static str, String)>)> {
 fn compare(workspace: &Workspace, program: &Program) -> Result<()> {
     let run = |module: Module, settings: &[(&str, String)]| {
         let mut command = program.command(workspace, module);
-        command.args(["--size", &program.test_size.to_string(), "--iterations", &program.test_iterations.to_string()]);
-        clear_settings(&mut command);
-        // A program of the talk must not need the fall-back to NumPy.
-        command.env("LEGATE_FALLBACK", "error").envs(settings.iter().map(|(name, value)| (name, value)));
+        program.at_test_size(&mut command);
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
         Outcome::parse(&process::capture(&mut command)?)
     };
     let reference = run(Module::NumPy, &[])?;

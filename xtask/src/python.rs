@@ -59,7 +59,15 @@ fn is_at_home(workspace: &Workspace) -> bool {
 /// # Errors
 /// If pip fails, with its own output above.
 pub(crate) fn install(workspace: &Workspace, requirements: &[&str]) -> Result<()> {
-    let mut pip = Command::new(workspace.venv_command("python"));
+    install_into(&workspace.venv(), requirements)
+}
+
+/// `pip install` of the requirements into a virtual environment.
+///
+/// # Errors
+/// If pip fails, with its own output above.
+pub(crate) fn install_into(venv: &Path, requirements: &[&str]) -> Result<()> {
+    let mut pip = Command::new(venv.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(requirements);
     process::run(&mut pip).with_context(|| {
         format!("could not install {} (pip needs its package index for the first call)", requirements.join(", "))

@@ -7,7 +7,7 @@ use crate::package::{self, Extras};
 use crate::programs::{self, SIM_RANKS};
 use crate::report::Report;
 use crate::workspace::Workspace;
-use crate::{process, readme};
+use crate::{mpi, process, readme};
 use anyhow::{Result, bail};
 use std::ffi::OsString;
 use std::process::Command;
@@ -25,13 +25,18 @@ const NO_TESTS: i32 = 5;
 type Action = fn(&Workspace, Option<&str>) -> Result<()>;
 
 /// Name, what it is, how it runs.
-const STEPS: [(&str, &str, Action); 7] = [
+const STEPS: [(&str, &str, Action); 8] = [
     ("rust", "unit and integration tests of the crates", rust),
     ("doctests", "examples in the documentation of the crates", doctests),
     ("loom", "the event graph under a model checker, which tries all interleavings", loom),
     ("python", "pytest in one process", python),
     ("ranks", "pytest on 1, 2, 3 and 7 simulated ranks, everything through the runtime", ranks),
     ("programs", "the five programs: NumPy's results, and equal bits on 1, 2, 3 and 7 simulated ranks", programs),
+    (
+        "mpi",
+        "random programs and the five programs on 2, 3 and 4 processes, Open MPI and MPICH: the bits of one process",
+        mpi,
+    ),
     ("readme", "commands and programs in the README", readme),
 ];
 
@@ -167,6 +172,15 @@ fn pytest(workspace: &Workspace, filter: Option<&str>, settings: &[(&str, String
 fn programs(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     package::ensure_installed(workspace, Extras::Test)?;
     programs::compare_all(workspace, filter)
+}
+
+/// The random programs are those of core's tests, built as the step `rust` builds them.
+fn mpi(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
+    mpi::test(workspace, filter, || {
+        let mut cargo = cargo(workspace, &["test", "--release", "--no-run", "--message-format=json"]);
+        cargo.args(["--test", "programs"]);
+        Ok(cargo)
+    })
 }
 
 fn readme(workspace: &Workspace, _filter: Option<&str>) -> Result<()> {

@@ -10,7 +10,7 @@ use super::node::{Edge, Node};
 use super::pool::BufferPool;
 use super::work::Work;
 use crate::analysis::dependence::{Dependence, DependenceType, Tracker, Usage, simplify};
-use crate::error::{FailureKind, TaskFailure};
+use crate::error::{FailureKind, Provenance, TaskFailure};
 use crate::geometry::Rect;
 use crate::id::ShardId;
 use crate::profile::{Counters, count};
@@ -40,6 +40,33 @@ pub(crate) struct Graph {
     edges: Vec<Dependence<u64>>,
     /// What stands for all nodes that ended well when they were submitted.
     done: Arc<Node>,
+}
+
+/// How many bytes a message is to have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Length {
+    /// Another number means that the sender runs another program.
+    Exactly(usize),
+    /// As its contents say.
+    About(usize),
+}
+
+impl Length {
+    fn bytes(self) -> usize {
+        match self {
+            Length::Exactly(bytes) | Length::About(bytes) => bytes,
+        }
+    }
+    fn check(self, found: usize, from: ShardId, by: &Provenance) -> Result<(), TaskFailure> {
+        match self {
+            Length::Exactly(bytes) if bytes != found => {
+                let message =
+                    format!("rank {from} has sent {found} bytes where {bytes} are due: it runs another program");
+                Err(TaskFailure::new("receive", by, FailureKind::Divergence, message))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What a node that is about to be submitted must wait for.
@@ -223,22 +250,25 @@ impl Graph {
         self.submit(uses, Box::new(action))
     }
 
-    /// Submits a node that waits for the next message of `from` and gives it to `unpack`. About `bytes` are expected.
+    /// Submits a node that waits for the next message of `from` and gives it to `unpack`.
     pub(crate) fn receive(
         &mut self,
         mut uses: Uses,
         name: Name,
         from: ShardId,
-        bytes: usize,
+        length: Length,
         unpack: impl Fn(&Arc<HostBuffer>) -> Result<(), TaskFailure> + Send + Sync + 'static,
     ) -> Arc<Node> {
         let sequence = next(&mut self.received, from);
         self.resolve(&mut uses);
         let slot: Arc<Mutex<Option<Payload>>> = Arc::default();
         let message = slot.clone();
-        let action = Action::new(name, bytes, move || {
+        let by = name.provenance.clone();
+        let action = Action::new(name, length.bytes(), move || {
             let payload = message.lock().take().expect("the node runs after its message has come");
-            unpack(&payload?)
+            let message = payload?;
+            length.check(message.len(), from, &by)?;
+            unpack(&message)
         });
         let (node, arrival) = self.executor.submit_receiver(Box::new(action), &uses.after, uses.poison.as_ref());
         let deliver = move |payload| {

@@ -1,6 +1,6 @@
 //! Where messages and those who wait for them find each other.
 
-use super::{Deliver, Payload};
+use super::{Channel, Deliver, Payload};
 use crate::error::TaskFailure;
 use crate::id::ShardId;
 use parking_lot::Mutex;
@@ -77,9 +77,18 @@ impl Mailbox {
         }
     }
 
-    /// Whether somebody waits for a message.
+    /// The messages for which somebody stands still, by sender and number.
+    pub(super) fn awaited(&self) -> Vec<(ShardId, u64)> {
+        let state = self.0.lock();
+        let awaited =
+            state.slots.iter().filter(|(key, slot)| matches!(slot, Slot::Awaited(_)) && Channel::is_pressing(key.1));
+        awaited.map(|(key, _)| *key).collect()
+    }
+
+    /// Whether somebody stands still for a message.
     pub(super) fn awaits(&self) -> bool {
-        self.0.lock().slots.values().any(|slot| matches!(slot, Slot::Awaited(_)))
+        let state = self.0.lock();
+        state.slots.iter().any(|(key, slot)| matches!(slot, Slot::Awaited(_)) && Channel::is_pressing(key.1))
     }
 
     /// How many messages nobody has asked for, and how many were asked for and are not here.

@@ -44,6 +44,21 @@ impl Channel {
         debug_assert!(k < 1 << 56);
         (self as u64) << 56 | k
     }
+
+    /// What a message of this number is, in words.
+    fn describe(number: u64) -> &'static str {
+        match number >> 56 {
+            0 => "its values",
+            n if n == Channel::Meeting as u64 => "it to come to a fence",
+            n if n == Channel::Agreement as u64 => "it to join",
+            _ => "what it has run",
+        }
+    }
+
+    /// Whether somebody stands still until a message of this number comes. Ranks compare what they have run when they have come as far.
+    fn is_pressing(number: u64) -> bool {
+        number >> 56 != Channel::Witness as u64
+    }
 }
 
 /// One rank's end of the network. A closed set: local, simulated, MPI, null.

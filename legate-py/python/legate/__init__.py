@@ -16,9 +16,10 @@ _ranks.join()  # before the first array
 
 from legate._explain import Explanation, explain
 from legate._fallback import FallbackError, FallbackWarning, coverage, fallback
-from legate._native import TaskError, __version__, _write_profile, fence, stats
+from legate._native import ControlReplicationError, TaskError, __version__, _write_profile, fence, stats
 
 __all__ = [
+    "ControlReplicationError",
     "Explanation",
     "FallbackError",
     "FallbackWarning",

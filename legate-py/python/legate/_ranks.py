@@ -20,6 +20,8 @@ HESITATION_S = 0.5
 # How long the others have to end by themselves before the launcher ends them.
 GRACE_S = 3.0
 
+WATCHDOG_S = 30.0
+
 EXIT_FAILURE = 1
 
 # Where libraries lie that came with a package of the Python index, by family.
@@ -61,17 +63,17 @@ def join():
     """Joins the ranks that a launcher has started, if one has."""
     global standing
     size, family = launched()
-    if os.environ.get("LEGATE_JOIN") == "0" or (size < 2 and not os.environ.get("LEGATE_COMM_PLUGIN")):
+    if size < 2 or os.environ.get("LEGATE_JOIN") == "0":
         return
     from legate import _native
 
     plugin = os.environ.get("LEGATE_COMM_PLUGIN") or plugin_of(family)
     library = os.environ.get("LEGATE_COMM_LIBRARY") or library_of(family)
     try:
-        found = Standing(*_native._join(plugin, library))
+        found = Standing(*_native._join(plugin, library, patience()))
     except OSError as error:
         raise SystemExit(f"legate: {size} ranks were started, and this one cannot join the others: {error}") from None
-    if found.ranks != size and size > 1:
+    if found.ranks != size:
         raise SystemExit(
             f"legate: the launcher has started {size} ranks, and {found.library} knows of {found.ranks}: "
             f"the launcher is not that library's (LEGATE_COMM_PLUGIN and LEGATE_COMM_LIBRARY name another)"
@@ -80,6 +82,15 @@ def join():
     sys.excepthook = report(sys.excepthook)
     make_alike(_native)
     be_quiet()
+
+
+def patience():
+    """Seconds after which a rank that waits says for whom."""
+    text = os.environ.get("LEGATE_WATCHDOG", "")
+    try:
+        return float(text) if text else WATCHDOG_S
+    except ValueError:
+        raise SystemExit(f"legate: LEGATE_WATCHDOG={text}: must be a number of seconds") from None
 
 
 def plugin_of(family):
@@ -142,7 +153,8 @@ class Prefixed:
     def flush(self):
         self.stream.flush()
 
-    def close(self):
+    def finish(self):
+        """Writes what is no whole line."""
         if self.rest:
             self.write("\n")
 
@@ -188,6 +200,14 @@ def report(hook):
     return told
 
 
+def flush():
+    """Nothing that was printed stays behind."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, Prefixed):
+            stream.finish()
+        stream.flush()
+
+
 def finish():
     """Leaves the other ranks, all together; or ends them, if this one has failed."""
     if standing.ranks == 1:
@@ -195,13 +215,13 @@ def finish():
     from legate import _native
 
     if not _failed:
+        flush()
         try:
             _native.fence()
             _native._leave()
             return
         except Exception as error:
             print(f"legate: rank {standing.rank}: {error}", file=sys.stderr)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    flush()
     time.sleep(GRACE_S)
     _native._abort(EXIT_FAILURE)

@@ -6,6 +6,7 @@ use crate::analysis::plan::FetchPlan;
 use crate::error::Provenance;
 use crate::exec::action::{Action, CopyWork, Name};
 use crate::exec::copy::{Copy, Side};
+use crate::exec::graph::Length;
 use crate::exec::instance::PhysicalInstance;
 use crate::exec::{HostBuffer, Node};
 use crate::geometry::Rect;
@@ -117,8 +118,8 @@ impl Shard {
     ) -> Arc<Node> {
         let uses = self.graph.uses();
         let (rect, whole) = (rect.clone(), src.shape.clone());
-        let bytes = rect.volume() as usize * element;
-        self.graph.receive(uses, Name::new("message", "fetch", by), from, bytes, move |message| {
+        let length = Length::Exactly(rect.volume() as usize * element);
+        self.graph.receive(uses, Name::new("message", "fetch", by), from, length, move |message| {
             // Without a buffer the message is still taken: the fetch itself is poisoned.
             if let Some(buffer) = &buffer {
                 let (shape, origin) = (rect.shape(), SmallVec::<[i64; 4]>::from_elem(0, rect.rank()));

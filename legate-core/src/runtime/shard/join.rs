@@ -8,6 +8,7 @@ use crate::analysis::plan::JoinStep;
 use crate::error::{FailureKind, Provenance, TaskFailure};
 use crate::exec::action::{Action, Name};
 use crate::exec::fold::{Column, Fold, Values};
+use crate::exec::graph::Length;
 use crate::exec::{BufferPool, HostBuffer, Node};
 use crate::geometry::Rect;
 use crate::geometry::tree;
@@ -61,7 +62,9 @@ impl Shard {
         let pool = self.graph.pool().clone();
         match step {
             JoinStep::GatherFrom(peer) | JoinStep::SpreadFrom(peer) => {
-                self.graph.receive(uses, name, peer, bytes, move |message| unpack(&fold, message, &pool, &line))
+                self.graph.receive(uses, name, peer, Length::About(bytes), move |message| {
+                    unpack(&fold, message, &pool, &line)
+                })
             }
             JoinStep::GatherTo(peer) => self.graph.send_made(uses, name, peer, bytes, move || {
                 let message = pack(&fold, &pool, &line);

@@ -6,6 +6,7 @@ use crate::analysis::plan::{MovePlan, Transfer};
 use crate::error::Provenance;
 use crate::exec::action::Name;
 use crate::exec::copy::{Copy, Side};
+use crate::exec::graph::Length;
 use crate::exec::instance::PhysicalInstance;
 use crate::geometry::Rect;
 use crate::id::{FieldId, ShardId};
@@ -48,8 +49,8 @@ impl Shard {
         self.graph.record(&mut uses, instance, rect, Usage::Discard);
         let target = instance.memory().ok().map(|memory| Side::instance(memory, instance.at(rect)));
         let (shape, element) = (rect.shape(), instance.element());
-        let bytes = rect.volume() as usize * element;
-        self.graph.receive(uses, Name::new("message", "receive", by), from, bytes, move |message| {
+        let length = Length::Exactly(rect.volume() as usize * element);
+        self.graph.receive(uses, Name::new("message", "receive", by), from, length, move |message| {
             let target = target.clone().expect("a node without a target is poisoned");
             let origin: SmallVec<[i64; 4]> = SmallVec::from_elem(0, shape.len());
             Copy::new(&shape, element, target, Side::dense(message, &shape, &origin, element)).run(0, 1);

@@ -6,7 +6,7 @@ use crate::analysis::plan::ReshapePlan;
 use crate::error::{FailureKind, Provenance, TaskFailure};
 use crate::exec::action::{Action, Name};
 use crate::exec::copy::{Copy, Side};
-use crate::exec::graph::Uses;
+use crate::exec::graph::{Length, Uses};
 use crate::exec::instance::PhysicalInstance;
 use crate::exec::{BufferPool, HostBuffer};
 use crate::geometry::{Rect, linear_rects};
@@ -46,8 +46,8 @@ impl Shard {
         for (peer, range) in &plan.recvs {
             let mut uses = self.graph.uses();
             let boxes = self.boxes(*dst, range, Usage::Discard, &mut uses, by);
-            let bytes = (range.end - range.start) as usize * element;
-            self.graph.receive(uses, Name::new("message", "reshape", by), *peer, bytes, move |message| {
+            let length = Length::Exactly((range.end - range.start) as usize * element);
+            self.graph.receive(uses, Name::new("message", "reshape", by), *peer, length, move |message| {
                 scatter(boxes.as_ref().expect("without memory a node is poisoned"), element, message);
                 Ok(())
             });

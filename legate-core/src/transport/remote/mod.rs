@@ -17,7 +17,7 @@ pub use link::{Link, LinkError, Part, Request};
 pub use plugin::{JoinError, Plugin};
 
 use super::mailbox::Mailbox;
-use super::{Deliver, Payload, Transport};
+use super::{Channel, Deliver, Payload, Transport};
 use crate::error::{FailureKind, Provenance, TaskFailure};
 use crate::id::ShardId;
 use legate_comm::{MOST_BYTES, Standing};
@@ -37,6 +37,23 @@ const NAP: Duration = Duration::from_micros(30);
 const SLEEP: Duration = Duration::from_millis(1);
 /// How long [`Remote::leave`] waits for the others.
 const FAREWELL: Duration = Duration::from_secs(30);
+
+/// How a rank's end of the network behaves.
+pub struct Options {
+    /// Messages are cut into pieces of this many bytes; `None`: as long as may be.
+    pub longest: Option<usize>,
+    /// How long nothing may come that somebody stands still for, before `tell` is told; again after each such time.
+    pub patience: Duration,
+    /// Told what is waited for, on a thread of the network's. The wait goes on.
+    pub tell: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Default for Options {
+    /// Nobody is told.
+    fn default() -> Options {
+        Options { longest: None, patience: Duration::MAX, tell: Box::new(|_| {}) }
+    }
+}
 
 /// A rank of several processes.
 pub struct Remote {
@@ -59,21 +76,21 @@ struct Shared {
 }
 
 impl Remote {
-    /// Begins with a link that has joined the other ranks. `longest`: messages are cut into pieces of this many bytes; `None`: as long as may be.
-    pub fn new(link: Box<dyn Link>, longest: Option<usize>) -> Remote {
+    /// Begins with a link that has joined the other ranks.
+    pub fn new(link: Box<dyn Link>, options: Options) -> Remote {
         let standing = link.standing();
         let shared = Arc::new(Shared {
             standing,
             mailbox: Mailbox::default(),
             outbox: Mutex::default(),
             posted: Condvar::new(),
-            line: Mutex::new(Line::new(link, longest.unwrap_or(MOST_BYTES))),
+            line: Mutex::new(Line::new(link, options.longest.unwrap_or(MOST_BYTES))),
             closed: AtomicBool::new(false),
             over: Mutex::new(None),
         });
         let postman = shared.clone();
         let builder = std::thread::Builder::new().name("postman".into());
-        let postman = builder.spawn(move || postman.carry()).expect("the system can start a thread");
+        let postman = builder.spawn(move || postman.carry(&options)).expect("the system can start a thread");
         Remote { shared, postman: Mutex::new(Some(postman)) }
     }
 
@@ -123,23 +140,46 @@ impl Drop for Remote {
 
 impl Shared {
     /// The postman's life.
-    fn carry(&self) {
-        let mut in_vain = 0;
+    fn carry(&self, options: &Options) {
+        let (mut in_vain, mut silence) = (0, Instant::now());
         while !self.closed.load(Ordering::Acquire) {
             in_vain = if self.progress() { 0 } else { in_vain + 1 };
             if in_vain < PATIENCE {
+                silence = if in_vain == 0 { Instant::now() } else { silence };
                 std::thread::yield_now();
                 continue;
             }
-            if self.mailbox.awaits() || !self.is_quiet() {
+            let awaits = self.mailbox.awaits();
+            if awaits && silence.elapsed() >= options.patience {
+                (options.tell)(&self.waits(silence.elapsed()));
+                silence = Instant::now();
+            }
+            if awaits || !self.is_quiet() {
                 std::thread::sleep(NAP);
             } else {
+                silence = Instant::now();
                 let mut outbox = self.outbox.lock();
                 if outbox.is_empty() {
                     self.posted.wait_for(&mut outbox, SLEEP);
                 }
             }
         }
+    }
+
+    /// What is waited for, in words.
+    fn waits(&self, silence: Duration) -> String {
+        let mut peers: BTreeMap<ShardId, Vec<&str>> = BTreeMap::new();
+        for (from, number) in self.mailbox.awaited() {
+            let reasons = peers.entry(from).or_default();
+            let reason = Channel::describe(number);
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        let peers = peers.iter().map(|(peer, reasons)| format!("rank {} ({})", peer.0, reasons.join(", ")));
+        let Standing { rank, ranks, .. } = self.standing;
+        let peers = peers.collect::<Vec<_>>().join(", ");
+        format!("rank {rank} of {ranks} has waited {} s for {peers}", silence.as_secs())
     }
 
     fn post(&self, to: u32, letter: Letter) {

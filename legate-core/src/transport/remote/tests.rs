@@ -102,7 +102,10 @@ impl Link for FakeLink {
 }
 
 fn remotes(ranks: u32, seed: u64, longest: usize) -> Vec<Remote> {
-    FakeLink::network(ranks, seed).into_iter().map(|link| Remote::new(Box::new(link), Some(longest))).collect()
+    FakeLink::network(ranks, seed)
+        .into_iter()
+        .map(|link| Remote::new(Box::new(link), Options { longest: Some(longest), ..Options::default() }))
+        .collect()
 }
 
 fn contents(len: usize, salt: usize) -> Vec<u8> {
@@ -187,4 +190,24 @@ fn what_the_library_cannot_do_reaches_those_who_wait() {
     let told = told.recv_timeout(Duration::from_secs(20)).expect("an answer comes").expect("a failure");
     assert_eq!(told.0.kind, FailureKind::Transport);
     assert!(told.0.message.contains("there is no rank 9"), "{told}");
+}
+
+#[test]
+fn who_waits_long_is_heard() {
+    let (tell, told) = channel();
+    let mut links = FakeLink::network(3, 1).into_iter();
+    let patience = Duration::from_millis(20);
+    let tell = move |words: &str| {
+        // The test may have ended.
+        let _ = tell.send(words.to_owned());
+    };
+    let link = Box::new(links.next().expect("there are three"));
+    let end = Remote::new(link, Options { patience, tell: Box::new(tell), ..Options::default() });
+    // Nobody stands still for this one.
+    end.receive(ShardId(1), Channel::Witness.number(4), Box::new(|_| {}));
+    end.receive(ShardId(2), 7, Box::new(|_| {}));
+    end.receive(ShardId(2), Channel::Meeting.number(0), Box::new(|_| {}));
+    let words = told.recv_timeout(Duration::from_secs(20)).expect("it is told");
+    assert!(words.starts_with("rank 0 of 3 has waited "), "{words}");
+    assert!(words.ends_with("s for rank 2 (its values, it to come to a fence)"), "{words}");
 }

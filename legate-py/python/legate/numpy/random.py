@@ -13,7 +13,7 @@ import sys as _sys
 import numpy as _numpy
 from numpy import random as _origin
 
-from legate import _fallback, _namespace, _native
+from legate import _fallback, _namespace, _native, _ranks
 
 # Below this many elements NumPy's own loop is done before the runtime has begun.
 NATIVE_FROM = 1 if _os.environ.get("LEGATE_INLINE") == "0" else 1 << 18
@@ -203,7 +203,8 @@ def default_rng(seed=None):
         return seed
     if isinstance(seed, _origin.Generator):
         return Generator(seed.bit_generator)
-    return Generator(_origin.default_rng(_fallback.gather(seed)).bit_generator)
+    seed = _ranks.Entropy.next() if seed is None else _fallback.gather(seed)
+    return Generator(_origin.default_rng(seed).bit_generator)
 
 
 _fallback.WRITES.update({"random.Generator.shuffle": (0,)})

@@ -1,0 +1,142 @@
+"""Programs on real ranks: results, output, failures. `cargo xtask test mpi` names the launcher; without one there is nothing to test."""
+
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+LAUNCHER = os.environ.get("LEGATE_TEST_LAUNCHER")  # a command that takes `-n RANKS program`
+LIMIT_S = 120
+
+pytestmark = pytest.mark.skipif(not LAUNCHER, reason="no launcher: `cargo xtask test mpi` has one")
+
+
+@pytest.fixture
+def launch(tmp_path):
+    def launch(source, ranks=3, command=(sys.executable,), **settings):
+        program = tmp_path / "program.py"
+        program.write_text("import legate.numpy as np\nfrom legate._ranks import standing\nrank = standing.rank\n" + source)
+        words = [*shlex.split(LAUNCHER), "-n", str(ranks), *command, str(program)]
+        environment = {**os.environ, **settings}
+        return subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, env=environment, check=False)
+
+    return launch
+
+
+def test_ranks_are_one_program(launch):
+    done = launch("a = np.arange(300000.0).reshape(300, 1000)\nprint(float((a @ a.T).sum()), float(a.T.copy()[7].sum()), standing.ranks)")
+    assert done.returncode == 0, done.stderr
+    import numpy
+
+    a = numpy.arange(300000.0).reshape(300, 1000)
+    first, second, ranks = done.stdout.split()
+    assert float(first) == pytest.approx(float((a @ a.T).sum()), rel=1e-12)
+    assert float(second) == pytest.approx(float(a.T[7].sum()), rel=1e-12)
+    assert ranks == "3", "rank 0 alone prints"
+
+
+def test_all_ranks_print_if_asked_to(launch):
+    done = launch("print('here'); print('and here')", LEGATE_ALL_RANKS_OUTPUT="1")
+    assert sorted(done.stdout.splitlines()) == sorted(f"[{r}] {text}" for r in range(3) for text in ("here", "and here"))
+
+
+def test_what_has_no_seed_is_alike(launch):
+    source = """
+import random
+x = np.random.rand(5), np.random.default_rng().random(5), np.random.default_rng().standard_normal(3)
+print(random.random(), *[float(v.sum()) for v in x])
+"""
+    done = launch(source, LEGATE_ALL_RANKS_OUTPUT="1")
+    assert done.returncode == 0, done.stderr
+    seen = {line.split("] ")[1] for line in done.stdout.splitlines()}
+    assert len(seen) == 1
+    assert launch(source).stdout.strip() not in seen, "and another one in each run"
+
+
+def test_ranks_that_part_are_told_where(launch):
+    source = """
+x = np.arange(100000.0)
+y = x + 1
+if rank == 1:
+    y = y * 2
+else:
+    y = y - 2
+for _ in range(1000):
+    float(y.sum())
+"""
+    done = launch(source)
+    assert done.returncode != 0
+    assert "ControlReplicationError" in done.stderr
+    assert "program.py:7" in done.stderr and "program.py:9" in done.stderr, done.stderr
+
+
+def test_an_exception_on_one_rank_ends_all(launch):
+    source = """
+x = np.arange(100000.0)
+if rank == 2:
+    raise ValueError("only here")
+for _ in range(100000):
+    float((x + 1).sum())
+"""
+    done = launch(source)
+    assert done.returncode != 0
+    assert "ValueError: only here" in done.stderr
+    assert "rank 2" in done.stderr
+
+
+def test_an_exception_on_all_ranks_is_told_once(launch):
+    done = launch("np.arange(3).reshape(2, 2)")
+    assert done.returncode != 0
+    assert done.stderr.count("ValueError: cannot reshape") == 1, done.stderr
+
+
+def test_a_rank_that_is_killed_ends_all(launch):
+    source = """
+import os, signal
+x = np.arange(100000.0)
+if rank == 1:
+    os.kill(os.getpid(), signal.SIGKILL)
+for _ in range(100000):
+    float((x + 1).sum())
+"""
+    done = launch(source)
+    assert done.returncode != 0
+
+
+def test_a_rank_that_ends_early_is_no_success(launch):
+    source = """
+import sys
+x = np.arange(100000.0)
+float(x.sum())
+if rank == 1:
+    sys.exit(0)
+for _ in range(1000):
+    float((x + 1).sum())
+"""
+    done = launch(source)
+    assert done.returncode != 0
+    assert "ControlReplicationError" in done.stderr or "has ended" in done.stderr, done.stderr
+
+
+def test_a_rank_that_waits_long_says_for_whom(launch):
+    source = """
+import time
+x = np.arange(100000.0)
+if rank == 1:
+    time.sleep(3)
+print(float((x + 1).sum()))
+"""
+    done = launch(source, LEGATE_WATCHDOG="1")
+    assert done.returncode == 0, done.stderr
+    assert "legate: rank 0 of 3 has waited 1 s for rank 1" in done.stderr or "for rank 2" in done.stderr, done.stderr
+
+
+def test_the_exit_code_is_the_programs(launch):
+    assert launch("import sys; sys.exit(3)").returncode == 3
+
+
+def test_the_driver_runs_under_a_launcher(launch):
+    done = launch("print(float(np.ones(1000).sum()))", command=(sys.executable, "-m", "legate"))
+    assert (done.returncode, done.stdout) == (0, "1000.0\n"), done.stderr
