@@ -344,7 +344,7 @@ proptest! {
     }
 
     #[test]
-    fn ranks_that_each_run_the_program_see_what_one_sees(
+    fn ranks_that_each_run_the_program_or_follow_one_that_does_see_what_one_sees(
         steps in steps(),
         ranks in prop::sample::select(vec![1u32, 2, 3, 5]),
         network_seed: u64,
@@ -353,6 +353,7 @@ proptest! {
         serial: bool,
         fuse: bool,
         rounds in 1usize..4,
+        led: bool,
     ) {
         let replay = Replay::Off;
         let plain = Setup { executor: ExecutorKind::Serial, chunks: 1, fuse: false, replay, ..Setup::default() };
@@ -361,15 +362,26 @@ proptest! {
         let setup = Setup { mapper_seed, chunks, executor, fuse, ..Setup::default() };
         let network = SimNetwork::new(ranks, network_seed);
         let rank = |rank: u32| {
-            let world = setup.join(Arc::new(network.transport(ShardId(rank))));
+            let transport = Arc::new(network.transport(ShardId(rank)));
+            if led {
+                let world = setup.join_led(transport);
+                if rank > 0 {
+                    world.runtime.follow(&|| false).expect("nobody is lost");
+                    return None;
+                }
+                let seen = run(&world, &steps, rounds);
+                world.runtime.dismiss();
+                return Some(seen);
+            }
+            let world = setup.join(transport);
             // What dies when differs between the ranks.
-            run_hoarding(&world, &steps, rounds, rank % 2 == 1)
+            Some(run_hoarding(&world, &steps, rounds, rank % 2 == 1))
         };
-        let found: Vec<Vec<Seen>> = std::thread::scope(|scope| {
+        let found: Vec<Option<Vec<Seen>>> = std::thread::scope(|scope| {
             let ranks: Vec<_> = (0..ranks).map(|k| scope.spawn(move || rank(k))).collect();
             ranks.into_iter().map(|rank| rank.join().expect("a rank does not panic")).collect()
         });
-        for found in &found {
+        for found in found.iter().flatten() {
             prop_assert_eq!(found.len(), expected.len());
             for (found, expected) in found.iter().zip(&expected) {
                 if let (Ok(found), Ok(expected)) = (found, expected) {

@@ -19,9 +19,15 @@ pub(crate) fn joined() -> Option<Arc<Remote>> {
     REMOTE.lock().clone()
 }
 
+/// Whether rank 0 alone runs the program (`LEGATE_CONTROLLER=1`).
+fn led() -> bool {
+    std::env::var_os("LEGATE_CONTROLLER").is_some_and(|value| value == "1")
+}
+
 /// Who the shards are: the ranks that were joined, else simulated ones.
 pub(crate) fn ranks(simulated: u32, seed: u64) -> Ranks {
     match joined() {
+        Some(remote) if led() => Ranks::Led(remote),
         Some(remote) => Ranks::Joined(remote),
         None => Ranks::simulated(simulated, seed),
     }
@@ -78,6 +84,27 @@ pub(crate) fn agree(py: Python<'_>, meeting: u64, numbers: Vec<u64>) -> PyResult
     // Even numbers are the program's, odd ones ours (`share`).
     let least = py.detach(|| least(&*remote, 2 * meeting, &numbers, &interrupted));
     least.map_err(|error| PyRuntimeError::new_err(error.to_string()))
+}
+
+/// Does what rank 0 tells, until it tells that it is over.
+#[pyfunction]
+#[pyo3(name = "_follow")]
+pub(crate) fn follow(py: Python<'_>) -> PyResult<()> {
+    let session = crate::session::session(py)?;
+    let runtime = session.runtime().ok_or_else(|| PyRuntimeError::new_err("nobody leads"))?;
+    py.detach(|| runtime.follow(&interrupted)).map_err(|error| PyRuntimeError::new_err(error.to_string()))
+}
+
+/// Tells the ranks that follow that it is over.
+#[pyfunction]
+#[pyo3(name = "_dismiss")]
+pub(crate) fn dismiss(py: Python<'_>) -> PyResult<()> {
+    // Those who follow wait for the leader's session, whether the program has needed one or not.
+    let session = crate::session::session(py)?;
+    if let Some(runtime) = session.runtime() {
+        py.detach(|| runtime.dismiss());
+    }
+    Ok(())
 }
 
 /// Tells all ranks that the run is over: whoever waits, now or later, gets `message` as an exception.

@@ -133,6 +133,25 @@ print(float((x + 1).sum()))
     assert "legate: rank 0 of 3 has waited 1 s for rank 1" in done.stderr or "for rank 2" in done.stderr, done.stderr
 
 
+def test_one_rank_may_lead(launch):
+    source = """
+import os, random
+x = np.arange(100000.0).reshape(100, 1000)
+random.seed(os.getpid())  # would part copies
+k = random.choice([2, 3])
+print(float((x * k).sum()) / k, float(x.T.copy()[5].sum()), legate.stats()["messages"] > 0)
+"""
+    done = launch("import legate\n" + source, LEGATE_CONTROLLER="1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "4999950000.0 4950500.0 True\n"
+
+
+def test_a_leader_that_fails_ends_all(launch):
+    done = launch("x = np.arange(100000.0)\nfloat(x.sum())\nraise ValueError('here')", LEGATE_CONTROLLER="1")
+    assert done.returncode != 0
+    assert done.stderr.count("ValueError: here") == 1, done.stderr
+
+
 def test_the_exit_code_is_the_programs(launch):
     assert launch("import sys; sys.exit(3)").returncode == 3
 

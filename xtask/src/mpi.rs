@@ -187,6 +187,6 @@ pub(crate) fn test(workspace: &Workspace, filter: Option<&str>, binary: impl Fn(
 fn executable(cargo: &mut Command) -> Result<PathBuf> {
     let messages = process::capture(cargo)?;
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let paths = artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
-    paths.last().context("cargo has built no test program")
+    let mut paths = artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
+    paths.next_back().context("cargo has built no test program")
 }

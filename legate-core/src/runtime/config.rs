@@ -40,6 +40,8 @@ pub enum Ranks {
     },
     /// Processes, of which this is one, that run the same program. Each processes its own shard on the thread that flushes, and gets all values that the program asks for.
     Joined(Arc<dyn Transport>),
+    /// Processes, of which the first runs the program and gets its values. The others call [`Runtime::follow`](super::Runtime::follow).
+    Led(Arc<dyn Transport>),
 }
 
 impl Ranks {
@@ -52,7 +54,7 @@ impl Ranks {
         match self {
             Ranks::Alone => 1,
             Ranks::Simulated { ranks, .. } => *ranks,
-            Ranks::Joined(transport) => transport.shards(),
+            Ranks::Joined(transport) | Ranks::Led(transport) => transport.shards(),
         }
     }
 }

@@ -28,6 +28,15 @@ impl Joined {
         let mut neighbours = vec![ShardId((me + 1) % ranks), ShardId((me + ranks - 1) % ranks)];
         neighbours.dedup();
         neighbours.retain(|rank| rank.0 != me);
+        Joined::with_neighbours(transport, neighbours)
+    }
+
+    /// Of ranks that do not each run the program, so that there is nothing to compare.
+    pub(super) fn without_witness(transport: Arc<dyn Transport>) -> Joined {
+        Joined::with_neighbours(transport, Vec::new())
+    }
+
+    fn with_neighbours(transport: Arc<dyn Transport>, neighbours: Vec<ShardId>) -> Joined {
         let witness = Witness { transport: transport.clone(), neighbours, state: Mutex::default() };
         Joined { transport, witness: Arc::new(witness), meetings: AtomicU64::new(0) }
     }

@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod fetched;
 mod joined;
+mod led;
 mod rounds;
 mod shard;
 mod sim;
@@ -28,6 +29,7 @@ use crate::store::Store;
 use crate::transport::{Local, Transport};
 use fetched::FetchSlot;
 use joined::Joined;
+use led::Led;
 use parking_lot::Mutex;
 use shard::{Common, Shard, Window};
 use sim::SimRanks;
@@ -73,6 +75,7 @@ pub struct Runtime {
     engine: Engine,
     /// The other processes that run the program.
     joined: Option<Joined>,
+    led: Option<Led>,
     dropped: Arc<Mutex<Vec<FieldId>>>,
     hands: Arc<Crew>,
     // After the engine, which may have given them work to the last.
@@ -117,14 +120,18 @@ impl Runtime {
         let local = |transport| Engine::Local(Box::new(Mutex::new(shard(&pools[0], transport))));
         let engine = match ranks {
             Ranks::Alone => local(Arc::new(Local)),
-            Ranks::Joined(ref transport) => local(transport.clone()),
+            Ranks::Joined(ref transport) | Ranks::Led(ref transport) => local(transport.clone()),
             Ranks::Simulated { ranks, seed } => {
                 Engine::Sim(SimRanks::start(ranks, seed, |rank, end| shard(&pools[rank as usize], end)))
             }
         };
-        let joined = if let Ranks::Joined(transport) = ranks { Some(Joined::new(transport)) } else { None };
+        let (joined, led) = match ranks {
+            Ranks::Joined(transport) => (Some(Joined::new(transport)), None),
+            Ranks::Led(transport) => (Some(Joined::without_witness(transport.clone())), Some(Led::new(transport))),
+            Ranks::Alone | Ranks::Simulated { .. } => (None, None),
+        };
         let (stream, dropped) = (Mutex::new(stream), Arc::default());
-        Ok(Runtime { common, counters, pools, stream, engine, joined, dropped, hands, _workers: workers })
+        Ok(Runtime { common, counters, pools, stream, engine, joined, led, dropped, hands, _workers: workers })
     }
 
     /// A new field with no values; its memory comes when something is written.
@@ -270,6 +277,38 @@ impl Runtime {
         }
     }
 
+    /// The life of a rank that follows ([`Ranks::Led`]): does what the leader tells, until the leader tells that it is over.
+    ///
+    /// # Errors
+    /// [`Error::Task`] if a rank is lost, [`Error::Decode`] if the leader knows other tasks, [`Error::Interrupted`]; [`Error::Invalid`] if there is nobody to follow.
+    pub fn follow(&self, interrupted: &dyn Fn() -> bool) -> Result<()> {
+        let (Some(led), Some(joined), Engine::Local(shard)) = (&self.led, &self.joined, &self.engine) else {
+            return Err(Error::Invalid("nobody leads".to_owned()));
+        };
+        if led.leads() {
+            return Err(Error::Invalid("the rank that leads does not follow".to_owned()));
+        }
+        while let Some(window) = led.hear(&self.common.registry, interrupted)? {
+            count(&self.counters.windows, 1);
+            shard.lock().process(&window);
+            if window.operations.iter().any(|operation| matches!(operation, Operation::Fence(_))) {
+                let executor = shard.lock().executor().clone();
+                if !executor.wait_idle(interrupted) {
+                    return Err(Error::Interrupted);
+                }
+                joined.meet(interrupted)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells those who follow that it is over.
+    pub fn dismiss(&self) {
+        if let Some(led) = self.led.as_ref().filter(|led| led.leads()) {
+            led.dismiss();
+        }
+    }
+
     /// The threads that compute, to help with what is done on the calling thread. Under the serial executor that thread is alone.
     pub fn hands(&self) -> &dyn Hands {
         &*self.hands
@@ -328,6 +367,9 @@ impl Runtime {
         count(&self.counters.windows, 1);
         if let Some(joined) = &self.joined {
             joined.saw(&window);
+        }
+        if let Some(led) = &self.led {
+            led.tell(&window);
         }
         match &self.engine {
             Engine::Local(shard) => shard.lock().process(&window),

@@ -28,10 +28,7 @@ pub(crate) fn agree(
         let (to, from) = ((me + (1 << round)) % ranks, (me + ranks - (1 << round)) % ranks);
         let bytes: Vec<u8> = least.iter().flat_map(|number| number.to_le_bytes()).collect();
         transport.send(ShardId(to as u32), number, Ok(Arc::new(HostBuffer::from_slice(&bytes))));
-        let heard = Arc::new(Heard::default());
-        let ear = heard.clone();
-        transport.receive(ShardId(from as u32), number, Box::new(move |payload| ear.hear(payload)));
-        let theirs = heard.wait(transport, interrupted)?;
+        let theirs = hear(transport, ShardId(from as u32), number, interrupted)?;
         for (own, other) in least.iter_mut().zip(theirs.as_slice().chunks_exact(8)) {
             *own = (*own).min(u64::from_le_bytes(other.try_into().expect("eight bytes")));
         }
@@ -50,6 +47,22 @@ pub fn least(
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Vec<u64>> {
     agree(transport, Channel::Agreement, meeting, brought, interrupted)
+}
+
+/// Waits for a message.
+///
+/// # Errors
+/// [`Error::Interrupted`]; [`Error::Task`] if the run is over.
+pub(crate) fn hear(
+    transport: &dyn Transport,
+    from: ShardId,
+    number: u64,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<Arc<HostBuffer>> {
+    let heard = Arc::new(Heard::default());
+    let ear = heard.clone();
+    transport.receive(from, number, Box::new(move |payload| ear.hear(payload)));
+    heard.wait(transport, interrupted)
 }
 
 /// Looks for an answer before one sleeps.

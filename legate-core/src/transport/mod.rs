@@ -36,6 +36,8 @@ pub(crate) enum Channel {
     Meeting = 3,
     /// What a rank brings before there is a runtime.
     Agreement = 4,
+    /// A part of the stream, from the rank that leads.
+    Window = 5,
 }
 
 impl Channel {
@@ -51,13 +53,15 @@ impl Channel {
             0 => "its values",
             n if n == Channel::Meeting as u64 => "it to come to a fence",
             n if n == Channel::Agreement as u64 => "it to join",
+            n if n == Channel::Window as u64 => "what to do",
             _ => "what it has run",
         }
     }
 
-    /// Whether somebody stands still until a message of this number comes. Ranks compare what they have run when they have come as far.
+    /// Whether somebody's work stands still until a message of this number comes. Ranks compare what they have run when they have come as far; who follows has
+    /// nothing to do but wait.
     fn is_pressing(number: u64) -> bool {
-        number >> 56 != Channel::Witness as u64
+        ![Channel::Witness as u64, Channel::Window as u64].contains(&(number >> 56))
     }
 }
 

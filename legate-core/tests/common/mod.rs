@@ -20,7 +20,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 /// What the one task of the library does at each point.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum Op {
     /// `out = value`.
     Fill(i64),
@@ -41,6 +41,7 @@ pub enum Op {
     /// Returns an error.
     Fail,
     /// Several, one after the other at each point.
+    #[serde(skip)]
     Fused(Vec<(Op, Vec<Binding>)>),
 }
 
@@ -49,7 +50,9 @@ impl TaskArgs for Op {
         self
     }
     fn encode(&self, out: &mut Vec<u8>) {
-        out.extend(format!("{self:?}").bytes());
+        // What is fused is in no stream.
+        let bytes = postcard::to_allocvec(self).unwrap_or_else(|_| format!("{self:?}").into_bytes());
+        out.extend(bytes);
     }
     fn is_same(&self, other: &dyn TaskArgs) -> bool {
         other.as_any().downcast_ref::<Op>() == Some(self)
@@ -76,8 +79,9 @@ impl Task for Body {
     fn name(&self) -> &str {
         "body"
     }
-    fn decode(&self, _bytes: &[u8]) -> Result<Arc<dyn TaskArgs>, Error> {
-        Err(Error::Decode("the tests' arguments are not sent".into()))
+    fn decode(&self, bytes: &[u8]) -> Result<Arc<dyn TaskArgs>, Error> {
+        let op: Op = postcard::from_bytes(bytes).map_err(|error| Error::Decode(error.to_string()))?;
+        Ok(Arc::new(op))
     }
     fn cost(&self, _args: &dyn TaskArgs) -> Cost {
         Cost { ns_per_point: 5.0 }
@@ -389,6 +393,11 @@ impl Setup {
     pub fn join(&self, transport: Arc<dyn Transport>) -> World {
         let mapper = Arc::new(TestMapper { seed: self.mapper_seed, chunks: self.chunks });
         self.start_as(Ranks::Joined(transport), mapper)
+    }
+    /// One of several runtimes, the first of which leads.
+    pub fn join_led(&self, transport: Arc<dyn Transport>) -> World {
+        let mapper = Arc::new(TestMapper { seed: self.mapper_seed, chunks: self.chunks });
+        self.start_as(Ranks::Led(transport), mapper)
     }
     pub fn start_with(&self, mapper: Arc<dyn Mapper>) -> World {
         self.start_as(Ranks::simulated(self.ranks, self.network_seed), mapper)

@@ -33,6 +33,10 @@ __all__ = [
 ]
 
 
+if _ranks.is_led() and _ranks.standing.rank > 0:
+    _ranks.follow()
+
+
 @_atexit.register
 def _finish():
     """Writes the profile that was asked for, when the program has ended, and leaves the other ranks."""

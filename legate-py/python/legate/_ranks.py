@@ -208,6 +208,28 @@ def flush():
         stream.flush()
 
 
+def is_led():
+    """Whether rank 0 alone runs the program, and the others do what it tells."""
+    return standing.ranks > 1 and os.environ.get("LEGATE_CONTROLLER") == "1"
+
+
+def follow():
+    """The life of a rank that follows. Does not return."""
+    from legate import _native
+
+    code = 0
+    try:
+        _native._follow()
+        _native._leave()
+    except BaseException as error:
+        if _native._announced() is None:
+            print(f"legate: rank {standing.rank}: {error}", file=sys.stderr, flush=True)
+            _native._announce(f"rank {standing.rank} has ended: {error}", "", 0)
+        time.sleep(GRACE_S)
+        code = EXIT_FAILURE
+    os._exit(code)
+
+
 def finish():
     """Leaves the other ranks, all together; or ends them, if this one has failed."""
     if standing.ranks == 1:
@@ -218,6 +240,8 @@ def finish():
         flush()
         try:
             _native.fence()
+            if is_led():
+                _native._dismiss()
             _native._leave()
             return
         except Exception as error:

@@ -72,6 +72,7 @@ def build_parser():
         "--launcher", choices=_launch.LAUNCHERS, default="auto", help="what starts the copies (default: srun in a Slurm job, else mpirun)"
     )
     parser.add_argument("--launcher-extra", action="append", default=[], metavar="ARGS", help="more arguments for the launcher (repeatable)")
+    parser.add_argument("--controller", action="store_true", help="one copy runs the program and leads the others, where copies would not decide alike")
     parser.add_argument("--all-ranks-output", action="store_true", help="show what all copies print, each line with its rank (default: rank 0's)")
     parser.add_argument("--gpus", type=count(0), default=0, metavar="N", help="GPUs to run on (this build: 0)")
     parser.add_argument("--fallback", choices=("warn", "error", "silent"), help="what to do where a function is not native")
@@ -113,6 +114,7 @@ def configure(options):
         "LEGATE_FALLBACK": options.fallback,
         "LEGATE_PROFILE": options.profile and os.path.abspath(options.profile),
         "LEGATE_LOG_MAPPING": "1" if options.log_mapping else None,
+        "LEGATE_CONTROLLER": "1" if options.controller else None,
         "LEGATE_ALL_RANKS_OUTPUT": "1" if options.all_ranks_output else None,
     }
     os.environ.update({name: str(value) for name, value in settings.items() if value is not None})
