@@ -69,7 +69,7 @@ for _ in range(1000):
     done = launch(source)
     assert done.returncode != 0
     assert "ControlReplicationError" in done.stderr
-    assert "program.py:7" in done.stderr and "program.py:9" in done.stderr, done.stderr
+    assert "program.py:8" in done.stderr and "program.py:10" in done.stderr, done.stderr
 
 
 def test_an_exception_on_one_rank_ends_all(launch):
