@@ -15,9 +15,9 @@ pytestmark = pytest.mark.skipif(not LAUNCHER, reason="no launcher: `cargo xtask 
 
 @pytest.fixture
 def launch(tmp_path):
-    def launch(source, ranks=3, command=(sys.executable,), **settings):
+    def launch(source, ranks=3, command=(sys.executable,), first="", **settings):
         program = tmp_path / "program.py"
-        program.write_text("import legate.numpy as np\nfrom legate._ranks import standing\nrank = standing.rank\n" + source)
+        program.write_text(first + "\n" * bool(first) + "import legate.numpy as np\nfrom legate._ranks import standing\nrank = standing.rank\n" + source)
         words = [*shlex.split(LAUNCHER), "-n", str(ranks), *command, str(program)]
         environment = {**os.environ, **settings}
         return subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, env=environment, check=False)
@@ -150,6 +150,20 @@ def test_a_leader_that_fails_ends_all(launch):
     done = launch("x = np.arange(100000.0)\nfloat(x.sum())\nraise ValueError('here')", LEGATE_CONTROLLER="1")
     assert done.returncode != 0
     assert done.stderr.count("ValueError: here") == 1, done.stderr
+
+
+@pytest.mark.parametrize("order", ["from mpi4py import MPI\nimport legate.numpy as np", "import legate.numpy as np\nfrom mpi4py import MPI"])
+def test_mpi4py_goes_its_own_way_beside_us(launch, order):
+    pytest.importorskip("mpi4py")
+    source = """
+import sys
+world = MPI.COMM_WORLD
+x = np.arange(100000.0)
+total = float(x.sum())
+print(world.allreduce(world.rank), world.bcast("said" if world.rank == 0 else None), total)
+"""
+    done = launch(source, first=order)
+    assert (done.returncode, done.stdout) == (0, "3 said 4999950000.0\n"), done.stderr
 
 
 def test_the_exit_code_is_the_programs(launch):

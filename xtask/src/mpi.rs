@@ -80,6 +80,8 @@ impl Family {
         settings.push(("LEGATE_COMM_PLUGIN", self.plugin(workspace)));
         settings.push(("LEGATE_COMM_LIBRARY", self.library(workspace)));
         settings.push(("PYTHONHASHSEED", PathBuf::from("0")));
+        // For mpi4py, which looks for the library by its name.
+        settings.push(("LD_LIBRARY_PATH", self.home(workspace).join("lib")));
         settings
     }
 

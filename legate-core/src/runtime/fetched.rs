@@ -91,6 +91,14 @@ impl Fetched {
         }
     }
 
+    /// Whether the values are here, once what has come from other processes is taken in.
+    fn has_come(&self) -> bool {
+        if let Some(ranks) = &self.transport {
+            ranks.progress();
+        }
+        self.is_ready()
+    }
+
     /// Takes in messages for a while, if there are other processes: what comes is here sooner than a sleeping thread is awake. Whether the values have come.
     fn look_around(&self) -> bool {
         let Some(ranks) = &self.transport else { return false };
@@ -107,7 +115,7 @@ impl Fetched {
 
     fn attend(&self, interrupted: &dyn Fn() -> bool) -> Helped {
         match &self.executor {
-            Some(executor) => executor.help(&|| self.is_ready(), interrupted),
+            Some(executor) => executor.help(&|| self.has_come(), interrupted),
             None => Helped::InVain,
         }
     }

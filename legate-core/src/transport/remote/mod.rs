@@ -33,8 +33,9 @@ use std::time::{Duration, Instant};
 const PATIENCE: u32 = 64;
 /// How long it rests while something is expected here or under way.
 const NAP: Duration = Duration::from_micros(30);
-/// How long otherwise: what comes unasked has time.
+/// How long otherwise, at first and at last: what comes unasked has time, and who has nothing to do burns nothing.
 const SLEEP: Duration = Duration::from_millis(1);
+const LONGEST_SLEEP: Duration = Duration::from_millis(20);
 /// How long [`Remote::leave`] waits for the others.
 const FAREWELL: Duration = Duration::from_secs(30);
 
@@ -69,6 +70,10 @@ struct Shared {
     /// Told of each letter while the postman sleeps.
     posted: Condvar,
     line: Mutex<Line>,
+    /// Another thread has looked for messages since the postman last did.
+    attended: AtomicBool,
+    /// When something has come last.
+    heard: Mutex<Instant>,
     /// The postman is to end.
     closed: AtomicBool,
     /// The run is over, and why.
@@ -85,6 +90,8 @@ impl Remote {
             outbox: Mutex::default(),
             posted: Condvar::new(),
             line: Mutex::new(Line::new(link, options.longest.unwrap_or(MOST_BYTES))),
+            attended: AtomicBool::new(false),
+            heard: Mutex::new(Instant::now()),
             closed: AtomicBool::new(false),
             over: Mutex::new(None),
         });
@@ -141,29 +148,42 @@ impl Drop for Remote {
 impl Shared {
     /// The postman's life.
     fn carry(&self, options: &Options) {
-        let (mut in_vain, mut silence) = (0, Instant::now());
+        let (mut in_vain, mut sleep, mut since) = (0, SLEEP, Instant::now());
         while !self.closed.load(Ordering::Acquire) {
-            in_vain = if self.progress() { 0 } else { in_vain + 1 };
-            if in_vain < PATIENCE {
-                silence = if in_vain == 0 { Instant::now() } else { silence };
+            // Two who look are in each other's way.
+            let attended = self.attended.swap(false, Ordering::Relaxed);
+            if !attended && self.progress() {
+                (in_vain, sleep) = (0, SLEEP);
+            }
+            if !attended && in_vain < PATIENCE {
+                in_vain += 1;
                 std::thread::yield_now();
                 continue;
             }
             let awaits = self.mailbox.awaits();
-            if awaits && silence.elapsed() >= options.patience {
-                (options.tell)(&self.waits(silence.elapsed()));
-                silence = Instant::now();
-            }
-            if awaits || !self.is_quiet() {
+            self.watch(awaits, &mut since, options);
+            if attended || awaits || !self.is_quiet() {
+                sleep = SLEEP;
                 std::thread::sleep(NAP);
             } else {
-                silence = Instant::now();
                 let mut outbox = self.outbox.lock();
                 if outbox.is_empty() {
-                    self.posted.wait_for(&mut outbox, SLEEP);
+                    self.posted.wait_for(&mut outbox, sleep);
+                    sleep = (2 * sleep).min(LONGEST_SLEEP);
                 }
             }
         }
+    }
+
+    /// Tells of a wait in which nothing has come for long. `since`: when it began, or was told of.
+    fn watch(&self, awaits: bool, since: &mut Instant, options: &Options) {
+        let silence = since.elapsed().min(self.heard.lock().elapsed());
+        if awaits && silence >= options.patience {
+            (options.tell)(&self.waits(silence));
+        } else if awaits {
+            return;
+        }
+        *since = Instant::now();
     }
 
     /// What is waited for, in words.
@@ -209,6 +229,9 @@ impl Shared {
             result = line.step(&mut |arrival| arrivals.push(arrival)).map(|stepped| busy |= stepped);
         }
         drop(line);
+        if !arrivals.is_empty() {
+            *self.heard.lock() = Instant::now();
+        }
         arrivals.into_iter().for_each(|arrival| self.arrive(arrival));
         if let Err(error) = result {
             self.break_down(&error);
@@ -250,6 +273,7 @@ impl Transport for Remote {
         self.shared.mailbox.expect(from, sequence, deliver);
     }
     fn progress(&self) -> bool {
+        self.shared.attended.store(true, Ordering::Relaxed);
         self.shared.progress()
     }
     fn announce(&self, failure: &TaskFailure) {
