@@ -68,7 +68,9 @@ def join():
     from legate import _native
 
     plugin = os.environ.get("LEGATE_COMM_PLUGIN") or plugin_of(family)
-    library = os.environ.get("LEGATE_COMM_LIBRARY") or library_of(family)
+    # A library that the program has loaded already is found by its name; a second one beside it would know nothing of the others.
+    loaded = "mpi4py.MPI" in sys.modules
+    library = None if loaded else os.environ.get("LEGATE_COMM_LIBRARY") or library_of(family)
     try:
         found = Standing(*_native._join(plugin, library, patience()))
     except OSError as error:
