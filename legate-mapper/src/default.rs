@@ -145,8 +145,19 @@ fn outermost(shape: &[i64], admit: impl Fn(usize) -> bool, shards: u32) -> Optio
 /// Tile extents that cut `dim` into one block per shard.
 fn blocks(shape: &[i64], dim: usize, shards: u32) -> Point {
     let mut tile: Point = shape.iter().map(|&extent| extent.max(1)).collect();
-    tile[dim] = (shape[dim] as u64).div_ceil(u64::from(shards)).max(1) as i64;
+    tile[dim] = to_leaves((shape[dim] as u64).div_ceil(u64::from(shards))).max(1) as i64;
     tile
+}
+
+/// Leaves of folds: elements of a sum, rows of a product.
+const LEAVES: [u64; 2] = [1024, 64];
+/// Tiles of so many leaves bear one more.
+const MANY_LEAVES: u64 = 64;
+
+/// The extent of a tile, a little longer if need be, so that it ends where a fold may be cut: then no fold along it needs elements of the next tile.
+fn to_leaves(extent: u64) -> u64 {
+    let leaf = LEAVES.into_iter().find(|leaf| extent >= MANY_LEAVES * leaf);
+    leaf.map_or(extent, |leaf| extent.next_multiple_of(leaf))
 }
 
 #[cfg(test)]
@@ -178,7 +189,7 @@ mod tests {
     fn flat_arrays_are_cut_along_their_long_side() {
         let z = operand(&[2, 100_000], Privilege::WriteDiscard);
         let mapping = DefaultMapper::new().launch(&launch(&[2, 100_000], &[Cut::Free; 2], vec![z]), &machine(3));
-        assert_eq!(mapping, LaunchMapping::Tile { tile: smallvec![2, 33_334], sharding: Sharding::Block });
+        assert_eq!(mapping, LaunchMapping::Tile { tile: smallvec![2, 33_344], sharding: Sharding::Block });
     }
 
     #[test]

@@ -190,7 +190,7 @@ mod tests {
                  0: WriteDiscard all [0..20000] of [20000] of 8 bytes, nowhere; \
                  1: ReadOnly all [0..20000] of [20000] of 8 bytes, in 2000 pieces from [0..10] block -> follow 1",
                 "launch 'two\\nlines' over [0..20000] cut Free, 20000 ns, 3 shards; \
-                 0: WriteDiscard all [0..20000] of [20000] of 8 bytes, nowhere -> tiles [6667] block",
+                 0: WriteDiscard all [0..20000] of [20000] of 8 bytes, nowhere -> tiles [6720] block",
             ]
         );
     }

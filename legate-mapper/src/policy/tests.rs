@@ -68,7 +68,7 @@ fn fields_have_rules_too() {
     let tiles = FieldMapping::Tile { tile: smallvec![128, 30], sharding: Sharding::Block };
     assert_eq!(rules.field(&[500, 30], 8, &machine(2)), tiles);
     assert_eq!(rules.field(&[1_000_000], 8, &machine(2)), FieldMapping::Replicate);
-    let default = FieldMapping::Tile { tile: smallvec![500_001], sharding: Sharding::Block };
+    let default = FieldMapping::Tile { tile: smallvec![500_736], sharding: Sharding::Block };
     assert_eq!(rules.field(&[1_000_001], 8, &machine(2)), default);
 }
 
