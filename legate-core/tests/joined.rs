@@ -61,6 +61,31 @@ fn every_rank_gets_every_value() {
 }
 
 #[test]
+fn the_ranks_own_parts_are_the_whole_and_do_not_overlap() {
+    let parts = on_ranks(3, |_, world, _| {
+        let a = world.iota(&[90, 2]);
+        let sums = world.fold(&a, 5);
+        let own = |array: &common::Array| -> Vec<(Vec<i64>, Vec<i64>)> {
+            let pieces = world.runtime.local(&array.field, &common::line(6)).unwrap().into_iter();
+            pieces.map(|(rect, values)| (rect.lo.to_vec(), common::decode(&values.wait(&|| false).unwrap()))).collect()
+        };
+        let own = (own(&a), own(&sums));
+        world.runtime.fence(&|| false).unwrap();
+        own
+    });
+    let mut all: Vec<_> = parts.iter().flat_map(|(a, _)| a.clone()).collect();
+    all.sort();
+    let values: Vec<i64> = all.into_iter().flat_map(|(_, values)| values).collect();
+    assert_eq!(values, (0..180).collect::<Vec<i64>>());
+    assert!(parts.iter().all(|(a, _)| !a.is_empty()), "each has some");
+    assert_eq!(
+        parts.iter().map(|(_, sums)| sums.len()).collect::<Vec<_>>(),
+        [1, 0, 0],
+        "what all have is the first one's"
+    );
+}
+
+#[test]
 fn ranks_that_part_are_all_told_the_first_difference_and_both_lines() {
     let told = on_ranks(4, |rank, world, _| {
         let a = world.iota(&[60]);

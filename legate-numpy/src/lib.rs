@@ -53,5 +53,5 @@ pub use random::{Generator, LegacyState};
 pub use reduction::{ReduceOptions, Reduction};
 pub use scan::ScanOp;
 pub use search::Unique;
-pub use session::{Session, SessionConfig, Wait, Waiter};
+pub use session::{LocalPiece, Session, SessionConfig, Wait, Waiter};
 pub use ufunc::{CallOptions, Operand, Ufunc};

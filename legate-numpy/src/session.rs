@@ -8,10 +8,11 @@ use crate::random::RandomStates;
 use crate::tasks::{FailArgs, ProgramCache, Tasks};
 use legate_core::Provenance;
 use legate_core::exec::HostBuffer;
+use legate_core::geometry::{Point, Rect};
 use legate_core::mapping::Mapper;
 use legate_core::operation::{Operand, Privilege, Registry};
 use legate_core::profile::{AtOnce, Record};
-use legate_core::runtime::{ExecutorKind, LaunchRequest, Ranks, Replay, Runtime, RuntimeConfig};
+use legate_core::runtime::{ExecutorKind, Fetched, LaunchRequest, Ranks, Replay, Runtime, RuntimeConfig};
 use legate_core::store::{Access, Store};
 use legate_kernels::dtype::{B8, Scalar};
 use parking_lot::{Mutex, RwLock};
@@ -64,6 +65,17 @@ pub struct Session {
     small_bytes: u64,
     moments_bytes: u64,
     pub(crate) random: Mutex<RandomStates>,
+}
+
+/// A piece of an array that is a rank's own: see [`Session::local`].
+#[derive(Clone, Debug)]
+pub struct LocalPiece {
+    /// The index of its first element.
+    pub start: Point,
+    /// Its extents.
+    pub shape: Point,
+    /// Its elements, row-major.
+    pub values: Arc<HostBuffer>,
 }
 
 /// A runtime that knows this library's tasks.
@@ -246,6 +258,32 @@ impl Session {
         let (field, access) = a.access();
         let store = Store { field: field.handle.id(), shape: a.view.shape.clone(), access };
         Ok(runtime.fetch(&store, &self.provenance())?.wait(interrupted)?)
+    }
+
+    /// This rank's own part: where each piece begins, its shape, and its values. Each element is one rank's; what all ranks hold (small arrays, results of reductions) is the first one's.
+    /// Ranks that run the program side by side all have to call it.
+    ///
+    /// # Errors
+    /// As [`Session::to_host`].
+    pub fn local(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<Vec<LocalPiece>> {
+        let runtime = self.runtime().filter(|_| !a.is_ready() && a.size() > 0);
+        let Some(runtime) = runtime else {
+            let is_first = self.runtime().is_none_or(|runtime| runtime.is_first());
+            let start = SmallVec::from_elem(0, a.shape().len());
+            if !is_first {
+                return Ok(Vec::new());
+            }
+            return Ok(vec![LocalPiece { start, shape: a.shape().into(), values: self.to_host(a, interrupted)? }]);
+        };
+        // A view's elements are where its base's are; a copy of its own shape has pieces of its own.
+        let copy = self.copy(a)?;
+        self.ensure_field(&copy, runtime, false);
+        let (field, _) = copy.access();
+        let pieces = runtime.local(&field.handle, &self.provenance())?;
+        let wait = |(rect, values): (Rect, Fetched)| {
+            Ok(LocalPiece { start: rect.lo.clone(), shape: rect.shape(), values: values.wait(interrupted)? })
+        };
+        pieces.into_iter().map(wait).collect()
     }
 
     /// The value of an array of one element.

@@ -5,9 +5,12 @@ use legate_core::error::{FailureKind, Provenance, TaskFailure};
 use legate_core::runtime::Ranks;
 use legate_core::transport::remote::{Options, Plugin, Remote};
 use legate_core::transport::{Transport, least};
+use legate_numpy::LocalPiece;
+use numpy::PyUntypedArray;
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
+use pyo3::types::{PySlice, PyTuple};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +87,27 @@ pub(crate) fn agree(py: Python<'_>, meeting: u64, numbers: Vec<u64>) -> PyResult
     // Even numbers are the program's, odd ones ours (`share`).
     let least = py.detach(|| least(&*remote, 2 * meeting, &numbers, &interrupted));
     least.map_err(|error| PyRuntimeError::new_err(error.to_string()))
+}
+
+/// The bounds of a piece, and its values.
+type LocalPart<'py> = (Bound<'py, PyTuple>, Bound<'py, PyUntypedArray>);
+
+/// This rank's own part of an array: a list of pieces, each as the tuple of slices that it is of the whole, and a read-only NumPy array of its values. No rank is asked
+/// for anything, and each element is one rank's: what all of them hold (small arrays, results of reductions) is rank 0's. A single process has all. Where the ranks run the program side
+/// by side, all have to call it.
+#[pyfunction]
+pub(crate) fn local<'py>(py: Python<'py>, array: &Bound<'py, PyAny>) -> PyResult<Vec<LocalPart<'py>>> {
+    let nd = crate::convert::array(array).map_err(|failure| failure.raise(py))?;
+    let session = crate::session::session(py)?;
+    let pieces = py.detach(|| session.local(&nd, &interrupted));
+    let pieces = pieces.map_err(|error| crate::error::Failure::from(error).raise(py))?;
+    let part = |piece: LocalPiece| {
+        let ends = piece.start.iter().zip(&piece.shape).map(|(start, extent)| (*start, start + extent));
+        let bounds = ends.map(|(start, end)| PySlice::new(py, start as isize, end as isize, 1));
+        let values = crate::host::snapshot(py, piece.values, &piece.shape, nd.dtype())?;
+        Ok((PyTuple::new(py, bounds)?, values))
+    };
+    pieces.into_iter().map(part).collect()
 }
 
 /// Does what rank 0 tells, until it tells that it is over.

@@ -166,6 +166,25 @@ print(world.allreduce(world.rank), world.bcast("said" if world.rank == 0 else No
     assert (done.returncode, done.stdout) == (0, "3 said 4999950000.0\n"), done.stderr
 
 
+def test_each_rank_has_its_own_part(launch):
+    source = """
+import legate, numpy
+x = np.arange(300000.0).reshape(300, 1000) + 1
+sizes, total = [], 0.0
+for a in (x, x[::2, 10:], x.sum(axis=0), np.float64(2) * np.ones(3)):
+    parts, whole = legate.local(a), numpy.asarray(a)
+    for bounds, values in parts:
+        assert (values == whole[bounds]).all() and not values.flags.writeable
+    sizes.append(sum(values.size for _, values in parts))
+from mpi4py import MPI
+print(MPI.COMM_WORLD.allreduce(np.array(sizes).tolist(), op=lambda a, b: [x + y for x, y in zip(a, b)]), sizes[0] > 0)
+"""
+    pytest.importorskip("mpi4py")
+    done = launch(source, LEGATE_ALL_RANKS_OUTPUT="1")
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == [f"[{r}] [300000, 148500, 1000, 3] True" for r in range(3)]
+
+
 def test_the_exit_code_is_the_programs(launch):
     assert launch("import sys; sys.exit(3)").returncode == 3
 

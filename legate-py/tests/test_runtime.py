@@ -365,3 +365,12 @@ def test_deferred_values_are_what_they_would_be_at_once():
     y = x - mean
     assert_same(plain(y.max()), numpy.float64(BIG - 1 - (BIG - 1) / 2))
     assert float(y[0]) == -(BIG - 1) / 2
+
+
+def test_all_of_an_array_is_local_to_one_process():
+    for a in (np.arange(200000.0).reshape(200, 1000) + 1, np.ones((2, 3)), np.float64(3) + np.zeros(()), np.zeros((0, 4))):
+        parts = legate.local(a)
+        assert sum(values.size for _, values in parts) == a.size
+        for bounds, values in parts:
+            assert isinstance(values, numpy.ndarray)
+            numpy.testing.assert_array_equal(values, numpy.asarray(a)[bounds])

@@ -69,6 +69,17 @@ impl States {
         plan
     }
 
+    /// The pieces of a field that are a shard's own: each point is one shard's, and what all shards have is the first one's.
+    pub fn owned(&self, field: FieldId, shard: ShardId) -> Vec<Rect> {
+        let state = self.get(field);
+        let first = Distribution::Single(ShardId(0));
+        let owners = match &state.distribution {
+            None | Some(Distribution::Replicated) => &first,
+            Some(owners) => owners,
+        };
+        owners.pieces(&state.bounds, shard, self.shards()).into_iter().map(|(_, piece)| piece).collect()
+    }
+
     /// The values of a view for the front end. Owners stay as they are. A field that was never written becomes the recipients'.
     pub fn plan_fetch(&mut self, src: &Store, to: Recipient, me: ShardId) -> FetchPlan {
         let shards = self.shards();

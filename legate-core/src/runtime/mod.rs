@@ -21,11 +21,11 @@ use crate::error::{Error, Provenance, Result};
 use crate::exec::graph::Graph;
 use crate::exec::{BufferPool, Crew, Executor, HostBuffer, Workers};
 use crate::geometry::Rect;
-use crate::id::FieldId;
+use crate::id::{FieldId, ShardId};
 use crate::mapping::{Ahead, MachineView, Mapper};
 use crate::operation::{Attach, Fetch, Hands, Launch, Operation, Privilege, Reshape};
 use crate::profile::{Counters, Profiler, Stats, count};
-use crate::store::Store;
+use crate::store::{Access, Store};
 use crate::transport::{Local, Transport};
 use fetched::FetchSlot;
 use joined::Joined;
@@ -245,6 +245,28 @@ impl Runtime {
         Ok(Fetched::new(slot, executor, self.joined.as_ref().map(Joined::transport).cloned()))
     }
 
+    /// This rank's own part of a field: rectangles, and their values to come. Each point is one rank's; what all ranks hold is the first one's. Nothing is sent. With one front end for all
+    /// ranks (simulated ones, ranks that follow) all of the field is that front end's.
+    ///
+    /// The window is flushed: ranks that run the program side by side all have to call it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the field is gone.
+    pub fn local(&self, field: &FieldHandle, provenance: &Provenance) -> Result<Vec<(Rect, Fetched)>> {
+        let bounds = self.stream.lock().field(field.id()).map(|create| create.bounds.clone());
+        let bounds = bounds.ok_or_else(|| Error::Invalid(format!("{} is not alive", field.id())))?;
+        let (Engine::Local(shard), true) = (&self.engine, self.common.replicated) else {
+            let whole = Store { field: field.id(), shape: bounds.shape(), access: Access::identity(bounds.rank()) };
+            return Ok(vec![(bounds, self.fetch(&whole, provenance)?)]);
+        };
+        let mut stream = self.stream.lock();
+        self.flush_locked(&mut stream);
+        let mut shard = shard.lock();
+        let (executor, transport) = (shard.executor().clone(), self.joined.as_ref().map(Joined::transport));
+        let fetched = |slot| Fetched::new(slot, Some(executor.clone()), transport.cloned());
+        Ok(shard.own_pieces(field.id(), provenance).into_iter().map(|(rect, slot)| (rect, fetched(slot))).collect())
+    }
+
     /// Hands the window of pending operations to the next stages.
     pub fn flush(&self) {
         self.flush_locked(&mut self.stream.lock());
@@ -317,6 +339,11 @@ impl Runtime {
     /// By how much the front end is ahead of its values.
     pub fn ahead(&self) -> Ahead {
         self.stream.lock().lead.ahead()
+    }
+
+    /// Whether what all ranks hold counts as this one's.
+    pub fn is_first(&self) -> bool {
+        self.joined.as_ref().is_none_or(|joined| joined.transport().rank() == ShardId(0))
     }
 
     /// The machine as the mapper sees it.

@@ -16,7 +16,7 @@ _ranks.join()  # before the first array
 
 from legate._explain import Explanation, explain
 from legate._fallback import FallbackError, FallbackWarning, coverage, fallback
-from legate._native import ControlReplicationError, TaskError, __version__, _write_profile, fence, stats
+from legate._native import ControlReplicationError, TaskError, __version__, _write_profile, fence, local, stats
 
 __all__ = [
     "ControlReplicationError",
@@ -29,6 +29,7 @@ __all__ = [
     "explain",
     "fallback",
     "fence",
+    "local",
     "stats",
 ]
 

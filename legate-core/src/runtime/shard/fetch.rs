@@ -10,6 +10,7 @@ use crate::exec::graph::Length;
 use crate::exec::instance::PhysicalInstance;
 use crate::exec::{HostBuffer, Node};
 use crate::geometry::Rect;
+use crate::id::FieldId;
 use crate::operation::Fetch;
 use crate::runtime::fetched::FetchSlot;
 use crate::store::{Access, Store};
@@ -41,6 +42,23 @@ impl Shard {
         if !self.hand_out(&fetch.src, plan, &slot, by) {
             self.gather(&fetch.src, plan, slot, by);
         }
+    }
+
+    /// The pieces of a field that are this shard's own, and where their values will be left. No other shard has a part in it.
+    pub(crate) fn own_pieces(&mut self, field: FieldId, by: &Provenance) -> Vec<(Rect, Arc<FetchSlot>)> {
+        let pieces = self.states.owned(field, self.me).into_iter();
+        let fetch = |rect: Rect| {
+            let mut access = Access::identity(rect.rank());
+            access.coords.iter_mut().zip(&rect.lo).for_each(|(coordinate, lo)| coordinate.offset += lo);
+            let view = Rect::from_shape(&rect.shape());
+            let src = Store { field, shape: rect.shape(), access };
+            let local = vec![view];
+            let plan = FetchPlan { prepare: None, receives: true, local, sends: Vec::new(), recvs: Vec::new() };
+            let slot: Arc<FetchSlot> = Arc::default();
+            self.gather(&src, &plan, slot.clone(), by);
+            (rect, slot)
+        };
+        pieces.map(fetch).collect()
     }
 
     /// All of a field that lies in one instance: the front end gets the instance's own buffer. Returns whether it did.
