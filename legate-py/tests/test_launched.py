@@ -55,6 +55,17 @@ print(random.random(), *[float(v.sum()) for v in x])
     assert launch(source).stdout.strip() not in seen, "and another one in each run"
 
 
+def test_seeds_set_before_we_are_there_stay(launch):
+    first = "import random, numpy\nrandom.seed(5)\nnumpy.random.seed(5)"
+    done = launch("print(random.random(), float(np.random.rand()))", first=first)
+    import random
+
+    import numpy
+
+    expected = random.Random(5).random(), numpy.random.RandomState(5).rand()
+    assert done.stdout.split() == [str(value) for value in expected], done.stderr
+
+
 def test_ranks_that_part_are_told_where(launch):
     source = """
 x = np.arange(100000.0)

@@ -5,11 +5,12 @@ a plug-in that was built for the message-passing library of the launcher. A copy
 all do the whole work and overwrite each other's files.
 
 What the ranks decide must be alike. The runtime compares what they do; here, what differs between processes is made alike where Python allows it:
-`random` and NumPy's legacy generator start from one agreed seed, and so do generators without a seed. The hash seed is fixed before Python starts: `legate` does it, else set
+`random` and NumPy's legacy generator start from rank 0's states, generators without a seed from one that is agreed on. The hash seed is fixed before Python starts: `legate` does it, else set
 PYTHONHASHSEED.
 """
 
 import os
+import pickle
 import random
 import sys
 import time
@@ -110,13 +111,23 @@ def library_of(family):
 
 
 def make_alike(native):
-    """Starts what is random from one seed on all ranks. A program that sets its seeds sees no difference."""
-    words = native._agree(0, [int.from_bytes(os.urandom(8), "little") >> 1 for _ in range(4)])
-    random.seed(words[0])
+    """Gives all ranks the first one's random states: where the program has set its seeds already, that changes nothing."""
     import numpy
 
-    numpy.random.seed(numpy.random.SeedSequence(words).generate_state(624))
-    Entropy.words = words
+    own = random.getstate(), numpy.random.get_state(), list(os.urandom(32))
+    ours = pickle.loads(from_first(native, pickle.dumps(own)))
+    random.setstate(ours[0])
+    numpy.random.set_state(ours[1])
+    Entropy.words = ours[2]
+
+
+def from_first(native, data):
+    """What rank 0 brings. The least of numbers is what ranks agree on, so the others bring the largest there are."""
+    is_first, largest = standing.rank == 0, (1 << 64) - 1
+    (size,) = native._agree(0, [len(data) if is_first else largest])
+    starts = range(0, size, 8)
+    words = [int.from_bytes(data[k : k + 8], "little") if is_first else largest for k in starts]
+    return b"".join(word.to_bytes(8, "little") for word in native._agree(1, words))[:size]
 
 
 class Entropy:
