@@ -4,6 +4,8 @@
 
 mod measure;
 mod overhead;
+mod scale;
+mod steps;
 mod stream;
 
 use std::process::ExitCode;
@@ -11,6 +13,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 legate-bench stream [--threads N]     memory bandwidth, as JSON
 legate-bench overhead                 what an operation costs apart from its work
+legate-bench scale [PROGRAM...]       what an operation costs on one rank of a large machine, a JSON object a line
 ";
 
 fn main() -> ExitCode {
@@ -22,6 +25,7 @@ fn main() -> ExitCode {
         ["stream", "--threads", threads] if threads.parse::<usize>().is_ok_and(|threads| threads > 0) => {
             println!("{:#}", stream::stream(threads.parse().unwrap_or(all_cores)));
         }
+        ["scale", ref programs @ ..] => scale::scale(programs),
         ["overhead"] => overhead::overhead(),
         _ => {
             eprint!("{HELP}");

@@ -5,8 +5,11 @@ mod common;
 
 use common::{Array, GRANULE, Op, Setup, World, fold_tree, line, mix, read, write};
 use legate_core::geometry::Point;
+use legate_core::id::ShardId;
 use legate_core::runtime::ExecutorKind;
 use legate_core::store::{Access, Store};
+use legate_core::transport::Null;
+use std::sync::Arc;
 
 #[test]
 fn what_is_launched_is_fetched() {
@@ -101,6 +104,20 @@ fn equal_bytes_on_any_number_of_ranks_with_any_mapper() {
             }
         }
     }
+}
+
+#[test]
+fn a_rank_of_a_machine_that_is_not_there_plans_and_does_nothing() {
+    let null = Null { rank: ShardId(1000), shards: 27_648 };
+    let world = Setup { executor: ExecutorKind::Absent, ..Setup::default() }.join(Arc::new(null));
+    let values = program(&world);
+    let lengths: Vec<usize> = values.iter().map(Vec::len).collect();
+    let real = program(&Setup::default().start());
+    assert_eq!(lengths, real.iter().map(Vec::len).collect::<Vec<_>>());
+    assert!(values.iter().flatten().all(|value| *value == 0) && real.iter().flatten().any(|value| *value != 0));
+    let stats = world.runtime.stats();
+    assert_eq!((stats.tasks, stats.peak_bytes), (0, 0));
+    assert!(stats.windows > 0);
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Executor {
     pub(crate) fn new(shard: ShardId, kind: ExecutorKind, crew: &Arc<Crew>, profiler: &Arc<Profiler>) -> Executor {
         let crew = match kind {
             ExecutorKind::Parallel => crew.clone(),
-            ExecutorKind::Serial => Arc::new(Crew::alone()),
+            ExecutorKind::Serial | ExecutorKind::Absent => Arc::new(Crew::alone()),
         };
         Executor(Arc::new(Shared { shard, kind, crew, profiler: profiler.clone(), in_flight: InFlight::default() }))
     }
@@ -100,7 +100,7 @@ impl Executor {
         match self.0.kind {
             ExecutorKind::Parallel if open => self.0.dispatch(smallvec![node.clone()]),
             ExecutorKind::Parallel => {}
-            ExecutorKind::Serial => self.0.run_serially(node, open),
+            ExecutorKind::Serial | ExecutorKind::Absent => self.0.run_serially(node, open),
         }
     }
 
@@ -207,7 +207,7 @@ impl Arrival {
         if self.node.arrive() {
             match shared.kind {
                 ExecutorKind::Parallel => shared.dispatch(smallvec![self.node]),
-                ExecutorKind::Serial => shared.in_flight.tell(),
+                ExecutorKind::Serial | ExecutorKind::Absent => shared.in_flight.tell(),
             }
         }
     }

@@ -66,6 +66,9 @@ pub enum ExecutorKind {
     Serial,
     /// Everything that is ready, on all cores.
     Parallel,
+    /// None: windows are fused, mapped and planned, and nothing is done about it. All values that are asked for are zeros. With [`Null`](crate::transport::Null)
+    /// it shows what one rank of a machine that is not there has to think about.
+    Absent,
 }
 
 /// How a runtime is put together.

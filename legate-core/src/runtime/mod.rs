@@ -100,14 +100,17 @@ impl Runtime {
         let workers = Workers::start(Crew::new(machine.cores as usize, guests));
         let workers = workers.map_err(|error| Error::Invalid(error.to_string()))?;
         let RuntimeConfig { registry, mapper, ranks, executor, fuse, replay, .. } = config;
-        let stream = Stream::new(machine.memory_bytes, mapper.tunable("window"));
+        // Fields too large for a part of it are spread over all of it.
+        let machine_bytes = machine.memory_bytes.saturating_mul(u64::from(machine.shards));
+        let stream = Stream::new(machine_bytes, mapper.tunable("window"));
         let hands = match executor {
             ExecutorKind::Parallel => workers.crew().clone(),
-            ExecutorKind::Serial => Arc::new(Crew::alone()),
+            ExecutorKind::Serial | ExecutorKind::Absent => Arc::new(Crew::alone()),
         };
         let profiler = Arc::default();
         let replicated = matches!(ranks, Ranks::Joined(_));
-        let common = Arc::new(Common { registry, mapper, machine, profiler, fuse, replay, replicated });
+        let acts = executor != ExecutorKind::Absent;
+        let common = Arc::new(Common { registry, mapper, machine, profiler, fuse, replay, replicated, acts });
         let counters: Arc<Counters> = Arc::default();
         let in_process = if let Ranks::Simulated { ranks, .. } = ranks { ranks } else { 1 };
         let pools: Vec<_> = (0..in_process).map(|_| BufferPool::new(common.machine.memory_bytes)).collect();
@@ -393,7 +396,9 @@ impl Runtime {
         let Some(window) = window else { return };
         count(&self.counters.windows, 1);
         if let Some(joined) = &self.joined {
+            let begun = self.common.profiler.begin();
             joined.saw(&window);
+            self.common.profiler.end_stage(begun, joined.transport().rank(), "witness");
         }
         if let Some(led) = &self.led {
             led.tell(&window);

@@ -44,7 +44,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// `memory_bytes`: of one shard; `window`: the mapper's wish.
+    /// `memory_bytes`: of all shards; `window`: the mapper's wish.
     pub(super) fn new(memory_bytes: u64, window: Option<i64>) -> Stream {
         Stream {
             next_op: 0,

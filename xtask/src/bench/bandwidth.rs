@@ -22,15 +22,7 @@ impl Bandwidth {
     /// # Errors
     /// If it does not build, or prints something else than it should.
     pub(super) fn measure(workspace: &Workspace, threads: Option<u32>, build: bool) -> Result<Bandwidth> {
-        if build {
-            // Of the whole workspace, so that its libraries are built with the features that the extension module's have.
-            let mut cargo = Command::new("cargo");
-            cargo.current_dir(workspace.root());
-            cargo.args(["build", "--quiet", "--release", "--locked", "--workspace", "--bin", "legate-bench"]);
-            process::run(&mut cargo)?;
-        }
-        let target = workspace.path(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
-        let mut stream = Command::new(target.join("release/legate-bench"));
+        let mut stream = legate_bench(workspace, build)?;
         stream.arg("stream");
         if let Some(threads) = threads {
             stream.args(["--threads", &threads.to_string()]);
@@ -61,4 +53,20 @@ impl std::fmt::Display for Bandwidth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:.1} GB/s on 1 thread, {:.1} GB/s on {}", self.one_thread, self.all_threads, self.threads)
     }
+}
+
+/// `legate-bench`, built if told to.
+///
+/// # Errors
+/// If it does not build.
+pub(super) fn legate_bench(workspace: &Workspace, build: bool) -> Result<Command> {
+    if build {
+        // Of the whole workspace, so that its libraries are built with the features that the extension module's have.
+        let mut cargo = Command::new("cargo");
+        cargo.current_dir(workspace.root());
+        cargo.args(["build", "--quiet", "--release", "--locked", "--workspace", "--bin", "legate-bench"]);
+        process::run(&mut cargo)?;
+    }
+    let target = workspace.path(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
+    Ok(Command::new(target.join("release/legate-bench")))
 }

@@ -3,7 +3,7 @@
 //! Machines differ from minute to minute (shared hosts, clock rates), so that only times taken side by side are compared: in each round all
 //! libraries work in turn, and the round gives one ratio for each. Tables show the median of the ratios and their range.
 //!
-//! In reading order: [`options`]; the suites [`programs`] (with [`measure`]), [`small`], [`kernels`] (with [`rounds`], [`worker`], [`checksum`], [`import`]);
+//! In reading order: [`options`]; the suites [`programs`] (with [`measure`]), [`small`], [`kernels`] (with [`rounds`], [`worker`], [`checksum`], [`import`]), [`scale`];
 //! [`peers`], [`bandwidth`], [`spread`]; [`table`], [`plot`] and [`results`] for what is shown and kept.
 
 mod bandwidth;
@@ -17,6 +17,7 @@ mod plot;
 mod programs;
 mod results;
 mod rounds;
+mod scale;
 mod small;
 mod spread;
 mod table;
@@ -41,10 +42,11 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
     if options.set_up_peers {
         return peers::set_up(workspace, &options.peers_to_set_up());
     }
-    if options.build {
+    let on_data = options.suites.iter().any(|suite| *suite != Suite::Scale);
+    if options.build && on_data {
         package::ensure_installed(workspace, Extras::None)?;
     }
-    let wants_bandwidth = !options.quick && !options.list;
+    let wants_bandwidth = on_data && !options.quick && !options.list;
     let bandwidth =
         if wants_bandwidth { Some(Bandwidth::measure(workspace, options.threads, options.build)?) } else { None };
     if let Some(bandwidth) = &bandwidth {
@@ -54,6 +56,7 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
         println!();
         let report = match suite {
             Suite::Programs => programs::measure(workspace, &options, bandwidth.as_ref())?,
+            Suite::Scale => scale::measure(workspace, &options)?,
             Suite::Small => small::measure(workspace, &options)?,
             Suite::Kernels => kernels::measure(workspace, &options, bandwidth.as_ref())?,
         };

@@ -5,12 +5,13 @@ use anyhow::{Context, Result, bail, ensure};
 use std::ffi::OsString;
 
 pub(super) const HELP: &str = "\
-cargo xtask bench [programs|small|kernels] [NAME...] [OPTIONS]
+cargo xtask bench [programs|small|kernels|scale] [NAME...] [OPTIONS]
 
   programs       the five programs of the talk, each run in a process of its own
   small          calls on small arrays
   kernels        one operation or one step of a program at a time
-                 (none of them: all three; NAME: only cases with this in their names)
+  scale          what an operation costs one rank of a machine of 1 ... 27,648 ranks, and a controller of all
+                 (none of them: the first three; NAME: only cases with this in their names)
 
   --quick        few rounds, small sizes, no peers, no bandwidth: a first look
   --rounds N     rounds for each figure (default 5; --quick 3)
@@ -32,6 +33,7 @@ pub(super) enum Suite {
     Programs,
     Small,
     Kernels,
+    Scale,
 }
 
 #[derive(Debug, PartialEq)]
@@ -91,6 +93,7 @@ impl Options {
                 "programs" => options.suites.push(Suite::Programs),
                 "small" => options.suites.push(Suite::Small),
                 "kernels" => options.suites.push(Suite::Kernels),
+                "scale" => options.suites.push(Suite::Scale),
                 _ => options.names.push(word),
             }
         }

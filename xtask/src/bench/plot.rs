@@ -1,6 +1,6 @@
-//! A picture of the measurements: iterations per second over the size of the problem, both axes logarithmic, one panel per case.
+//! A picture of the measurements: iterations per second over the size of the problem (or what the panel says), both axes logarithmic, one panel per case.
 //!
-//! As in the talk, higher is better. The dashed line is what the memory bandwidth would allow a program that moves each byte once.
+//! As in the talk, more iterations are better. The dashed line is what the memory bandwidth would allow a program that moves each byte once.
 
 use super::spread::Spread;
 use std::fmt::Write;
@@ -14,7 +14,7 @@ const MARGIN_BOTTOM: f64 = 46.0;
 const PANELS_PER_ROW: usize = 3;
 
 /// Colors by library; others take what is left.
-const COLORS: [(&str, &str); 7] = [
+const COLORS: [(&str, &str); 10] = [
     ("numpy", "#c0504d"),
     ("legate", "#1f6fb4"),
     ("numexpr", "#7f9f3f"),
@@ -22,12 +22,17 @@ const COLORS: [(&str, &str); 7] = [
     ("jax", "#e08a1e"),
     ("dask", "#4bacc6"),
     ("cupynumeric", "#3f7f5f"),
+    ("new", "#e08a1e"),
+    ("again", "#1f6fb4"),
+    ("controller", "#c0504d"),
 ];
 const OTHER_COLOR: &str = "#a09080";
 
 /// One case over sizes.
 pub(super) struct Panel {
     pub(super) name: String,
+    /// What is across and what is up.
+    axes: (&'static str, &'static str),
     /// Curves by library, in the order in which they were added.
     curves: Vec<(String, Vec<Point>)>,
     /// Size and iterations per second if the traffic that a case needs went at the machine's bandwidth.
@@ -36,7 +41,12 @@ pub(super) struct Panel {
 
 impl Panel {
     pub(super) fn new(name: &str) -> Panel {
-        Panel { name: name.to_owned(), curves: Vec::new(), limit: Vec::new() }
+        Panel::over(name, ("size", "iterations/s"))
+    }
+
+    /// With other axes.
+    pub(super) fn over(name: &str, axes: (&'static str, &'static str)) -> Panel {
+        Panel { name: name.to_owned(), axes, curves: Vec::new(), limit: Vec::new() }
     }
 
     pub(super) fn add(&mut self, library: &str, point: Point) {
@@ -56,6 +66,11 @@ pub(super) struct Point {
 }
 
 impl Point {
+    /// A single figure.
+    pub(super) fn exactly(size: f64, rate: f64) -> Point {
+        Point { size, rate, low: rate, high: rate }
+    }
+
     /// From seconds per iteration.
     pub(super) fn at(size: f64, seconds: Spread) -> Point {
         Point { size, rate: seconds.median.recip(), low: seconds.high.recip(), high: seconds.low.recip() }
@@ -95,16 +110,16 @@ fn draw(svg: &mut String, panel: &Panel) {
     let rates = points().flat_map(|point| [point.low, point.high]).chain(panel.limit.iter().map(|(_, rate)| *rate));
     let x_axis = Axis::around(points().map(|point| point.size), MARGIN_LEFT, PANEL_WIDTH - MARGIN_RIGHT);
     let y_axis = Axis::around(rates, PANEL_HEIGHT - MARGIN_BOTTOM, MARGIN_TOP);
-    frame(svg, &panel.name, &x_axis, &y_axis);
+    frame(svg, panel, &x_axis, &y_axis);
     let limit = panel.limit.iter().map(|(size, rate)| (x_axis.place(*size), y_axis.place(*rate)));
     path(svg, limit, "#888888", " stroke-dasharray=\"4 3\"");
     for (library, points) in &panel.curves {
-        curve(svg, library, points, &x_axis, &y_axis);
+        curve(svg, (library, panel.axes.1), points, &x_axis, &y_axis);
     }
     legend(svg, panel);
 }
 
-fn curve(svg: &mut String, library: &str, points: &[Point], x_axis: &Axis, y_axis: &Axis) {
+fn curve(svg: &mut String, (library, unit): (&str, &str), points: &[Point], x_axis: &Axis, y_axis: &Axis) {
     let color = color(library);
     path(svg, points.iter().map(|point| (x_axis.place(point.size), y_axis.place(point.rate))), color, "");
     for point in points {
@@ -113,7 +128,7 @@ fn curve(svg: &mut String, library: &str, points: &[Point], x_axis: &Axis, y_axi
         let _ = writeln!(svg, r#"<line x1="{x:.1}" y1="{low:.1}" x2="{x:.1}" y2="{high:.1}" stroke="{color}"/>"#);
         let _ = writeln!(
             svg,
-            r#"<circle cx="{x:.1}" cy="{y:.1}" r="3" fill="{color}"><title>{library} {:.4} iterations/s</title></circle>"#,
+            r#"<circle cx="{x:.1}" cy="{y:.1}" r="3" fill="{color}"><title>{library} {:.4} {unit}</title></circle>"#,
             point.rate
         );
     }
@@ -160,9 +175,10 @@ impl Axis {
     }
 }
 
-fn frame(svg: &mut String, name: &str, x_axis: &Axis, y_axis: &Axis) {
+fn frame(svg: &mut String, panel: &Panel, x_axis: &Axis, y_axis: &Axis) {
     let (left, right, top, bottom) =
         (MARGIN_LEFT, PANEL_WIDTH - MARGIN_RIGHT, MARGIN_TOP, PANEL_HEIGHT - MARGIN_BOTTOM);
+    let (name, (across, up)) = (&panel.name, panel.axes);
     let _ = writeln!(svg, r#"<text x="{left}" y="{:.1}" font-size="13" font-weight="bold">{name}</text>"#, top - 12.0);
     for tick in x_axis.ticks() {
         let x = x_axis.place(tick);
@@ -183,14 +199,14 @@ fn frame(svg: &mut String, name: &str, x_axis: &Axis, y_axis: &Axis) {
     );
     let _ = writeln!(
         svg,
-        r#"<text x="{:.1}" y="{:.1}" text-anchor="middle">size</text>"#,
+        r#"<text x="{:.1}" y="{:.1}" text-anchor="middle">{across}</text>"#,
         0.5 * (left + right),
         bottom + 30.0
     );
     let middle = 0.5 * (top + bottom);
     let _ = writeln!(
         svg,
-        r#"<text x="14" y="{middle:.1}" text-anchor="middle" transform="rotate(-90 14 {middle:.1})">iterations/s</text>"#
+        r#"<text x="14" y="{middle:.1}" text-anchor="middle" transform="rotate(-90 14 {middle:.1})">{up}</text>"#
     );
 }
 

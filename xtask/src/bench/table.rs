@@ -18,6 +18,11 @@ impl Cell {
     pub(super) fn figure(value: f64) -> Cell {
         Cell(figure(value))
     }
+
+    /// With a remark behind it.
+    pub(super) fn marked(self, remark: &str) -> Cell {
+        Cell(self.0 + remark)
+    }
 }
 
 /// Three significant digits.

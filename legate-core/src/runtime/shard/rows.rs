@@ -73,6 +73,10 @@ impl Shard {
         if members.is_empty() {
             return;
         }
+        if !self.common.acts {
+            members.iter().flat_map(|planned| deaths.after(planned.step)).for_each(|field| self.release_dead(field));
+            return;
+        }
         let begun = self.common.profiler.begin();
         let blocks = if members.len() > 1 && self.is_worth_it(members) { self.blocks(members.iter()) } else { None };
         let steps: SmallVec<[usize; 4]> = members.iter().map(|planned| planned.step).collect();
