@@ -262,3 +262,4 @@ def finish():
     flush()
     time.sleep(GRACE_S)
     _native._abort(EXIT_FAILURE)
+    os._exit(EXIT_FAILURE)

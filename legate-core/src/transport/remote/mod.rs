@@ -56,6 +56,9 @@ impl Default for Options {
     }
 }
 
+/// How long [`Remote::abort`] waits for a thread that is in the library.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// A rank of several processes.
 pub struct Remote {
     shared: Arc<Shared>,
@@ -106,27 +109,30 @@ impl Remote {
         self.shared.standing
     }
 
-    /// Waits until what was sent has gone, and disconnects. All ranks call it, after they have met for the last time.
+    /// Waits until what was sent has gone and what is expected has come, and disconnects. All ranks call it, after they have met for the last time.
     ///
     /// # Errors
-    /// [`LinkError`] of the library, or if the others do not take what was sent to them.
+    /// [`LinkError`] of the library, or if ranks do not take or send what they should.
     pub fn leave(&self) -> Result<(), LinkError> {
         let end = Instant::now() + FAREWELL;
-        while !self.shared.is_quiet() {
+        // What others have sent comes in before: libraries do not bear messages that nobody has received.
+        while !self.shared.is_quiet() || self.shared.mailbox.unmatched() > 0 {
             if !self.shared.progress() {
                 std::thread::yield_now();
             }
             if self.failure().is_some() || Instant::now() > end {
-                return Err(LinkError("the other ranks have not taken what was sent to them".to_owned()));
+                return Err(LinkError("the other ranks have not taken, or not sent, what they should".to_owned()));
             }
         }
         self.end_postman();
         self.shared.line.lock().link_mut().leave()
     }
 
-    /// Ends all ranks, at once.
+    /// Ends all ranks, at once. Returns only if the library does not answer.
     pub fn abort(&self, code: i32) {
-        self.shared.line.lock().link().abort(code);
+        if let Some(line) = self.shared.line.try_lock_for(LAST_WORDS) {
+            line.link().abort(code);
+        }
     }
 
     fn end_postman(&self) {
