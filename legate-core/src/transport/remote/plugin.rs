@@ -56,7 +56,7 @@ impl Plugin {
         if let Some(library) = first {
             load(library, RTLD_GLOBAL)?;
         }
-        let table = table(&load(plugin, RTLD_LOCAL)?, plugin)?;
+        let table = table(load(plugin, RTLD_LOCAL)?, plugin)?;
         let mut standing = Standing::default();
         // SAFETY: the table's version is ours, so that its functions are what `Table` says; it is the first call, and `standing` may be written.
         match unsafe { (table.join)(&mut standing) } {
@@ -76,17 +76,14 @@ impl Plugin {
 }
 
 /// Loads a library for as long as the process lives: message-passing libraries do not bear to be unloaded.
-fn load(path: &Path, scope: c_int) -> Result<Library, JoinError> {
+fn load(path: &Path, scope: c_int) -> Result<&'static Library, JoinError> {
     // SAFETY: its initialisers are those of a library that the user, or the installation, has named as the one to use.
     let library = unsafe { Library::open(Some(path), RTLD_NOW | scope) };
     let library = library.map_err(|error| {
         let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
         JoinError::Load { path: path.to_owned(), reason }
     })?;
-    // Another handle of it, which is never closed.
-    // SAFETY: as above; it is loaded already.
-    std::mem::forget(unsafe { Library::open(Some(path), RTLD_NOW | scope) });
-    Ok(library)
+    Ok(Box::leak(Box::new(library)))
 }
 
 fn table(library: &Library, path: &Path) -> Result<&'static Table, JoinError> {
