@@ -95,9 +95,9 @@ impl Witness {
             self.transport.send(peer, channel, Ok(encode(&digest)));
             let witness = self.clone();
             let compare = move |payload: Payload| {
-                // A lost peer is told of elsewhere.
-                if let Some(theirs) = payload.ok().and_then(|bytes| postcard::from_bytes(bytes.as_slice()).ok()) {
-                    witness.compare(peer, number, theirs);
+                // A lost peer is told of elsewhere. One that cannot be understood does not run this program.
+                if let Ok(bytes) = payload {
+                    witness.compare(peer, number, postcard::from_bytes(bytes.as_slice()).unwrap_or_default());
                 }
             };
             self.transport.receive(peer, channel, Box::new(compare));
@@ -122,8 +122,8 @@ impl Witness {
         let witness = self.clone();
         let name = move |payload: Payload| {
             // Without an answer the run is over already.
-            let theirs: Option<Vec<Entry>> = payload.ok().and_then(|bytes| postcard::from_bytes(bytes.as_slice()).ok());
-            if let Some(theirs) = theirs {
+            if let Ok(bytes) = payload {
+                let theirs: Vec<Entry> = postcard::from_bytes(bytes.as_slice()).unwrap_or_default();
                 let me = witness.transport.rank();
                 witness.transport.announce(&divergence((me, &past), (peer, &theirs)));
             }
