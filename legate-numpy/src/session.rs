@@ -276,9 +276,14 @@ impl Session {
             return Ok(vec![LocalPiece { start, shape: a.shape().into(), values: self.to_host(a, interrupted)? }]);
         };
         // A view's elements are where its base's are; a copy of its own shape has pieces of its own.
-        let copy = self.copy(a)?;
-        self.ensure_field(&copy, runtime, false);
-        let (field, _) = copy.access();
+        let is_plain = a.is_whole_base() && *a.shape() == *a.base.shape && a.part == Part::Whole;
+        let mut own = if is_plain { a.clone() } else { self.copy(a)? };
+        self.ensure_field(&own, runtime, false);
+        if own.access().0.linear {
+            own = self.copy(a)?;
+            self.ensure_field(&own, runtime, false);
+        }
+        let (field, _) = own.access();
         let pieces = runtime.local(&field.handle, &self.provenance())?;
         let wait = |(rect, values): (Rect, Fetched)| {
             Ok(LocalPiece { start: rect.lo.clone(), shape: rect.shape(), values: values.wait(interrupted)? })
