@@ -312,6 +312,21 @@ fn round(world: &World, steps: &[Step], arrays: &mut Vec<Array>) -> Vec<Seen> {
     seen
 }
 
+/// The same values; all of them, if no step fails.
+fn compare(found: &[Seen], expected: &[Seen], steps: &[Step]) -> Result<(), TestCaseError> {
+    prop_assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        // A launch that fails poisons its pieces: which points of a view are lost depends on how it is cut. Values never do.
+        if let (Ok(found), Ok(expected)) = (found, expected) {
+            prop_assert_eq!(found, expected);
+        }
+        if steps.iter().all(|step| !matches!(step, Step::Fail(..))) {
+            prop_assert!(found.is_ok());
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
@@ -331,16 +346,7 @@ proptest! {
         let executor = if serial { ExecutorKind::Serial } else { ExecutorKind::Parallel };
         let setup = Setup { ranks, network_seed, mapper_seed, chunks, executor, fuse, ..Setup::default() };
         let found = run(&setup.start(), &steps, rounds);
-        prop_assert_eq!(found.len(), expected.len());
-        for (found, expected) in found.iter().zip(&expected) {
-            // A launch that fails poisons its pieces: which points of a view are lost depends on how it is cut. Values never do.
-            if let (Ok(found), Ok(expected)) = (found, expected) {
-                prop_assert_eq!(found, expected);
-            }
-            if steps.iter().all(|step| !matches!(step, Step::Fail(..))) {
-                prop_assert!(found.is_ok());
-            }
-        }
+        compare(&found, &expected, &steps)?;
     }
 
     #[test]
@@ -382,15 +388,7 @@ proptest! {
             ranks.into_iter().map(|rank| rank.join().expect("a rank does not panic")).collect()
         });
         for found in found.iter().flatten() {
-            prop_assert_eq!(found.len(), expected.len());
-            for (found, expected) in found.iter().zip(&expected) {
-                if let (Ok(found), Ok(expected)) = (found, expected) {
-                    prop_assert_eq!(found, expected);
-                }
-                if steps.iter().all(|step| !matches!(step, Step::Fail(..))) {
-                    prop_assert!(found.is_ok());
-                }
-            }
+            compare(found, &expected, &steps)?;
         }
         // Ranks compare what they have seen without waiting for it.
         let settled = (0..2000).any(|_| network.unmatched() == 0 || { std::thread::sleep(Duration::from_millis(1)); false });
