@@ -117,11 +117,11 @@ pub(crate) fn largest(launch: &LaunchInfo, accept: impl Fn(&OperandInfo) -> bool
 fn key_operand(launch: &LaunchInfo) -> Option<usize> {
     let written = |o: &OperandInfo| matches!(o.privilege, Privilege::WriteDiscard | Privilege::ReadWrite);
     largest(launch, |o| written(o) && is_tiled(o)).or_else(|| {
-        // A body that folds inside itself and writes more than a reduction (a matrix product) meets its inputs several times over: where one of them
+        // A body that folds inside itself and writes more than a reduction may meet an input several times over (a matrix product meets both of its): where that one
         // lies says nothing of where the result should be.
         let folds_inside = launch.cuts.iter().any(|cut| matches!(cut, Cut::Never | Cut::Granule(_)));
-        let writes = launch.operands.iter().any(written);
-        if folds_inside && writes { None } else { largest(launch, is_tiled) }
+        let once = !(folds_inside && launch.operands.iter().any(written));
+        largest(launch, |o| is_tiled(o) && (once || o.image.volume() >= launch.domain.volume()))
     })
 }
 
@@ -234,6 +234,17 @@ mod tests {
         let request = launch(&[4096, 4096, 4096], &cuts, vec![product, a.clone(), a]);
         let rows = LaunchMapping::Tile { tile: smallvec![2048, 4096, 4096], sharding: Sharding::Block };
         assert_eq!(DefaultMapper::new().launch(&request, &machine(2)), rows);
+    }
+
+    #[test]
+    fn what_is_met_once_is_followed_though_a_sum_is_taken_along_with_it() {
+        // A step of a stencil: the inside of a grid, a new array of it, and the sum of the changes.
+        let mut grid = tiled_rows(&[3002, 3002], Privilege::ReadOnly);
+        grid.image = Rect::new([1, 1].as_slice(), [3001, 3001].as_slice());
+        let (work, delta) =
+            (operand(&[3000, 3000], Privilege::WriteDiscard), operand(&[], Privilege::Reduce(ReductionId(0))));
+        let request = launch(&[3000, 3000], &[Cut::Tree { granule: 1 }, Cut::Never], vec![work, delta, grid]);
+        assert_eq!(DefaultMapper::new().launch(&request, &machine(4)), LaunchMapping::Follow(2));
     }
 
     #[test]

@@ -56,7 +56,7 @@ mod _native {
     #[pymodule_export]
     use super::ranks::{abort, agree, announce, announced, dismiss, follow, join, leave, local};
     #[pymodule_export]
-    use super::session::{failing_array, fence, stats, write_profile};
+    use super::session::{failing_array, fence, stats, traffic, write_profile};
     #[pymodule_export]
     use super::settings::config;
     #[pymodule_export]

@@ -3,7 +3,9 @@
 use crate::error::{Attempt, Failure};
 use crate::provenance;
 use crate::settings::Settings;
+use legate_core::id::ShardId;
 use legate_core::profile::trace_json;
+use legate_core::transport::{Sent, Traffic};
 use legate_numpy::{NdArray, Session, Wait};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
@@ -129,6 +131,17 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         all.set_item(name, value)?;
     }
     Ok(all)
+}
+
+/// What the ranks of this process have sent so far: for each pair of a sender and a receiver both, then messages and bytes of values, of what the runtime says for itself, and of
+/// what the library that connects the ranks was given.
+#[pyfunction]
+#[pyo3(name = "_traffic")]
+pub(crate) fn traffic() -> Vec<(u32, u32, [(u64, u64); 3])> {
+    let traffic = SESSION.get().and_then(Session::runtime).map(|runtime| runtime.traffic()).unwrap_or_default();
+    let counts = |sent: &Sent| [sent.values, sent.control, sent.link].map(|count| (count.messages, count.bytes));
+    let of = |from: ShardId, peers: Traffic| peers.into_iter().map(move |(to, sent)| (from.0, to.0, counts(&sent)));
+    traffic.into_iter().flat_map(|(from, peers)| of(from, peers)).collect()
 }
 
 /// Writes the trace collected so far (`LEGATE_PROFILE`) for Perfetto or chrome://tracing, after what is pending is done.

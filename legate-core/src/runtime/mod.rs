@@ -26,7 +26,7 @@ use crate::mapping::{Ahead, MachineView, Mapper};
 use crate::operation::{Attach, Fetch, Hands, Launch, Operation, Privilege, Reshape};
 use crate::profile::{Counters, Profiler, Stats, count};
 use crate::store::{Access, Store};
-use crate::transport::{Local, Transport};
+use crate::transport::{Local, Traffic, Transport};
 use fetched::FetchSlot;
 use joined::Joined;
 use led::Led;
@@ -375,6 +375,17 @@ impl Runtime {
             fresh_blocks: sum.fresh_blocks + pool.fresh_blocks,
             ..sum
         })
+    }
+
+    /// What the ranks of this process have sent so far: the process's own, or all simulated ones; nothing if it is alone.
+    pub fn traffic(&self) -> Vec<(ShardId, Traffic)> {
+        match &self.engine {
+            Engine::Sim(ranks) => ranks.traffic(),
+            Engine::Local(_) => {
+                let transport = self.joined.as_ref().map(Joined::transport);
+                transport.map(|transport| (transport.rank(), transport.traffic())).into_iter().collect()
+            }
+        }
     }
 
     fn flush_if_full(&self, stream: &mut Stream) {

@@ -6,7 +6,7 @@ use crate::error::{Error, FailureKind, Provenance, Result, TaskFailure};
 use crate::exec::{POLL, panic_message};
 use crate::id::ShardId;
 use crate::operation::hash::{Entry, StreamHash};
-use crate::transport::{SimNetwork, Transport};
+use crate::transport::{SimNetwork, Traffic, Transport};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const QUEUED_WINDOWS: usize = 4;
 pub(super) struct SimRanks {
     ranks: Vec<Rank>,
     // Kept until the ranks have ended.
-    _network: Arc<SimNetwork>,
+    network: Arc<SimNetwork>,
 }
 
 struct Rank {
@@ -61,7 +61,7 @@ impl SimRanks {
             Rank { orders: Some(orders), thread: Some(thread) }
         };
         let ranks = (0..ranks).map(start).collect();
-        SimRanks { ranks, _network: network }
+        SimRanks { ranks, network }
     }
 
     /// Gives each rank the window.
@@ -75,6 +75,12 @@ impl SimRanks {
         let fence = Arc::new(Fence::new(self.ranks.len()));
         self.tell_all(|| Order::Fence(fence.clone()));
         fence
+    }
+
+    /// What each has sent so far.
+    pub(super) fn traffic(&self) -> Vec<(ShardId, Traffic)> {
+        let ranks = (0..self.ranks.len() as u32).map(ShardId);
+        ranks.map(|rank| (rank, self.network.traffic(rank))).collect()
     }
 
     fn tell_all(&self, order: impl Fn() -> Order) {

@@ -10,9 +10,11 @@ mod mailbox;
 pub(crate) mod meeting;
 pub mod remote;
 mod sim;
+mod traffic;
 
 pub use meeting::least;
 pub use sim::{SimNetwork, SimTransport};
+pub use traffic::{Count, Sent, Traffic};
 
 use crate::error::TaskFailure;
 use crate::exec::HostBuffer;
@@ -45,6 +47,11 @@ impl Channel {
     pub(crate) fn number(self, k: u64) -> u64 {
         debug_assert!(k < 1 << 56);
         (self as u64) << 56 | k
+    }
+
+    /// Whether a message of this number is one of a plan's.
+    fn is_of_plans(number: u64) -> bool {
+        number >> 56 == 0
     }
 
     /// What a message of this number is, in words.
@@ -83,6 +90,10 @@ pub trait Transport: Send + Sync {
     fn announce(&self, failure: &TaskFailure);
     /// Why the run is over, if a rank has announced it, this one or another, or the network is broken.
     fn failure(&self) -> Option<TaskFailure>;
+    /// What this rank has sent so far. One that connects nobody counts nothing.
+    fn traffic(&self) -> Traffic {
+        Traffic::new()
+    }
 }
 
 /// One rank, alone.

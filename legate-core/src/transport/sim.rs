@@ -4,7 +4,8 @@
 //! half a millisecond. One thread delivers.
 
 use super::mailbox::Mailbox;
-use super::{Deliver, Payload, Transport};
+use super::traffic::Tally;
+use super::{Count, Deliver, Payload, Traffic, Transport};
 use crate::error::TaskFailure;
 use crate::id::ShardId;
 use parking_lot::{Condvar, Mutex};
@@ -29,6 +30,8 @@ pub struct SimTransport {
 struct Shared {
     seed: u64,
     mailboxes: Vec<Mailbox>,
+    /// By sender.
+    tallies: Vec<Tally>,
     /// What a rank has announced.
     ended: Mutex<Option<TaskFailure>>,
     under_way: Mutex<UnderWay>,
@@ -52,10 +55,10 @@ struct Message {
 impl SimNetwork {
     /// Connects `ranks` ranks.
     pub fn new(ranks: u32, seed: u64) -> SimNetwork {
-        let mailboxes = (0..ranks).map(|_| Mailbox::default()).collect();
         let shared = Arc::new(Shared {
             seed,
-            mailboxes,
+            mailboxes: (0..ranks).map(|_| Mailbox::default()).collect(),
+            tallies: (0..ranks).map(|_| Tally::default()).collect(),
             ended: Mutex::default(),
             under_way: Mutex::default(),
             changed: Condvar::new(),
@@ -77,6 +80,11 @@ impl SimNetwork {
         self.shared.lose(rank, failure);
     }
 
+    /// What a rank has sent so far.
+    pub fn traffic(&self, rank: ShardId) -> Traffic {
+        self.shared.traffic(rank)
+    }
+
     /// Messages sent and not asked for, or asked for and not delivered: none, when all ranks are done.
     pub fn unmatched(&self) -> usize {
         self.shared.under_way.lock().messages.len()
@@ -96,6 +104,13 @@ impl Drop for SimNetwork {
 }
 
 impl Shared {
+    fn traffic(&self, rank: ShardId) -> Traffic {
+        self.tallies[rank.0 as usize].read(|_, sent| Count {
+            messages: sent.values.messages + sent.control.messages,
+            bytes: sent.values.bytes + sent.control.bytes,
+        })
+    }
+
     fn lose(&self, rank: ShardId, failure: &TaskFailure) {
         self.mailboxes.iter().for_each(|mailbox| mailbox.lose(rank, failure));
     }
@@ -148,6 +163,7 @@ impl Transport for SimTransport {
         self.shared.mailboxes.len() as u32
     }
     fn send(&self, to: ShardId, sequence: u64, payload: Payload) {
+        self.shared.tallies[self.rank.0 as usize].count(to, sequence, &payload);
         let due = Instant::now() + self.shared.delay(self.rank, to, sequence);
         let message = Message { due, from: self.rank, to, sequence, payload };
         self.shared.under_way.lock().messages.push(Reverse(message));
@@ -161,6 +177,9 @@ impl Transport for SimTransport {
     }
     fn failure(&self) -> Option<TaskFailure> {
         self.shared.ended.lock().clone()
+    }
+    fn traffic(&self) -> Traffic {
+        self.shared.traffic(self.rank)
     }
 }
 
@@ -199,6 +218,7 @@ mod tests {
     use super::*;
     use crate::error::{FailureKind, Provenance, TaskFailure};
     use crate::exec::HostBuffer;
+    use crate::transport::Sent;
     use std::sync::mpsc::channel;
 
     #[test]
@@ -228,6 +248,9 @@ mod tests {
                 assert_eq!((to, bytes), (2, vec![from as u8, n as u8]));
             }
             assert_eq!(network.unmatched(), 0);
+            let count = Count { messages: 40, bytes: 80 };
+            let sent = Sent { values: count, control: Count::default(), link: count };
+            assert_eq!(network.traffic(ShardId(1)), [(ShardId(2), sent)].into());
         }
     }
 

@@ -7,7 +7,7 @@ use super::frame::{self, Head};
 use super::link::{Link, LinkError, Part, Request};
 use crate::error::TaskFailure;
 use crate::exec::HostBuffer;
-use crate::transport::Payload;
+use crate::transport::{Count, Payload};
 use legate_comm::{Envelope, MOST_BYTES};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -53,6 +53,8 @@ pub(super) struct Line {
     link: Box<dyn Link>,
     longest: usize,
     sends: Vec<Request>,
+    /// What the link was given, by receiver.
+    sent: BTreeMap<u32, Count>,
     /// Announced, by sender, in order.
     bodies: BTreeMap<u32, VecDeque<Body>>,
 }
@@ -60,7 +62,13 @@ pub(super) struct Line {
 impl Line {
     /// `longest`: bodies are cut into pieces of this many bytes.
     pub(super) fn new(link: Box<dyn Link>, longest: usize) -> Line {
-        Line { link, longest: longest.min(MOST_BYTES), sends: Vec::new(), bodies: BTreeMap::new() }
+        Line {
+            link,
+            longest: longest.min(MOST_BYTES),
+            sends: Vec::new(),
+            sent: BTreeMap::new(),
+            bodies: BTreeMap::new(),
+        }
     }
 
     pub(super) fn link(&self) -> &dyn Link {
@@ -109,15 +117,26 @@ impl Line {
         }
         let bytes = Arc::new(HostBuffer::from_slice(frame));
         frame.clear();
-        self.sends.push(self.link.send(Part::whole(bytes), to, FRAME)?);
+        self.send(Part::whole(bytes), to, FRAME)?;
         for buffer in bodies.drain(..) {
             for begin in (0..buffer.len()).step_by(self.longest) {
                 let range = begin..buffer.len().min(begin + self.longest);
                 let part = Part { buffer: buffer.clone(), range };
-                self.sends.push(self.link.send(part, to, BODY)?);
+                self.send(part, to, BODY)?;
             }
         }
         Ok(())
+    }
+
+    fn send(&mut self, part: Part, to: u32, tag: u32) -> Result<(), LinkError> {
+        self.sent.entry(to).or_default().add(part.range.len());
+        self.sends.push(self.link.send(part, to, tag)?);
+        Ok(())
+    }
+
+    /// What the link was given for a peer so far.
+    pub(super) fn sent_to(&self, to: u32) -> Count {
+        self.sent.get(&to).copied().unwrap_or_default()
     }
 
     /// Takes in what has come, and ends what is done. Whether anything happened.

@@ -17,7 +17,8 @@ pub use link::{Link, LinkError, Part, Request};
 pub use plugin::{JoinError, Plugin};
 
 use super::mailbox::Mailbox;
-use super::{Channel, Deliver, Payload, Transport};
+use super::traffic::Tally;
+use super::{Channel, Deliver, Payload, Traffic, Transport};
 use crate::error::{FailureKind, Provenance, TaskFailure};
 use crate::id::ShardId;
 use legate_comm::{MOST_BYTES, Standing};
@@ -72,6 +73,7 @@ struct Shared {
     outbox: Mutex<BTreeMap<u32, Vec<Letter>>>,
     /// Told of each letter while the postman sleeps.
     posted: Condvar,
+    tally: Tally,
     line: Mutex<Line>,
     /// Another thread has looked for messages since the postman last did.
     attended: AtomicBool,
@@ -92,6 +94,7 @@ impl Remote {
             mailbox: Mailbox::default(),
             outbox: Mutex::default(),
             posted: Condvar::new(),
+            tally: Tally::default(),
             line: Mutex::new(Line::new(link, options.longest.unwrap_or(MOST_BYTES))),
             attended: AtomicBool::new(false),
             heard: Mutex::new(Instant::now()),
@@ -273,6 +276,7 @@ impl Transport for Remote {
         self.shared.standing.ranks
     }
     fn send(&self, to: ShardId, sequence: u64, payload: Payload) {
+        self.shared.tally.count(to, sequence, &payload);
         self.shared.post(to.0, Letter::Message { sequence, payload });
     }
     fn receive(&self, from: ShardId, sequence: u64, deliver: Deliver) {
@@ -291,5 +295,9 @@ impl Transport for Remote {
     }
     fn failure(&self) -> Option<TaskFailure> {
         self.shared.over.lock().clone()
+    }
+    fn traffic(&self) -> Traffic {
+        let line = self.shared.line.lock();
+        self.shared.tally.read(|to, _| line.sent_to(to.0))
     }
 }

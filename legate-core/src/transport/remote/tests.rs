@@ -127,7 +127,7 @@ proptest! {
     ) {
         let ends = remotes(ranks, seed, 5000);
         let (tell, told) = channel();
-        let mut next = BTreeMap::new();
+        let (mut next, mut bytes) = (BTreeMap::new(), BTreeMap::new());
         for (k, (from, to, len, fails)) in messages.iter().enumerate() {
             let (from, to) = (from % ranks, to % ranks);
             if from == to {
@@ -135,6 +135,7 @@ proptest! {
             }
             let sequence = next.entry((from, to)).or_insert(0u64);
             let payload = if *fails && *len < 100 { Err(failure("lost")) } else { Ok(Arc::new(HostBuffer::from_slice(&contents(*len, k)))) };
+            *bytes.entry((from, to)).or_insert(0) += payload.as_ref().map_or(0, |buffer| buffer.len() as u64);
             let (expected, tell) = (payload.clone(), tell.clone());
             let same = move |got: Payload| match (got, expected) {
                 (Ok(got), Ok(expected)) => got.as_slice() == expected.as_slice(),
@@ -159,6 +160,12 @@ proptest! {
         prop_assert!(told.try_recv().is_err(), "none comes twice");
         for end in &ends {
             prop_assert_eq!(end.leave(), Ok(()));
+            for (to, sent) in end.traffic() {
+                let way = (end.standing().rank, to.0);
+                prop_assert_eq!((sent.values.messages, sent.values.bytes), (next[&way], bytes[&way]));
+                prop_assert_eq!(sent.control.messages, 0);
+                prop_assert!(sent.link.bytes > sent.values.bytes, "heads have bytes too");
+            }
         }
     }
 }
