@@ -48,7 +48,7 @@ pub(crate) fn share(cores: u32, memory_bytes: u64, cache_bytes: u64) -> PyResult
         memory_bytes / u64::from(standing.local_ranks.max(1)),
         cache_bytes,
     ];
-    let least = least(&*remote, 1, &mine, &interrupted).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+    let least = least(remote, 1, &mine, &interrupted).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
     Ok((least[0] as u32, least[1], least[2]))
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn join(
 pub(crate) fn agree(py: Python<'_>, meeting: u64, numbers: Vec<u64>) -> PyResult<Vec<u64>> {
     let Some(remote) = joined() else { return Ok(numbers) };
     // Even numbers are the program's, odd ones ours (`share`).
-    let least = py.detach(|| least(&*remote, 2 * meeting, &numbers, &interrupted));
+    let least = py.detach(|| least(remote, 2 * meeting, &numbers, &interrupted));
     least.map_err(|error| PyRuntimeError::new_err(error.to_string()))
 }
 

@@ -103,6 +103,20 @@ def test_an_exception_on_all_ranks_is_told_once(launch):
     assert done.stderr.count("ValueError: cannot reshape") == 1, done.stderr
 
 
+def test_a_rank_that_hears_nothing_is_ended(launch):
+    source = """
+import time
+x = np.arange(100000.0)
+float(x.sum())
+if rank == 1:
+    time.sleep(100000)
+raise ValueError("here")
+"""
+    done = launch(source)
+    assert done.returncode != 0
+    assert done.stderr.count("ValueError: here") == 1 and "MPI_A" not in done.stderr, done.stderr
+
+
 def test_a_rank_that_is_killed_ends_all(launch):
     source = """
 import os, signal

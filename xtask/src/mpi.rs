@@ -20,6 +20,9 @@ const LIMIT: Duration = Duration::from_secs(5 * 60);
 /// How many ranks tests have: more than cores, and one number that divides nothing evenly.
 const RANKS: [u32; 3] = [2, 3, 4];
 
+/// What is tested from Python.
+const PYTEST: [&str; 2] = ["legate-py/tests/test_launched.py", "legate-py/tests/test_session.py"];
+
 /// Generates the plug-in's bindings to MPI's C interface.
 const LIBCLANG: &str = "libclang>=14";
 
@@ -161,7 +164,7 @@ pub(crate) fn test(workspace: &Workspace, filter: Option<&str>, binary: impl Fn(
         }
         report.step(format!("pytest with {}", family.name), || {
             let mut pytest = Command::new(workspace.venv_command("python"));
-            pytest.current_dir(workspace.root()).args(["-m", "pytest", "legate-py/tests/test_launched.py"]);
+            pytest.current_dir(workspace.root()).args(["-m", "pytest"]).args(PYTEST);
             programs::clear_settings(&mut pytest);
             pytest.envs(family.settings(workspace)).env("LEGATE_TEST_LAUNCHER", family.command(workspace, "mpirun"));
             process::run_within(LIMIT, &[0], &mut pytest)

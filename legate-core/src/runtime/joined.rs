@@ -4,11 +4,11 @@
 //! two ranks differ, then some neighbours do. These send each other their recent past, name the first differing operation with both lines, and tell all.
 
 use super::shard::Window;
-use crate::error::{FailureKind, Provenance, Result, TaskFailure};
+use crate::error::{FailureKind, Provenance, TaskFailure};
 use crate::exec::HostBuffer;
 use crate::id::ShardId;
 use crate::operation::hash::{Entry, StreamHash, first_difference};
-use crate::transport::meeting::agree;
+use crate::transport::meeting::Meeting;
 use crate::transport::{Channel, Payload, Transport};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -50,13 +50,10 @@ impl Joined {
         Witness::saw(&self.witness, window);
     }
 
-    /// Waits until all ranks are here.
-    ///
-    /// # Errors
-    /// [`Error::Interrupted`](crate::error::Error::Interrupted); [`Error::Task`](crate::error::Error::Task) if a rank is lost or runs another program.
-    pub(super) fn meet(&self, interrupted: &dyn Fn() -> bool) -> Result<()> {
+    /// Comes where all ranks meet. Who does not wait there keeps nobody.
+    pub(super) fn come(&self) -> Arc<Meeting> {
         let meeting = self.meetings.fetch_add(1, Ordering::Relaxed);
-        agree(&*self.transport, Channel::Meeting, meeting, &[], interrupted).map(drop)
+        Meeting::begin(self.transport.clone(), Channel::Meeting, meeting, &[])
     }
 }
 

@@ -289,10 +289,13 @@ impl Runtime {
             Engine::Local(shard) => {
                 let executor = shard.lock().executor().clone();
                 drop(stream);
-                if !executor.wait_idle(interrupted) {
+                let idle = executor.wait_idle(interrupted);
+                // The others come, for the stream says so: also to one who does not want to wait any more.
+                let meeting = self.joined.as_ref().map(Joined::come);
+                if !idle {
                     return Err(Error::Interrupted);
                 }
-                self.joined.as_ref().map_or(Ok(()), |joined| joined.meet(interrupted))
+                meeting.map_or(Ok(()), |meeting| meeting.wait(interrupted).map(drop))
             }
             Engine::Sim(ranks) => {
                 let fence = ranks.fence();
@@ -321,7 +324,7 @@ impl Runtime {
                 if !executor.wait_idle(interrupted) {
                     return Err(Error::Interrupted);
                 }
-                joined.meet(interrupted)?;
+                joined.come().wait(interrupted)?;
             }
         }
         Ok(())

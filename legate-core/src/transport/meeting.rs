@@ -1,52 +1,77 @@
 //! All ranks come together: to wait for each other, or to agree on numbers.
 //!
 //! Each rank hears of all others in log₂ n rounds (the dissemination barrier; Hensgen, Finkel and Manber 1988). What it hears of twice does no harm to a minimum.
+//! Whoever brings a message takes the next step: a rank that has come, and was called away from its wait, keeps nobody.
 
 use super::{Channel, Payload, Transport};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TaskFailure};
 use crate::exec::HostBuffer;
 use crate::id::ShardId;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The least of what the ranks bring, number by number, once all are here. `meeting`: a number that all ranks use once; all bring equally many numbers.
-///
-/// # Errors
-/// [`Error::Interrupted`]; [`Error::Task`] if the run is over.
-pub(crate) fn agree(
-    transport: &dyn Transport,
+/// A meeting that this rank has come to.
+pub(crate) struct Meeting {
+    transport: Arc<dyn Transport>,
     channel: Channel,
-    meeting: u64,
-    brought: &[u64],
-    interrupted: &dyn Fn() -> bool,
-) -> Result<Vec<u64>> {
-    let (me, ranks) = (u64::from(transport.rank().0), u64::from(transport.shards()));
-    let mut least = brought.to_vec();
-    for round in (0..u64::BITS).take_while(|round| 1 << round < ranks) {
-        let number = channel.number(meeting * u64::from(u64::BITS) + u64::from(round));
-        let (to, from) = ((me + (1 << round)) % ranks, (me + ranks - (1 << round)) % ranks);
-        let bytes: Vec<u8> = least.iter().flat_map(|number| number.to_le_bytes()).collect();
-        transport.send(ShardId(to as u32), number, Ok(Arc::new(HostBuffer::from_slice(&bytes))));
-        let theirs = hear(transport, ShardId(from as u32), number, interrupted)?;
-        for (own, other) in least.iter_mut().zip(theirs.as_slice().chunks_exact(8)) {
-            *own = (*own).min(u64::from_le_bytes(other.try_into().expect("eight bytes")));
-        }
-    }
-    Ok(least)
+    /// All ranks use it once.
+    number: u64,
+    least: Heard<Vec<u64>>,
 }
 
-/// The least of what the ranks bring, before they have a runtime. `meeting` as in [`agree`], counted apart from the runtime's own.
+impl Meeting {
+    /// Comes to a meeting, and brings numbers: all bring equally many.
+    pub(crate) fn begin(transport: Arc<dyn Transport>, channel: Channel, number: u64, brought: &[u64]) -> Arc<Meeting> {
+        let meeting = Arc::new(Meeting { transport, channel, number, least: Heard::default() });
+        meeting.step(0, brought.to_vec());
+        meeting
+    }
+
+    /// The round in which `least` of what 2^`round` ranks have brought is told to as many more.
+    fn step(self: &Arc<Meeting>, round: u32, mut least: Vec<u64>) {
+        let (me, ranks) = (u64::from(self.transport.rank().0), u64::from(self.transport.shards()));
+        if 1 << round >= ranks {
+            self.least.hear(Ok(least));
+            return;
+        }
+        let number = self.channel.number(self.number * u64::from(u64::BITS) + u64::from(round));
+        let (to, from) = ((me + (1 << round)) % ranks, (me + ranks - (1 << round)) % ranks);
+        let bytes: Vec<u8> = least.iter().flat_map(|number| number.to_le_bytes()).collect();
+        self.transport.send(ShardId(to as u32), number, Ok(Arc::new(HostBuffer::from_slice(&bytes))));
+        let meeting = self.clone();
+        let go_on = move |payload: Payload| match payload {
+            Ok(theirs) => {
+                for (own, other) in least.iter_mut().zip(theirs.as_slice().chunks_exact(8)) {
+                    *own = (*own).min(u64::from_le_bytes(other.try_into().expect("eight bytes")));
+                }
+                meeting.step(round + 1, least);
+            }
+            Err(failure) => meeting.least.hear(Err(failure)),
+        };
+        self.transport.receive(ShardId(from as u32), number, Box::new(go_on));
+    }
+
+    /// The least of what the ranks have brought, number by number, once all are here.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`]; [`Error::Task`] if the run is over.
+    pub(crate) fn wait(&self, interrupted: &dyn Fn() -> bool) -> Result<Vec<u64>> {
+        self.least.wait(&*self.transport, interrupted)
+    }
+}
+
+/// The least of what the ranks bring, before they have a runtime. `meeting`: a number that all ranks use once, counted apart from the runtime's own; all bring equally many numbers.
 ///
 /// # Errors
 /// [`Error::Interrupted`]; [`Error::Task`] if the run is over.
 pub fn least(
-    transport: &dyn Transport,
+    transport: Arc<dyn Transport>,
     meeting: u64,
     brought: &[u64],
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Vec<u64>> {
-    agree(transport, Channel::Agreement, meeting, brought, interrupted)
+    Meeting::begin(transport, Channel::Agreement, meeting, brought).wait(interrupted)
 }
 
 /// Waits for a message.
@@ -71,19 +96,24 @@ const PATIENCE: usize = 200;
 const POLL: Duration = Duration::from_millis(50);
 
 /// An answer that one waits for.
-#[derive(Default)]
-struct Heard {
-    answer: Mutex<Option<Payload>>,
+struct Heard<T> {
+    answer: Mutex<Option<Result<T, TaskFailure>>>,
     came: Condvar,
 }
 
-impl Heard {
-    fn hear(&self, payload: Payload) {
-        *self.answer.lock() = Some(payload);
+impl<T> Default for Heard<T> {
+    fn default() -> Heard<T> {
+        Heard { answer: Mutex::new(None), came: Condvar::new() }
+    }
+}
+
+impl<T> Heard<T> {
+    fn hear(&self, answer: Result<T, TaskFailure>) {
+        *self.answer.lock() = Some(answer);
         self.came.notify_all();
     }
 
-    fn wait(&self, transport: &dyn Transport, interrupted: &dyn Fn() -> bool) -> Result<Arc<HostBuffer>> {
+    fn wait(&self, transport: &dyn Transport, interrupted: &dyn Fn() -> bool) -> Result<T> {
         loop {
             // A while with one's own hands, for a sleeping thread takes long to wake.
             for _ in 0..PATIENCE {
@@ -98,8 +128,8 @@ impl Heard {
             if answer.is_none() {
                 self.came.wait_for(&mut answer, POLL);
             }
-            if let Some(payload) = answer.take() {
-                return payload.map_err(Error::Task);
+            if let Some(answer) = answer.take() {
+                return answer.map_err(Error::Task);
             }
             drop(answer);
             if let Some(failure) = transport.failure() {
@@ -123,8 +153,8 @@ mod tests {
             let network = SimNetwork::new(ranks, 3);
             let bring = |rank: u32| [u64::from(rank * 5 % ranks), u64::from(ranks - rank), 7];
             let learn = |rank: u32| {
-                let transport = network.transport(ShardId(rank));
-                least(&transport, 0, &bring(rank), &|| false).expect("nobody is lost")
+                let transport = Arc::new(network.transport(ShardId(rank)));
+                least(transport, 0, &bring(rank), &|| false).expect("nobody is lost")
             };
             let learned: Vec<Vec<u64>> = std::thread::scope(|scope| {
                 let all: Vec<_> = (0..ranks).map(|rank| scope.spawn(move || learn(rank))).collect();
@@ -132,5 +162,19 @@ mod tests {
             });
             assert!(learned.iter().all(|numbers| *numbers == [0, 1, 7]), "{ranks}: {learned:?}");
         }
+    }
+    #[test]
+    fn a_rank_that_is_called_away_keeps_nobody() {
+        let network = SimNetwork::new(4, 5);
+        let come = |rank: u32, interrupted: &dyn Fn() -> bool| {
+            least(Arc::new(network.transport(ShardId(rank))), 0, &[u64::from(rank)], interrupted)
+        };
+        assert!(matches!(come(0, &|| true), Err(Error::Interrupted)));
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..4).map(|rank| scope.spawn(move || come(rank, &|| false))).collect();
+            let learned =
+                others.into_iter().map(|other| other.join().expect("no rank panics").expect("nobody is lost"));
+            assert!(learned.into_iter().all(|least| least == [0]));
+        });
     }
 }

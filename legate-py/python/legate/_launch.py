@@ -1,7 +1,6 @@
 """Starting ranks: the launcher's command line for `legate --nodes N`.
 
-Pure: functions from options, environment and what is installed to a command and its environment. The driver replaces itself by that command, so that signals and the
-exit code are the launcher's own.
+Pure: functions from options, environment and what is installed to a command and its environment. `_supervise` runs it.
 """
 
 import os

