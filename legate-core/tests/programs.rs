@@ -43,6 +43,10 @@ enum Step {
     Stencil(usize, Views),
     /// Folds along rows, what is made of them, folds along columns: groups that share their rows.
     Rows(usize, u8),
+    /// `new = view of a at an index`, perhaps into a part of the new array.
+    Gather(usize, Views),
+    /// `view of a at an index = view of new`: of several points with one row the last wins.
+    Scatter(usize, Views),
     /// The handle goes away.
     Drop(usize),
     /// A look at a view.
@@ -70,6 +74,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (at(), views()).prop_map(|(a, v)| Step::Fail(a, v)),
         3 => (at(), views()).prop_map(|(a, v)| Step::Stencil(a, v)),
         4 => (at(), any::<u8>()).prop_map(|(a, how)| Step::Rows(a, how)),
+        3 => (at(), views()).prop_map(|(a, v)| Step::Gather(a, v)),
+        3 => (at(), views()).prop_map(|(a, v)| Step::Scatter(a, v)),
         2 => at().prop_map(Step::Drop),
         1 => (at(), views()).prop_map(|(a, v)| Step::Look(a, v)),
     ];
@@ -190,6 +196,53 @@ fn rows(world: &World, a: &Array, how: u8, at: u32) -> Vec<Array> {
     made
 }
 
+/// A store of `count` rows of some extents within an array that has more, from its end on or from its beginning.
+fn some_rows(array: &Array, count: i64, number: u8) -> Store {
+    let mut store =
+        Store { field: array.field.id(), shape: array.shape.clone(), access: Access::identity(array.shape.len()) };
+    let spare = array.shape[0] - count;
+    store.shape[0] = count;
+    store.access.coords[0] = match number % 3 {
+        0 => Coordinate::strided(spare + count - 1, -1, 0),
+        _ => Coordinate::strided(spare, 1, 0),
+    };
+    store
+}
+
+/// An index of `points` numbers of `rows` rows, some of them several times, some counted from the end.
+fn index(world: &World, points: i64, rows: i64, numbers: &[u8]) -> (Array, Store) {
+    let (step, salt) = (1 + i64::from(numbers[0]), i64::from(numbers[1]));
+    let number = |p: i64| {
+        let row = (p * step + p * p / 3 + salt) % rows;
+        if (p + salt) % 5 == 0 { row - rows } else { row }
+    };
+    let values: Vec<i64> = (0..points + 3).map(number).collect();
+    let array = world.attach(&values, &[points + 3]);
+    let rows = some_rows(&array, points, numbers[2]);
+    (array, rows)
+}
+
+/// One step of [`Step::Gather`] or [`Step::Scatter`].
+fn indirect(world: &World, a: &Array, numbers: &[u8], scatters: bool, at: u32) -> Option<Array> {
+    let (shape, access) = views(&[a], numbers)?;
+    let rows = *shape.first()?;
+    let points = 1 + i64::from(numbers[3] % 40);
+    let table = Store { field: a.field.id(), shape: shape.clone(), access: access[0].clone() };
+    let (_held, index) = index(world, points, rows, &numbers[4..]);
+    let (mut list, spare) = (shape, i64::from(numbers[8] % 2) * 2);
+    list[0] = points + spare;
+    let whole = spare == 0 && !numbers[9].is_multiple_of(3);
+    // What is gathered may be all of an array that had no values.
+    let array = if whole && !scatters { world.empty(&list) } else { world.iota(&list) };
+    let values = if whole { world.store(&array) } else { some_rows(&array, points, numbers[9]) };
+    if scatters {
+        world.runtime.scatter(table, values, index, &line(at)).unwrap();
+        return None;
+    }
+    world.runtime.gather(values, table, index, &line(at)).unwrap();
+    Some(array)
+}
+
 /// What a look at an array shows.
 type Seen = Result<Vec<i64>, u32>;
 
@@ -284,6 +337,8 @@ fn round(world: &World, steps: &[Step], arrays: &mut Vec<Array>) -> Vec<Seen> {
             }
             Step::Stencil(a, v) => arrays.extend(stencil(world, &pick(*a), v, at)),
             Step::Rows(a, how) => arrays.extend(rows(world, &pick(*a), *how, at)),
+            Step::Gather(a, v) => arrays.extend(indirect(world, &pick(*a), v, false, at)),
+            Step::Scatter(a, v) => arrays.extend(indirect(world, &pick(*a), v, true, at)),
             Step::Fold(a) => {
                 let a = pick(*a);
                 if !a.shape.is_empty() {

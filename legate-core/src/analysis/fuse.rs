@@ -93,6 +93,10 @@ fn touched(operation: &Operation) -> SmallVec<[(FieldId, bool); 2]> {
     match operation {
         Operation::Attach(attach) => SmallVec::from_iter([(attach.field, true)]),
         Operation::Reshape(reshape) => SmallVec::from_iter([(reshape.src, false), (reshape.dst, true)]),
+        Operation::Indirect(copy) => {
+            let read = copy.read().map(|store| (store.field, false));
+            read.into_iter().chain([(copy.written().field, true)]).collect()
+        }
         Operation::Fetch(fetch) => SmallVec::from_iter([(fetch.src.field, false)]),
         Operation::Create(_) | Operation::Launch(_) | Operation::Fence(_) => SmallVec::new(),
     }

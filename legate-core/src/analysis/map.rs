@@ -36,8 +36,23 @@ pub fn map_group(
     if states.shards() == 1 {
         return Mapping { spread: Distribution::Replicated, prepare: Vec::new(), after: SmallVec::new() };
     }
+    map_as(group, group.label(window, registry), group.cost_ns(window, registry), states, mapper, machine)
+}
+
+/// Maps a group of which the mapper is told this name and cost.
+pub(super) fn map_as(
+    group: &Group,
+    name: String,
+    cost_ns: f64,
+    states: &States,
+    mapper: &dyn Mapper,
+    machine: &MachineView,
+) -> Mapping {
+    if states.shards() == 1 {
+        return Mapping { spread: Distribution::Replicated, prepare: Vec::new(), after: SmallVec::new() };
+    }
     let question = Question { group, states, mapper, machine };
-    let wish = mapper.launch(&question.info(window, registry), machine);
+    let wish = mapper.launch(&question.info(name, cost_ns), machine);
     question.legal(&wish)
 }
 
@@ -60,7 +75,7 @@ impl Question<'_> {
         operand.privilege.writes() && operand.access.covers(&self.group.domain, &self.state(operand).bounds)
     }
 
-    fn info(&self, window: &[Operation], registry: &Registry) -> LaunchInfo {
+    fn info(&self, name: String, cost_ns: f64) -> LaunchInfo {
         let group = self.group;
         let operands = group.operands.iter().map(|operand| {
             let state = self.state(operand);
@@ -74,11 +89,11 @@ impl Question<'_> {
             }
         });
         LaunchInfo {
-            name: group.label(window, registry),
+            name,
             domain: group.domain.clone(),
             cuts: group.cuts.clone(),
             operands: operands.collect(),
-            cost_ns: group.cost_ns(window, registry),
+            cost_ns,
         }
     }
 

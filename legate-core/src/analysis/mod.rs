@@ -1,6 +1,6 @@
 //! The pure middle of the pipeline: from a window of operations to what each shard does and tells the others.
 //!
-//! [`fuse`] groups launches, [`map`] spreads a group over shards, [`plan`] says what moves and who computes what, [`rows`] which groups share their rows, [`version`] remembers where
+//! [`fuse`] groups launches, [`map`] spreads a group over shards, [`plan`] says what moves and who computes what, [`indirect`] the same for copies that an index steers, [`rows`] which groups share their rows, [`version`] remembers where
 //! the values are, [`dependence`] orders what touches the same memory. All of it is functions on plain data: every shard evaluates them
 //! alike, and the two ends of each message come out of the same arithmetic. What came out for a window is remembered, and used again when a window of the
 //! same pattern comes (`replay`).
@@ -14,6 +14,7 @@
 //! States::plan_attach(&mut self, FieldId, &dyn Mapper, &MachineView, me) -> Vec<Rect>      own pieces of the bytes
 //! States::plan_fetch(&mut self, &Store, Recipient, me) -> FetchPlan
 //! States::plan_reshape(&mut self, src: FieldId, dst: FieldId, me) -> ReshapePlan
+//! States::plan_indirect(&mut self, &Indirect, &dyn Mapper, &MachineView, me) -> IndirectPlan
 //! States::plan_redistribute(&mut self, FieldId, &Distribution, me) -> MovePlan
 //! Group::bind(&self, live: impl Fn(FieldId) -> bool) -> Bound              which operands exist in memory, Composer bindings
 //! Group::compose(&self, &Bound, &[Operation], &Registry) -> (TaskId, Arc<dyn TaskArgs>)
@@ -22,6 +23,7 @@
 pub mod dependence;
 pub mod fuse;
 pub mod group;
+pub mod indirect;
 pub mod map;
 mod moves;
 pub mod oracle;

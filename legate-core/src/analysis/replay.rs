@@ -14,9 +14,9 @@ use super::version::{FieldState, Held, States};
 use crate::geometry::{Point, Rect};
 use crate::id::{FieldId, TaskId};
 use crate::operation::fingerprint::Mixer;
-use crate::operation::{Cut, Launch, Operation, Privilege, TaskArgs};
+use crate::operation::{Cut, Direction, Launch, Operation, Privilege, TaskArgs};
 use crate::region::Distribution;
-use crate::store::Access;
+use crate::store::{Access, Store};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -154,6 +154,10 @@ enum Shape {
         cuts: SmallVec<[Cut; 4]>,
     },
     Reshape,
+    Indirect {
+        direction: Direction,
+        stores: Box<[(Point, Access); 3]>,
+    },
     Fetch {
         shape: Point,
         access: Access,
@@ -209,6 +213,11 @@ impl Shape {
                 cuts: launch.cuts.clone(),
             },
             Operation::Reshape(_) => Shape::Reshape,
+            Operation::Indirect(copy) => {
+                let seen = |store: &Store| (store.shape.clone(), store.access.clone());
+                let stores = [&copy.table, &copy.index, &copy.values].map(seen);
+                Shape::Indirect { direction: copy.direction, stores: Box::new(stores) }
+            }
             Operation::Fetch(fetch) => {
                 Shape::Fetch { shape: fetch.src.shape.clone(), access: fetch.src.access.clone() }
             }
@@ -229,6 +238,13 @@ impl Shape {
                     && operands.len() == launch.operands.len()
                     && operands.iter().zip(&launch.operands).all(|((a, p), o)| *p == o.privilege && *a == o.access)
                     && (Arc::ptr_eq(args, other) || args.is_same(&**other))
+            }
+            (Shape::Indirect { direction, stores }, Operation::Indirect(copy)) => {
+                let pairs = stores.iter().zip([&copy.table, &copy.index, &copy.values]);
+                let same = |((shape, access), store): (&(Point, Access), &Store)| {
+                    *shape == store.shape && *access == store.access
+                };
+                *direction == copy.direction && pairs.into_iter().all(same)
             }
             (Shape::Fetch { shape, access }, Operation::Fetch(fetch)) => {
                 *shape == fetch.src.shape && *access == fetch.src.access

@@ -6,7 +6,8 @@ use super::oracle::Use;
 use super::version::States;
 use crate::geometry::Rect;
 use crate::id::FieldId;
-use crate::operation::{Operand, Operation, Privilege};
+use crate::operation::{Direction, Operand, Operation, Privilege};
+use crate::store::Store;
 
 /// For each operation of the window, on which earlier ones it depends. A fence depends on everything before it, and everything after on it.
 ///
@@ -46,6 +47,16 @@ pub fn uses(user: usize, operation: &Operation, states: &States) -> Vec<Use<Fiel
         }
         Operation::Launch(l) => l.operands.iter().map(|o| operand(&l.domain, o)).collect(),
         Operation::Reshape(r) => vec![whole(r.src, Usage::Read), whole(r.dst, Usage::Discard)],
+        Operation::Indirect(copy) => {
+            let image = |store: &Store| store.access.image(&Rect::from_shape(&store.shape));
+            let reads =
+                copy.read().map(|store| Use { user, resource: store.field, rect: image(store), usage: Usage::Read });
+            let to = copy.written();
+            let overwrites = copy.direction == Direction::Gather && to.access.is_dense(&Rect::from_shape(&to.shape));
+            let usage = if overwrites { Usage::Discard } else { Usage::ReadWrite };
+            let write = Use { user, resource: to.field, rect: image(to), usage };
+            reads.into_iter().chain([write]).collect()
+        }
         Operation::Fetch(f) => {
             let view = Rect::from_shape(&f.src.shape);
             let rect = f.src.access.image(&view);

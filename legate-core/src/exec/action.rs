@@ -18,7 +18,7 @@ impl Name {
     pub(crate) fn new(category: &'static str, name: &'static str, provenance: &Provenance) -> Name {
         Name { category, name, provenance: provenance.clone() }
     }
-    fn about(&self, bytes: usize) -> About {
+    pub(super) fn about(&self, bytes: usize) -> About {
         let (name, provenance) = (self.name.to_owned(), self.provenance.clone());
         About { category: self.category, name, provenance, bytes: bytes as u64, ..About::default() }
     }

@@ -147,6 +147,31 @@ impl CopyPlan {
         self.elements * self.element
     }
 
+    /// The bytes, if they are one run on both sides.
+    pub(super) fn run_bytes(&self) -> Option<usize> {
+        let dense = |dim: &CopyDim| dim.dst == self.element as isize && dim.src == self.element as isize;
+        match &self.dims[..] {
+            _ if self.elements == 0 => Some(0),
+            [] => Some(self.element),
+            [dim] if dense(dim) => Some(self.bytes()),
+            _ => None,
+        }
+    }
+
+    /// Moves a box like this one that is elsewhere.
+    ///
+    /// # Safety
+    /// As [`CopyPlan::run`], for the box that begins at `dst` and `src`.
+    pub(super) unsafe fn run_at(&self, dst: *mut u8, src: *const u8) {
+        match (self.run_bytes(), self.dims.split_first()) {
+            // SAFETY: the caller's promise, for a box of one run.
+            (Some(bytes), _) => unsafe { std::ptr::copy_nonoverlapping(src, dst, bytes) },
+            // SAFETY: the caller's promise.
+            (None, Some((outer, inner))) => unsafe { copy_box(self.element, *outer, inner, dst, src) },
+            (None, None) => unreachable!("one element is one run"),
+        }
+    }
+
     /// Into how many parts it may usefully be cut.
     pub(crate) fn parts(&self) -> usize {
         let outer = self.dims.first().map_or(1, |dim| dim.extent.max(1));

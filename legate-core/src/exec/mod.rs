@@ -23,6 +23,7 @@ mod event;
 mod executor;
 pub(crate) mod fold;
 pub(crate) mod graph;
+pub(crate) mod indirect;
 pub(crate) mod instance;
 mod node;
 pub(crate) mod point;

@@ -2,9 +2,9 @@
 //!
 //! Equal operations have equal numbers; unequal ones mostly not. Who needs to be sure compares.
 
-use super::{Launch, Operation};
+use super::{Direction, Launch, Operation};
 use crate::geometry::Rect;
-use crate::store::Access;
+use crate::store::{Access, Store};
 
 /// Mixes words: multiplication by an odd constant (of the golden ratio) and rotation, a few cycles each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,10 @@ impl Mixer {
     fn rect(&mut self, rect: &Rect) {
         self.add(rect.rank() as u64);
         rect.hi.iter().for_each(|extent| self.add(*extent as u64));
+    }
+    fn store(&mut self, store: &Store) {
+        self.access(&store.access);
+        store.shape.iter().for_each(|extent| self.add(*extent as u64));
     }
     fn access(&mut self, access: &Access) {
         self.add(u64::from(access.domain_rank));
@@ -46,8 +50,11 @@ pub(crate) fn fingerprint(operation: &Operation) -> u64 {
         Operation::Reshape(_) => mixer.add(4),
         Operation::Fetch(fetch) => {
             mixer.add(5);
-            mixer.access(&fetch.src.access);
-            fetch.src.shape.iter().for_each(|extent| mixer.add(*extent as u64));
+            mixer.store(&fetch.src);
+        }
+        Operation::Indirect(copy) => {
+            mixer.add(7 | u64::from(copy.direction == Direction::Scatter) << 32);
+            [&copy.table, &copy.index, &copy.values].into_iter().for_each(|store| mixer.store(store));
         }
         Operation::Fence(_) => mixer.add(6),
     }

@@ -2,11 +2,13 @@
 
 pub(crate) mod fingerprint;
 pub mod hash;
+mod indirect;
 mod launch;
 mod task;
 pub mod text;
 pub mod wire;
 
+pub use indirect::{Direction, Indirect};
 pub use launch::{Cut, Launch, Operand, Privilege};
 pub use task::{
     Binding, Composer, Cost, Hands, OperandView, Parallelism, Part, ReductionOp, Registry, Task, TaskArgs, TaskContext,
@@ -31,6 +33,8 @@ pub enum Operation {
     Launch(Launch),
     /// A whole field's values, in row-major order, become those of a field of another shape.
     Reshape(Reshape),
+    /// Rows are copied that an index names.
+    Indirect(Indirect),
     /// The values of a store are wanted by the front end, row-major.
     Fetch(Fetch),
     /// Everything before ends before anything after begins.
@@ -45,6 +49,9 @@ impl Operation {
             Operation::Attach(attach) => call(attach.field),
             Operation::Launch(launch) => launch.operands.iter().for_each(|operand| call(operand.field)),
             Operation::Reshape(reshape) => [reshape.src, reshape.dst].into_iter().for_each(call),
+            Operation::Indirect(copy) => {
+                [&copy.table, &copy.index, &copy.values].into_iter().for_each(|store| call(store.field));
+            }
             Operation::Fetch(fetch) => call(fetch.src.field),
             Operation::Fence(_) => {}
         }

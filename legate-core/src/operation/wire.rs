@@ -3,7 +3,7 @@
 //! The bytes are postcard's. Arguments of tasks go through [`TaskArgs::encode`](super::TaskArgs::encode) and
 //! [`Task::decode`](super::Task::decode); the contents of an attached array follow as they are.
 
-use super::{Attach, Create, Cut, Fetch, Launch, Operand, Operation, Registry, Reshape};
+use super::{Attach, Create, Cut, Direction, Fetch, Indirect, Launch, Operand, Operation, Registry, Reshape};
 use crate::error::{Error, Provenance, Result};
 use crate::exec::HostBuffer;
 use crate::geometry::Rect;
@@ -23,6 +23,7 @@ enum Wire<'a> {
     Reshape { id: OpId, src: FieldId, dst: FieldId },
     Fetch { id: OpId, src: Cow<'a, Store> },
     Fence(OpId),
+    Indirect { id: OpId, direction: Direction, stores: Box<[Store; 3]> },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,6 +56,10 @@ pub(super) fn encode_meaning<'a>(operation: &'a Operation, out: &mut Vec<u8>) ->
             })
         }
         Operation::Reshape(Reshape { id, src, dst, .. }) => Wire::Reshape { id: *id, src: *src, dst: *dst },
+        Operation::Indirect(Indirect { id, direction, table, index, values, .. }) => {
+            let stores = Box::new([table.clone(), index.clone(), values.clone()]);
+            Wire::Indirect { id: *id, direction: *direction, stores }
+        }
         Operation::Fetch(Fetch { id, src, .. }) => Wire::Fetch { id: *id, src: Cow::Borrowed(src) },
         Operation::Fence(id) => Wire::Fence(*id),
     };
@@ -91,6 +96,10 @@ pub fn decode(bytes: &mut &[u8], registry: &Registry) -> Result<Operation> {
         }
         Wire::Launch(launch) => Operation::Launch(launch.decode(provenance, registry)?),
         Wire::Reshape { id, src, dst } => Operation::Reshape(Reshape { id, src, dst, provenance }),
+        Wire::Indirect { id, direction, stores } => {
+            let [table, index, values] = *stores;
+            Operation::Indirect(Indirect { id, direction, table, index, values, provenance })
+        }
         Wire::Fetch { id, src } => Operation::Fetch(Fetch { id, src: src.into_owned(), provenance }),
         Wire::Fence(id) => Operation::Fence(id),
     })
@@ -131,6 +140,7 @@ impl Operation {
             Operation::Attach(attach) => Some(&attach.provenance),
             Operation::Launch(launch) => Some(&launch.provenance),
             Operation::Reshape(reshape) => Some(&reshape.provenance),
+            Operation::Indirect(copy) => Some(&copy.provenance),
             Operation::Fetch(fetch) => Some(&fetch.provenance),
             Operation::Create(_) | Operation::Fence(_) => None,
         }

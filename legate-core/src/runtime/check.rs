@@ -4,7 +4,7 @@ use super::LaunchRequest;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::id::FieldId;
-use crate::operation::{Create, Cut, Operand, Privilege, Registry};
+use crate::operation::{Create, Cut, Indirect, Operand, Privilege, Registry};
 use crate::store::{Access, Store};
 
 /// A launch against the fields it names.
@@ -36,6 +36,31 @@ pub(super) fn launch<'a>(
 /// A store against its field.
 pub(super) fn store(store: &Store, create: &Create) -> Result<()> {
     access(&store.access, &Rect::from_shape(&store.shape), &create.bounds, store.field)
+}
+
+/// An indirect copy against the fields it names.
+pub(super) fn indirect<'a>(copy: &Indirect, field: impl Fn(FieldId) -> Option<&'a Create>) -> Result<()> {
+    let Indirect { table, index, values, .. } = copy;
+    let mut sizes = [0; 3];
+    for (size, one) in sizes.iter_mut().zip([table, index, values]) {
+        let create = field(one.field).ok_or_else(|| invalid(format!("{} is not alive", one.field)))?;
+        store(one, create)?;
+        *size = create.size;
+    }
+    require(sizes[1] == 8, || format!("{}: an index of {} bytes", index.field, sizes[1]))?;
+    require(sizes[0] == sizes[2], || format!("{} bytes for {} of {}", sizes[2], sizes[0], table.field))?;
+    let alike = index.shape.len() == 1
+        && !table.shape.is_empty()
+        && values.shape.first() == index.shape.first()
+        && values.shape.get(1..) == table.shape.get(1..);
+    require(alike, || format!("{:?} of {:?} at {:?}", values.shape, table.shape, index.shape))?;
+    require(table.shape[0] > 0 || values.shape.contains(&0), || "a row of none".to_owned())?;
+    let (to, read) = (copy.written(), copy.read());
+    require(read.iter().all(|from| from.field != to.field), || format!("{}: read and written", to.field))?;
+    let points = Rect::from_shape(&to.shape);
+    require(points.is_empty() || to.access.is_injective(&points), || {
+        format!("{}: several points of {points:?} write one element", to.field)
+    })
 }
 
 fn cuts(cuts: &[Cut]) -> Result<()> {

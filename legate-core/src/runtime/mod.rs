@@ -23,7 +23,7 @@ use crate::exec::{BufferPool, Crew, Executor, HostBuffer, Workers};
 use crate::geometry::Rect;
 use crate::id::{FieldId, ShardId};
 use crate::mapping::{Ahead, MachineView, Mapper};
-use crate::operation::{Attach, Fetch, Hands, Launch, Operation, Privilege, Reshape};
+use crate::operation::{Attach, Direction, Fetch, Hands, Indirect, Launch, Operation, Privilege, Reshape};
 use crate::profile::{Counters, Profiler, Stats, count};
 use crate::store::{Access, Store};
 use crate::transport::{Local, Traffic, Transport};
@@ -220,6 +220,45 @@ impl Runtime {
         }
         self.flush_if_full(&mut stream);
         Ok(FieldHandle(Arc::new(FieldOwner { id: dst, dropped: self.dropped.clone() })))
+    }
+
+    /// `dst[p] = src[index[p]]`: rows of `src` along its first dimension. The index has one dimension and signed integers of eight bytes, in `-n..n` for
+    /// `n` rows, negative ones counting from the end. Returns before it is done.
+    ///
+    /// Each shard asks for the rows that its part of `dst` wants: no shard needs all of `src`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if a store leaves its field or the field is gone, shapes or element sizes contradict each other, several points of `dst` are one, or
+    /// `dst` is a field that is read.
+    pub fn gather(&self, dst: Store, src: Store, index: Store, provenance: &Provenance) -> Result<()> {
+        self.indirect(Direction::Gather, src, index, dst, provenance)
+    }
+
+    /// `dst[index[p]] = src[p]`: as [`Runtime::gather`], the other way. Where several points name one row, the last of them wins.
+    ///
+    /// # Errors
+    /// As [`Runtime::gather`].
+    pub fn scatter(&self, dst: Store, src: Store, index: Store, provenance: &Provenance) -> Result<()> {
+        self.indirect(Direction::Scatter, dst, index, src, provenance)
+    }
+
+    fn indirect(
+        &self,
+        direction: Direction,
+        table: Store,
+        index: Store,
+        values: Store,
+        provenance: &Provenance,
+    ) -> Result<()> {
+        let mut stream = self.stream.lock();
+        let (id, provenance) = (stream.number(), provenance.clone());
+        let copy = Indirect { id, direction, table, index, values, provenance };
+        check::indirect(&copy, |field| stream.field(field))?;
+        if !copy.values.shape.contains(&0) {
+            stream.push(Operation::Indirect(copy));
+        }
+        self.flush_if_full(&mut stream);
+        Ok(())
     }
 
     /// Asks for the values of a store; flushes the window.

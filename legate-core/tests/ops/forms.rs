@@ -6,7 +6,9 @@ use legate_core::exec::HostBuffer;
 use legate_core::geometry::Rect;
 use legate_core::id::{FieldId, OpId, ReductionId, TaskId};
 use legate_core::operation::hash::{StreamHash, first_difference};
-use legate_core::operation::{Attach, Create, Cut, Fetch, Launch, Operand, Operation, Privilege, Reshape, text, wire};
+use legate_core::operation::{
+    Attach, Create, Cut, Direction, Fetch, Indirect, Launch, Operand, Operation, Privilege, Reshape, text, wire,
+};
 use legate_core::store::{Access, Coordinate, Store};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -78,8 +80,23 @@ fn operation() -> impl Strategy<Value = Operation> {
             Operation::Fetch(Fetch { id: OpId(id), src, provenance: provenance.clone() })
         })
     });
+    let store = || {
+        (shape(), 0u64..99).prop_flat_map(|(shape, field)| {
+            access(shape.len()).prop_map(move |access| Store {
+                field: FieldId(field),
+                shape: shape.clone().into(),
+                access,
+            })
+        })
+    };
+    let direction = prop_oneof![Just(Direction::Gather), Just(Direction::Scatter)];
+    let stores = (store(), store(), store());
+    let indirect = (any::<u64>(), direction, stores, provenance()).prop_map(|(id, direction, stores, provenance)| {
+        let (table, index, values) = stores;
+        Operation::Indirect(Indirect { id: OpId(id), direction, table, index, values, provenance })
+    });
     let fence = any::<u64>().prop_map(|id| Operation::Fence(OpId(id)));
-    prop_oneof![create, attach, launch(), reshape, fetch, fence]
+    prop_oneof![create, attach, launch(), reshape, indirect, fetch, fence]
 }
 
 /// Operations have no `Eq` (arguments are opaque): their bytes do.

@@ -5,6 +5,7 @@ use legate_core::analysis::dependence::DependenceType;
 use legate_core::analysis::fuse::why::{Apart, apart};
 use legate_core::analysis::fuse::{Step, last_uses, steps};
 use legate_core::analysis::group::Group;
+use legate_core::analysis::indirect::IndirectPlan;
 use legate_core::analysis::map::{Mapping, map_group};
 use legate_core::analysis::plan::{FetchPlan, LaunchPlan, MovePlan, Place, Recipient, ReshapePlan, Transfer};
 use legate_core::analysis::stream::dependences;
@@ -263,6 +264,12 @@ impl Show {
                         self.reshape_plan(me, &plan);
                     }
                 }
+                Operation::Indirect(copy) => {
+                    let plan = states.plan_indirect(&copy, &Rows(self.shards), &view, me);
+                    if shown {
+                        self.indirect_plan(me, &plan);
+                    }
+                }
                 Operation::Fetch(f) => {
                     let plan = states.plan_fetch(&f.src, Recipient::One(ShardId(0)), me);
                     if shown {
@@ -278,6 +285,14 @@ impl Show {
         say!(self, "    {shard} {} {:?}", if plan.in_place { "renames" } else { "copies" }, plan.local);
         plan.sends.iter().for_each(|(peer, range)| say!(self, "    {shard} sends {range:?} to {peer}"));
         plan.recvs.iter().for_each(|(peer, range)| say!(self, "    {shard} gets {range:?} from {peer}"));
+    }
+    fn indirect_plan(&mut self, shard: ShardId, plan: &IndirectPlan) {
+        plan.prepare.iter().for_each(|first| self.moves(shard, first));
+        self.launch_plan(shard, &plan.launch);
+        let rows: Vec<_> = plan.rows.ranges(shard).collect();
+        say!(self, "    {shard} has rows {rows:?}");
+        let verb = if plan.exchange.asks { "asks or tells" } else { "hears" };
+        say!(self, "    {shard} {verb} {:?}, serves {:?}", plan.exchange.owners, plan.exchange.clients);
     }
     fn fetch_plan(&mut self, shard: ShardId, plan: &FetchPlan) {
         plan.prepare.iter().for_each(|first| self.moves(shard, first));

@@ -23,41 +23,41 @@ type Values = BTreeMap<(FieldId, Point), Value>;
 type Message = Vec<Value>;
 
 /// One shard: its analysis, its main instances.
-struct Shard {
-    me: ShardId,
-    states: States,
+pub(crate) struct Shard {
+    pub(crate) me: ShardId,
+    pub(crate) states: States,
     main: Values,
     /// What the main instances cover.
     covers: BTreeMap<FieldId, Rect>,
 }
 
 pub(crate) struct Machine {
-    shards: Vec<Shard>,
-    mapper: RandomMapper,
-    view: MachineView,
+    pub(crate) shards: Vec<Shard>,
+    pub(crate) mapper: RandomMapper,
+    pub(crate) view: MachineView,
     registry: Registry,
     fuse: bool,
-    shadow: Values,
+    pub(crate) shadow: Values,
     /// Messages under way, by sender and receiver.
     network: BTreeMap<(ShardId, ShardId), VecDeque<Message>>,
 }
 
 impl Shard {
-    fn cover(&mut self, field: FieldId, rect: &Rect) {
+    pub(crate) fn cover(&mut self, field: FieldId, rect: &Rect) {
         if !rect.is_empty() {
             let covered = self.covers.entry(field).or_insert_with(|| rect.clone());
             *covered = covered.bounding(rect);
         }
     }
-    fn read(&self, field: FieldId, point: Point) -> Value {
+    pub(crate) fn read(&self, field: FieldId, point: Point) -> Value {
         let covered = self.covers.get(&field).is_some_and(|rect| contains(rect, &point));
         assert!(covered, "{:?} reads {field}{point:?}, its instance covers {:?}", self.me, self.covers.get(&field));
         self.main.get(&(field, point)).copied().unwrap_or(0)
     }
-    fn read_all(&self, field: FieldId, points: impl IntoIterator<Item = Point>) -> Message {
+    pub(crate) fn read_all(&self, field: FieldId, points: impl IntoIterator<Item = Point>) -> Message {
         points.into_iter().map(|p| self.read(field, p)).collect()
     }
-    fn write_all(&mut self, field: FieldId, points: Vec<Point>, values: Message) {
+    pub(crate) fn write_all(&mut self, field: FieldId, points: Vec<Point>, values: Message) {
         assert_eq!(points.len(), values.len(), "the message has the size that the receiver expects");
         for (point, value) in points.into_iter().zip(values) {
             assert!(
@@ -70,7 +70,7 @@ impl Shard {
     }
 }
 
-fn contains(rect: &Rect, point: &[i64]) -> bool {
+pub(crate) fn contains(rect: &Rect, point: &[i64]) -> bool {
     point.iter().enumerate().all(|(d, x)| rect.lo[d] <= *x && *x < rect.hi[d])
 }
 
@@ -109,6 +109,7 @@ impl Machine {
                 Step::Single(index) => match &window[*index] {
                     Operation::Attach(attach) => self.attach(attach),
                     Operation::Reshape(reshape) => self.reshape(reshape),
+                    Operation::Indirect(copy) => self.indirect(copy),
                     Operation::Fetch(fetch) => {
                         let to = fetch.id.0 % 3;
                         let one = Recipient::One(ShardId((fetch.id.0 % self.shards.len() as u64) as u32));
@@ -166,7 +167,7 @@ impl Machine {
         self.fetch(&Store { field, shape: shape.into(), access }, to);
     }
 
-    fn send(&mut self, from: ShardId, to: ShardId, message: Message) {
+    pub(crate) fn send(&mut self, from: ShardId, to: ShardId, message: Message) {
         assert_ne!(from, to, "a shard sends itself nothing");
         self.network.entry((from, to)).or_default().push_back(message);
     }
@@ -177,7 +178,7 @@ impl Machine {
         self.network.get(&(from, to)).is_some_and(|queue| !queue.is_empty())
     }
 
-    fn moves(&mut self, plans: Vec<MovePlan>) {
+    pub(crate) fn moves(&mut self, plans: Vec<MovePlan>) {
         let transfer = |machine: &mut Machine, me: usize, t: &Transfer| {
             let message = machine.shards[me].read_all(t.field, points(&t.rect));
             machine.send(ShardId(me as u32), t.peer, message);
@@ -241,7 +242,7 @@ impl Machine {
     }
 
     /// Puts messages where the places say; returns the temporary instances.
-    fn receive_operands(&mut self, group: &Group, plan: &LaunchPlan, me: usize) -> Vec<Option<Values>> {
+    pub(crate) fn receive_operands(&mut self, group: &Group, plan: &LaunchPlan, me: usize) -> Vec<Option<Values>> {
         let mut temporaries: Vec<Option<Values>> = Vec::new();
         for (place, operand) in plan.places.iter().zip(&group.operands) {
             temporaries.push(match place {

@@ -3,6 +3,7 @@
 //! Nothing runs here but plans: each shard is a bag of values, messages are copied between bags as the plans say. Every value tells who computed
 //! it from what (a hash), so a missed halo, a stale copy or a wrong parenthesis shows.
 
+mod indirect;
 mod machine;
 mod mapper;
 mod program;

@@ -109,21 +109,21 @@ impl Program {
         }
     }
 
-    fn up_to(&mut self, n: u64) -> u64 {
+    pub(crate) fn up_to(&mut self, n: u64) -> u64 {
         self.random = mix([self.random, 7]);
         self.random % n
     }
-    fn one_in(&mut self, n: u64) -> bool {
+    pub(crate) fn one_in(&mut self, n: u64) -> bool {
         self.up_to(n) == 0
     }
-    fn op_id(&mut self) -> OpId {
+    pub(crate) fn op_id(&mut self) -> OpId {
         self.next_op += 1;
         OpId(self.next_op)
     }
-    fn shape(&mut self, rank: u64) -> Vec<i64> {
+    pub(crate) fn shape(&mut self, rank: u64) -> Vec<i64> {
         (0..rank).map(|_| if self.one_in(12) { 0 } else { 1 + self.up_to(8) as i64 }).collect()
     }
-    fn create(&mut self, shape: Vec<i64>, window: &mut Vec<Operation>) -> FieldId {
+    pub(crate) fn create(&mut self, shape: Vec<i64>, window: &mut Vec<Operation>) -> FieldId {
         let field = FieldId(self.next_field);
         self.next_field += 1;
         // Elements of many bytes make "small" reads rare.
@@ -133,14 +133,14 @@ impl Program {
         field
     }
     /// Any field; often one of this shape.
-    fn field_like(&mut self, shape: &[i64]) -> Option<(FieldId, Vec<i64>)> {
+    pub(crate) fn field_like(&mut self, shape: &[i64]) -> Option<(FieldId, Vec<i64>)> {
         let alike: Vec<FieldId> = self.fields.iter().filter(|(_, s)| *s == shape).map(|(f, _)| *f).collect();
         if alike.is_empty() || self.one_in(3) {
             return self.any_field();
         }
         Some((alike[self.up_to(alike.len() as u64) as usize], shape.to_vec()))
     }
-    fn any_field(&mut self) -> Option<(FieldId, Vec<i64>)> {
+    pub(crate) fn any_field(&mut self) -> Option<(FieldId, Vec<i64>)> {
         if self.fields.is_empty() {
             return None;
         }
@@ -150,7 +150,7 @@ impl Program {
 
     fn operation(&mut self, window: &mut Vec<Operation>) {
         let provenance = Provenance::default();
-        match self.up_to(10) {
+        match self.up_to(11) {
             0 => {
                 let rank = self.up_to(4);
                 let shape = self.shape(rank);
@@ -190,6 +190,7 @@ impl Program {
                 window.push(Operation::Fetch(Fetch { id, src, provenance }));
             }
             3 => self.stencil(window),
+            4 => self.indirect(window),
             _ => self.launch(window),
         }
     }
@@ -257,7 +258,7 @@ impl Program {
     }
 
     /// Some access of a domain into a field, in bounds; may shrink the domain's extents.
-    fn read_access(&mut self, domain: &mut [i64], bounds: &[i64]) -> Option<Access> {
+    pub(crate) fn read_access(&mut self, domain: &mut [i64], bounds: &[i64]) -> Option<Access> {
         if bounds.contains(&0) && !domain.contains(&0) {
             return None;
         }

@@ -68,6 +68,8 @@ pub enum Between {
     Attach,
     /// A field was given another shape.
     Reshape,
+    /// Rows were copied that an index names.
+    Indirect,
 }
 
 impl std::fmt::Display for Reason {
@@ -81,6 +83,7 @@ impl std::fmt::Display for Reason {
             Reason::Between(Between::Fetch) => f.write_str("a value it replaces was read in between"),
             Reason::Between(Between::Attach) => f.write_str("values it needs were put in in between"),
             Reason::Between(Between::Reshape) => f.write_str("an array it needs changed its shape in between"),
+            Reason::Between(Between::Indirect) => f.write_str("an array it needs was indexed by another in between"),
             Reason::Domain { before, own } => {
                 write!(f, "other shape: {:?} after {:?}", own.shape().as_slice(), before.shape().as_slice())
             }
@@ -167,6 +170,7 @@ fn between(operation: &Operation) -> Reason {
     Reason::Between(match operation {
         Operation::Attach(_) => Between::Attach,
         Operation::Reshape(_) => Between::Reshape,
+        Operation::Indirect(_) => Between::Indirect,
         Operation::Fetch(_) => Between::Fetch,
         Operation::Fence(_) | Operation::Create(_) | Operation::Launch(_) => Between::Fence,
     })

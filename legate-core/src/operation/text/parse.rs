@@ -5,7 +5,9 @@ use crate::error::{Error, Provenance, Result};
 use crate::exec::HostBuffer;
 use crate::geometry::{Point, Rect};
 use crate::id::{FieldId, OpId};
-use crate::operation::{Attach, Create, Cut, Fetch, Launch, Operand, Operation, Privilege, Registry, Reshape};
+use crate::operation::{
+    Attach, Create, Cut, Direction, Fetch, Indirect, Launch, Operand, Operation, Privilege, Registry, Reshape,
+};
 use crate::store::{Access, Coordinate, Store};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -154,12 +156,9 @@ impl<'a> Cursor<'a> {
                 let src = self.field()?;
                 Operation::Reshape(Reshape { id, src, dst, provenance: Provenance::default() })
             }
-            "fetch" => {
-                let (field, coords) = (self.field()?, self.list(Cursor::coordinate)?);
-                let shape = self.shape()?;
-                let access = Access { domain_rank: shape.len() as u8, coords: coords.into() };
-                Operation::Fetch(Fetch { id, src: Store { field, shape, access }, provenance: Provenance::default() })
-            }
+            "fetch" => Operation::Fetch(Fetch { id, src: self.store()?, provenance: Provenance::default() }),
+            "gather" => Operation::Indirect(self.indirect(id, Direction::Gather)?),
+            "scatter" => Operation::Indirect(self.indirect(id, Direction::Scatter)?),
             "fence" => Operation::Fence(id),
             _ => return expected("an operation"),
         };
@@ -171,6 +170,7 @@ impl<'a> Cursor<'a> {
                 Operation::Attach(Attach { provenance, .. })
                 | Operation::Launch(Launch { provenance, .. })
                 | Operation::Reshape(Reshape { provenance, .. })
+                | Operation::Indirect(Indirect { provenance, .. })
                 | Operation::Fetch(Fetch { provenance, .. }) => *provenance = found,
                 Operation::Create(_) | Operation::Fence(_) => return expected("no line here"),
             }
@@ -183,6 +183,24 @@ impl<'a> Cursor<'a> {
         let size = if self.eat("size") { self.number()? } else { 8 };
         let align = if self.eat("align") { self.number()? } else { size };
         Ok(Operation::Create(Create { field, bounds, size, align }))
+    }
+    fn store(&mut self) -> Result<Store> {
+        let (field, coords) = (self.field()?, self.list(Cursor::coordinate)?);
+        let shape = self.shape()?;
+        let access = Access { domain_rank: shape.len() as u8, coords: coords.into() };
+        Ok(Store { field, shape, access })
+    }
+    fn indirect(&mut self, id: OpId, direction: Direction) -> Result<Indirect> {
+        let to = self.store()?;
+        self.expect("=")?;
+        let from = self.store()?;
+        self.expect("at")?;
+        let index = self.store()?;
+        let (table, values) = match direction {
+            Direction::Gather => (from, to),
+            Direction::Scatter => (to, from),
+        };
+        Ok(Indirect { id, direction, table, index, values, provenance: Provenance::default() })
     }
     fn launch(&mut self, id: OpId) -> Result<Launch> {
         let name = self.name()?;

@@ -2,8 +2,8 @@
 
 use crate::error::Provenance;
 use crate::id::ReductionId;
-use crate::operation::{Cut, Launch, Operand, Operation, Privilege, Registry};
-use crate::store::{Access, Coordinate};
+use crate::operation::{Cut, Direction, Indirect, Launch, Operand, Operation, Privilege, Registry};
+use crate::store::{Access, Coordinate, Store};
 use std::fmt::Write;
 
 /// All of them, a line each.
@@ -20,9 +20,8 @@ pub fn operation(operation: &Operation, registry: &Registry) -> String {
         Operation::Attach(a) => format!("{} attach {} {}", a.id, a.field, hex(a.bytes.as_slice())),
         Operation::Launch(l) => launch(l, registry),
         Operation::Reshape(r) => format!("{} reshape {} = {}", r.id, r.dst, r.src),
-        Operation::Fetch(f) => {
-            format!("{} fetch {}{} {}", f.id, f.src.field, access(&f.src.access), list(&f.src.shape))
-        }
+        Operation::Indirect(copy) => indirect(copy),
+        Operation::Fetch(f) => format!("{} fetch {}", f.id, store(&f.src)),
         Operation::Fence(id) => format!("{id} fence"),
     };
     if let Some(provenance) = operation.provenance().filter(|p| **p != Provenance::default()) {
@@ -30,6 +29,21 @@ pub fn operation(operation: &Operation, registry: &Registry) -> String {
         let _ = write!(text, " @ {}:{}", name(&provenance.file), provenance.line);
     }
     text
+}
+
+/// `gather f3[d0] [9] = f1[d0] [20] at f2[d0] [9]`: first what is written.
+fn indirect(copy: &Indirect) -> String {
+    let Indirect { id, direction, table, index, values, .. } = copy;
+    let (name, to, from) = match direction {
+        Direction::Gather => ("gather", values, table),
+        Direction::Scatter => ("scatter", table, values),
+    };
+    format!("{id} {name} {} = {} at {}", store(to), store(from), store(index))
+}
+
+/// `f0[d0+1, d1] [4, 5]`
+fn store(store: &Store) -> String {
+    format!("{}{} {}", store.field, access(&store.access), list(&store.shape))
 }
 
 fn launch(launch: &Launch, registry: &Registry) -> String {

@@ -63,47 +63,61 @@ impl Shard {
         self.reuse_dying(&mut launching, |read, _| dies(read));
         self.place(&mut launching);
         self.place_fresh(&mut launching);
-        self.receive_operands(&launching);
+        self.receive_operands(plan, &launching.instances, &by);
         // Messages go as planned, whatever one shard knows of handles on another.
         let runs = !launching.body.dead || plan.join.is_some();
         if let Some(folded) = runs.then(|| self.submit_points(&launching)).flatten() {
             self.join(&launching, folded);
         }
-        self.drop_temporaries(&launching);
+        self.drop_temporaries(plan, &launching.body.operands, &launching.instances);
         launching.old.iter().for_each(|old| self.graph.retire_instance(old));
     }
 
     /// Finds or makes an instance for each operand.
     fn place(&mut self, launching: &mut Launching<'_>) {
-        let by = launching.body.provenance.clone();
-        for k in launching.missing() {
-            let operand = &launching.group.operands[k];
-            launching.instances[k] = match &launching.plan.places[k] {
+        let missing = launching.missing();
+        let Launching { group, plan, body, instances, .. } = launching;
+        self.place_operands(group, plan, &missing, instances, &body.provenance);
+    }
+
+    /// Finds or makes instances for the operands `missing` of a planned group.
+    pub(super) fn place_operands(
+        &mut self,
+        group: &Group,
+        plan: &LaunchPlan,
+        missing: &[usize],
+        instances: &mut [Option<PhysicalInstance>],
+        by: &Provenance,
+    ) {
+        for &k in missing {
+            let operand = &group.operands[k];
+            instances[k] = match &plan.places[k] {
                 Place::Main(rect) => {
-                    let fresh = launching.group.fresh.contains(&k);
-                    let overwritten = self.overwrites(launching.group, operand);
-                    self.place_main(operand, rect, overwritten, fresh, &by);
+                    let overwritten = self.overwrites(group, operand);
+                    self.place_main(operand, rect, overwritten, group.fresh.contains(&k), by);
                     None
                 }
                 Place::Temporary { rect, local } => {
                     let (element, field) = (self.field(operand.field).1, operand.field);
-                    let temporary = self.allocate(rect, element, &by);
+                    let temporary = self.allocate(rect, element, by);
                     for piece in local {
-                        let main = self.main_or_fresh(field, piece, &by);
-                        self.copy_rect(&main, &temporary, piece, &by);
+                        let main = self.main_or_fresh(field, piece, by);
+                        self.copy_rect(&main, &temporary, piece, by);
                     }
                     Some(temporary)
                 }
             };
         }
-        for OperandTransfer { operand, transfer } in &launching.plan.recvs {
-            if let Place::Main(_) = launching.plan.places[*operand] {
-                self.unshare(transfer.field, false, &by);
+        for OperandTransfer { operand, transfer } in &plan.recvs {
+            if let Place::Main(_) = plan.places[*operand] {
+                self.unshare(transfer.field, false, by);
             }
         }
         // Only now: one field may be several operands, and its instance may have grown with each.
-        for k in launching.missing() {
-            launching.instances[k] = self.main(launching.group.operands[k].field).cloned();
+        for &k in missing {
+            if instances[k].is_none() {
+                instances[k] = self.main(group.operands[k].field).cloned();
+            }
         }
     }
 
@@ -154,18 +168,28 @@ impl Shard {
             && !group.operands.iter().any(reads)
     }
 
-    fn receive_operands(&mut self, launching: &Launching<'_>) {
-        let by = &launching.body.provenance;
-        for OperandTransfer { operand, transfer } in &launching.plan.recvs {
-            let instance = launching.instances[*operand].as_ref().expect("what is received has a place");
+    pub(super) fn receive_operands(
+        &mut self,
+        plan: &LaunchPlan,
+        instances: &[Option<PhysicalInstance>],
+        by: &Provenance,
+    ) {
+        for OperandTransfer { operand, transfer } in &plan.recvs {
+            let instance = instances[*operand].as_ref().expect("what is received has a place");
             self.receive_into(transfer.peer, instance, &transfer.rect, by);
         }
     }
 
-    fn drop_temporaries(&mut self, launching: &Launching<'_>) {
-        let temporary = |k: &&usize| matches!(launching.plan.places[**k], Place::Temporary { .. });
-        for k in launching.body.operands.iter().filter(temporary) {
-            if let Some(instance) = &launching.instances[*k] {
+    /// `used`: operands that were given instances.
+    pub(super) fn drop_temporaries(
+        &mut self,
+        plan: &LaunchPlan,
+        used: &[usize],
+        instances: &[Option<PhysicalInstance>],
+    ) {
+        let temporary = |k: &&usize| matches!(plan.places[**k], Place::Temporary { .. });
+        for k in used.iter().filter(temporary) {
+            if let Some(instance) = &instances[*k] {
                 self.graph.retire_instance(instance);
             }
         }

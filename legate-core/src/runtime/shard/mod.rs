@@ -5,6 +5,7 @@
 
 mod attach;
 mod fetch;
+mod indirect;
 mod join;
 mod launch;
 mod moves;
@@ -121,6 +122,13 @@ impl Shard {
                 let plan = self.states.plan_reshape(reshape.src, reshape.dst, self.me);
                 if self.common.acts {
                     self.reshape(reshape, &plan, dies(reshape.src));
+                }
+            }
+            Operation::Indirect(copy) => {
+                let Common { mapper, machine, .. } = &*self.common;
+                let plan = self.states.plan_indirect(copy, &**mapper, machine, self.me);
+                if self.common.acts {
+                    self.indirect(copy, &plan);
                 }
             }
             Operation::Fetch(fetch) => {

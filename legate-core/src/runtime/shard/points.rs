@@ -245,7 +245,7 @@ fn instance_of<'a>(launching: &'a Launching<'_>, index: usize) -> &'a PhysicalIn
 }
 
 /// What a launch's piece does with the image of an operand.
-fn usage(operand: &Operand, piece: &Rect) -> Usage {
+pub(super) fn usage(operand: &Operand, piece: &Rect) -> Usage {
     match operand.privilege {
         Privilege::ReadOnly => Usage::Read,
         Privilege::ReadWrite => Usage::ReadWrite,
