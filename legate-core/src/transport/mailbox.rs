@@ -14,6 +14,8 @@ pub(super) struct Mailbox(Mutex<Slots>);
 #[derive(Default)]
 struct Slots {
     slots: BTreeMap<(ShardId, u64), Slot>,
+    /// How many of them are awaited by somebody who stands still.
+    pressing: usize,
     /// Ranks from which nothing will come any more.
     lost: BTreeMap<ShardId, TaskFailure>,
 }
@@ -37,6 +39,7 @@ impl Mailbox {
             }
             Entry::Occupied(slot) => slot.remove(),
         };
+        state.pressing -= usize::from(Channel::is_pressing(sequence));
         drop(state);
         match awaited {
             Slot::Awaited(deliver) => deliver(payload),
@@ -51,6 +54,7 @@ impl Mailbox {
         let arrived = match (state.slots.entry((from, sequence)), lost) {
             (Entry::Vacant(slot), None) => {
                 slot.insert(Slot::Awaited(deliver));
+                state.pressing += usize::from(Channel::is_pressing(sequence));
                 return;
             }
             (Entry::Vacant(_), Some(failure)) => Slot::Arrived(Err(failure)),
@@ -68,9 +72,10 @@ impl Mailbox {
         let mut state = self.0.lock();
         state.lost.insert(from, failure.clone());
         let awaited = |key: &(ShardId, u64), slot: &mut Slot| key.0 == from && matches!(slot, Slot::Awaited(_));
-        let disappointed: Vec<Slot> = state.slots.extract_if(.., awaited).map(|(_, slot)| slot).collect();
+        let disappointed: Vec<((ShardId, u64), Slot)> = state.slots.extract_if(.., awaited).collect();
+        state.pressing -= disappointed.iter().filter(|(key, _)| Channel::is_pressing(key.1)).count();
         drop(state);
-        for slot in disappointed {
+        for (_, slot) in disappointed {
             if let Slot::Awaited(deliver) = slot {
                 deliver(Err(failure.clone()));
             }
@@ -87,8 +92,7 @@ impl Mailbox {
 
     /// Whether somebody stands still for a message.
     pub(super) fn awaits(&self) -> bool {
-        let state = self.0.lock();
-        state.slots.iter().any(|(key, slot)| matches!(slot, Slot::Awaited(_)) && Channel::is_pressing(key.1))
+        self.0.lock().pressing > 0
     }
 
     /// How many messages nobody has asked for, and how many were asked for and are not here.

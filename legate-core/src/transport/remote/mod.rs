@@ -32,8 +32,12 @@ use std::time::{Duration, Instant};
 
 /// Steps of the postman in which nothing happens before it begins to rest.
 const PATIENCE: u32 = 64;
-/// How long it rests while something is expected here or under way.
+/// How long it rests while something is expected here or under way, at first: then an eighth of the time for which nothing has happened, so that no message waits much
+/// longer than it had to be waited for, and a core that computes is seldom disturbed.
 const NAP: Duration = Duration::from_micros(30);
+const NAP_SHARE: u32 = 8;
+/// The longest nap; and how long it rests where another thread looks for messages, and would find it in its way.
+const LONGEST_NAP: Duration = Duration::from_micros(300);
 /// How long otherwise, at first and at last: what comes unasked has time, and who has nothing to do burns nothing.
 const SLEEP: Duration = Duration::from_millis(1);
 const LONGEST_SLEEP: Duration = Duration::from_millis(20);
@@ -158,11 +162,12 @@ impl Shared {
     /// The postman's life.
     fn carry(&self, options: &Options) {
         let (mut in_vain, mut sleep, mut since) = (0, SLEEP, Instant::now());
+        let mut happened = Instant::now();
         while !self.closed.load(Ordering::Acquire) {
             // Two who look are in each other's way.
             let attended = self.attended.swap(false, Ordering::Relaxed);
             if !attended && self.progress() {
-                (in_vain, sleep) = (0, SLEEP);
+                (in_vain, sleep, happened) = (0, SLEEP, Instant::now());
             }
             if !attended && in_vain < PATIENCE {
                 in_vain += 1;
@@ -171,9 +176,12 @@ impl Shared {
             }
             let awaits = self.mailbox.awaits();
             self.watch(awaits, &mut since, options);
-            if attended || awaits || !self.is_quiet() {
+            if attended {
+                (sleep, happened) = (SLEEP, Instant::now());
+                std::thread::sleep(LONGEST_NAP);
+            } else if awaits || !self.is_quiet() {
                 sleep = SLEEP;
-                std::thread::sleep(NAP);
+                std::thread::sleep((happened.elapsed() / NAP_SHARE).clamp(NAP, LONGEST_NAP));
             } else {
                 let mut outbox = self.outbox.lock();
                 if outbox.is_empty() {
