@@ -133,11 +133,14 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(all)
 }
 
+/// Messages and bytes of each kind.
+type Counts = [(u64, u64); 3];
+
 /// What the ranks of this process have sent so far: for each pair of a sender and a receiver both, then messages and bytes of values, of what the runtime says for itself, and of
 /// what the library that connects the ranks was given.
 #[pyfunction]
 #[pyo3(name = "_traffic")]
-pub(crate) fn traffic() -> Vec<(u32, u32, [(u64, u64); 3])> {
+pub(crate) fn traffic() -> Vec<(u32, u32, Counts)> {
     let traffic = SESSION.get().and_then(Session::runtime).map(|runtime| runtime.traffic()).unwrap_or_default();
     let counts = |sent: &Sent| [sent.values, sent.control, sent.link].map(|count| (count.messages, count.bytes));
     let of = |from: ShardId, peers: Traffic| peers.into_iter().map(move |(to, sent)| (from.0, to.0, counts(&sent)));
