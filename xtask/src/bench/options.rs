@@ -5,12 +5,13 @@ use anyhow::{Context, Result, bail, ensure};
 use std::ffi::OsString;
 
 pub(super) const HELP: &str = "\
-cargo xtask bench [programs|small|kernels|scale] [NAME...] [OPTIONS]
+cargo xtask bench [programs|small|kernels|scale|ranks] [NAME...] [OPTIONS]
 
   programs       the five programs of the talk, each run in a process of its own
   small          calls on small arrays
   kernels        one operation or one step of a program at a time
   scale          what an operation costs one rank of a machine of 1 ... 27,648 ranks, and a controller of all
+  ranks          several processes: what they send against the least, weak scaling, latency (bytes:PROGRAM, weak:PROGRAM, latency)
                  (none of them: the first three; NAME: only cases with this in their names)
 
   --quick        few rounds, small sizes, no peers, no bandwidth: a first look
@@ -34,6 +35,7 @@ pub(super) enum Suite {
     Small,
     Kernels,
     Scale,
+    Ranks,
 }
 
 #[derive(Debug, PartialEq)]
@@ -94,6 +96,7 @@ impl Options {
                 "small" => options.suites.push(Suite::Small),
                 "kernels" => options.suites.push(Suite::Kernels),
                 "scale" => options.suites.push(Suite::Scale),
+                "ranks" => options.suites.push(Suite::Ranks),
                 _ => options.names.push(word),
             }
         }
