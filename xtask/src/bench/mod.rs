@@ -3,9 +3,10 @@
 //! Machines differ from minute to minute (shared hosts, clock rates), so that only times taken side by side are compared: in each round all
 //! libraries work in turn, and the round gives one ratio for each. Tables show the median of the ratios and their range.
 //!
-//! In reading order: [`options`]; the suites [`programs`] (with [`measure`]), [`small`], [`kernels`] (with [`rounds`], [`worker`], [`checksum`], [`import`]), [`scale`], [`ranks`];
+//! In reading order: [`options`]; the suites [`programs`] (with [`measure`]), [`small`], [`kernels`] (with [`rounds`], [`worker`], [`checksum`], [`import`]), [`analysis`], [`ranks`];
 //! [`peers`], [`bandwidth`], [`spread`]; [`table`], [`plot`] and [`results`] for what is shown and kept.
 
+mod analysis;
 mod bandwidth;
 mod checksum;
 mod import;
@@ -18,7 +19,6 @@ mod programs;
 mod ranks;
 mod results;
 mod rounds;
-mod scale;
 mod small;
 mod spread;
 mod table;
@@ -43,7 +43,7 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
     if options.set_up_peers {
         return peers::set_up(workspace, &options.peers_to_set_up());
     }
-    let on_data = options.suites.iter().any(|suite| !matches!(suite, Suite::Scale | Suite::Ranks));
+    let on_data = options.suites.iter().any(|suite| !matches!(suite, Suite::Analysis | Suite::Ranks));
     if options.build && on_data {
         package::ensure_installed(workspace, Extras::None)?;
     }
@@ -57,7 +57,7 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
         println!();
         let report = match suite {
             Suite::Programs => programs::measure(workspace, &options, bandwidth.as_ref())?,
-            Suite::Scale => scale::measure(workspace, &options)?,
+            Suite::Analysis => analysis::measure(workspace, &options)?,
             Suite::Ranks => ranks::measure(workspace, &options)?,
             Suite::Small => small::measure(workspace, &options)?,
             Suite::Kernels => kernels::measure(workspace, &options, bandwidth.as_ref())?,

@@ -5,13 +5,14 @@ use anyhow::{Context, Result, bail, ensure};
 use std::ffi::OsString;
 
 pub(super) const HELP: &str = "\
-cargo xtask bench [programs|small|kernels|scale|ranks] [NAME...] [OPTIONS]
+cargo xtask bench [programs|small|kernels|analysis|ranks|scale] [NAME...] [OPTIONS]
 
   programs       the five programs of the talk, each run in a process of its own
   small          calls on small arrays
   kernels        one operation or one step of a program at a time
-  scale          what an operation costs one rank of a machine of 1 ... 27,648 ranks, and a controller of all
+  analysis       what an operation costs one rank of a machine of 1 ... 27,648 ranks, and a controller of all
   ranks          several processes: what they send against the least, weak scaling, latency (bytes:PROGRAM, weak:PROGRAM, latency)
+  scale          the last two
                  (none of them: the first three; NAME: only cases with this in their names)
 
   --quick        few rounds, small sizes, no peers, no bandwidth: a first look
@@ -34,7 +35,7 @@ pub(super) enum Suite {
     Programs,
     Small,
     Kernels,
-    Scale,
+    Analysis,
     Ranks,
 }
 
@@ -95,7 +96,8 @@ impl Options {
                 "programs" => options.suites.push(Suite::Programs),
                 "small" => options.suites.push(Suite::Small),
                 "kernels" => options.suites.push(Suite::Kernels),
-                "scale" => options.suites.push(Suite::Scale),
+                "analysis" => options.suites.push(Suite::Analysis),
+                "scale" => options.suites.extend([Suite::Analysis, Suite::Ranks]),
                 "ranks" => options.suites.push(Suite::Ranks),
                 _ => options.names.push(word),
             }
@@ -161,6 +163,7 @@ mod tests {
         assert_eq!((options.size, options.rounds()), (Some(500), 7));
         assert_eq!(options.suites, [Suite::Programs]);
         assert_eq!(parsed(&[]).suites.len(), 3);
+        assert_eq!(parsed(&["scale"]).suites, [Suite::Analysis, Suite::Ranks]);
         assert_eq!(parsed(&["kernels", "--quick"]).rounds(), 3);
         for wrong in [&["kernels", "--size", "500"][..], &["--rounds"], &["--fast"], &["--peers", "fortran"], &["heat"]]
         {

@@ -14,7 +14,7 @@ const MARGIN_BOTTOM: f64 = 46.0;
 const PANELS_PER_ROW: usize = 3;
 
 /// Colors by library; others take what is left.
-const COLORS: [(&str, &str); 10] = [
+const COLORS: [(&str, &str); 15] = [
     ("numpy", "#c0504d"),
     ("legate", "#1f6fb4"),
     ("numexpr", "#7f9f3f"),
@@ -25,6 +25,11 @@ const COLORS: [(&str, &str); 10] = [
     ("new", "#e08a1e"),
     ("again", "#1f6fb4"),
     ("controller", "#c0504d"),
+    ("jacobi", "#c0504d"),
+    ("black_scholes", "#1f6fb4"),
+    ("logistic_regression", "#7f9f3f"),
+    ("heat", "#e08a1e"),
+    ("pcg", "#8064a2"),
 ];
 const OTHER_COLOR: &str = "#a09080";
 

@@ -54,7 +54,20 @@ pub(super) fn write(
         fs::write(&path, text).with_context(|| format!("could not write {}", path.display()))?;
         println!("wrote {}", path.strip_prefix(workspace.root()).unwrap_or(&path).display());
     }
-    if document { put_into_document(workspace, report.suite, &markdown) } else { Ok(()) }
+    if document {
+        put_into_document(workspace, report.suite, &markdown)?;
+        if report.suite == "analysis" {
+            write_beside_document(workspace, report)?;
+        }
+    }
+    Ok(())
+}
+
+/// The plot, as the document shows it.
+fn write_beside_document(workspace: &Workspace, report: &Report) -> Result<()> {
+    let path = workspace.path(format!("docs/{}.svg", report.suite));
+    let plot = report.plot.as_deref().unwrap_or_default();
+    fs::write(&path, plot).with_context(|| format!("could not write {}", path.display()))
 }
 
 /// What the figures below it are of.
@@ -62,7 +75,7 @@ fn heading(report: &Report, machine: &Value, bandwidth: Option<&Bandwidth>) -> S
     let triad = bandwidth.map_or_else(String::new, |bandwidth| format!(" Triad: {bandwidth}."));
     let processor = machine["processor"].as_str().unwrap_or("unknown processor");
     // A rank that only thinks does the same each time: what disturbs it only lengthens it.
-    let statistic = if report.suite == "scale" { "the least" } else { "medians" };
+    let statistic = if report.suite == "analysis" { "the least" } else { "medians" };
     format!(
         "`cargo xtask bench {}` on {} cores ({processor}), {statistic} of {} rounds.{triad}",
         report.suite, machine["cores"], report.rounds

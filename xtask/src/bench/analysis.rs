@@ -1,4 +1,4 @@
-//! `cargo xtask bench scale`: what an operation costs apart from its work on one rank of a machine of any size, and what a controller would pay that does it for all ranks.
+//! `cargo xtask bench analysis`: what an operation costs apart from its work on one rank of a machine of any size, and what a controller would pay that does it for all ranks.
 //!
 //! `legate-bench scale` measures and prints a JSON object for each program and number of ranks. Nothing is computed and nothing is sent.
 
@@ -69,7 +69,7 @@ impl Case {
 pub(super) fn measure(workspace: &Workspace, options: &Options) -> Result<Report> {
     let programs: Vec<&str> = PROGRAMS.into_iter().filter(|name| options.wants(name, &PROGRAMS)).collect();
     ensure!(!programs.is_empty(), "no program has {} in its name", options.names.join(" or "));
-    let mut report = Report { suite: "scale", rounds: 3, results: Vec::new(), plot: None, markdown: String::new() };
+    let mut report = Report { suite: "analysis", rounds: 3, results: Vec::new(), plot: None, markdown: String::new() };
     if options.list {
         println!("{}", programs.join("\n"));
         return Ok(report);
@@ -145,6 +145,11 @@ fn panels(cases: &[Case]) -> Vec<Panel> {
         add("new", case.new.us);
         add("again", case.again.us);
     }
+    let mut memory = Panel::over("memory, new", ("ranks", "bytes allocated per operation"));
+    for case in cases {
+        memory.add(&case.program, Point::exactly(case.ranks as f64, case.new.allocated));
+    }
+    panels.push(memory);
     panels
 }
 
