@@ -20,6 +20,7 @@
 //! Group::compose(&self, &Bound, &[Operation], &Registry) -> (TaskId, Arc<dyn TaskArgs>)
 //! ```
 
+mod collective;
 pub mod dependence;
 pub mod fuse;
 pub mod group;

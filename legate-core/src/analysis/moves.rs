@@ -1,5 +1,6 @@
 //! Values that move without a launch: redistribution, fetching, reshaping, attaching.
 
+use super::collective::Collective;
 use super::pieces::{Part, Reader, Reading};
 use super::plan::{FetchPlan, MovePlan, Recipient, ReshapePlan, Transfer, none};
 use super::version::{Held, States};
@@ -52,11 +53,14 @@ impl States {
         for (_, piece) in to.pieces(domain, me, self.shards()) {
             plan.main = plan.main.bounding(&access.image(&piece));
         }
+        let image = access.image(domain);
         if *to == Distribution::Replicated
             && !domain.is_empty()
-            && let Some(root) = owners.sole_owner(&access.image(domain), self.shards())
+            && let Some(collective) = Collective::of(owners, &image, state.size, self.shards())
         {
-            broadcast(&mut plan, access.image(domain), root, me, self.shards());
+            if !state.all_hold(&image) {
+                collective.plan(&mut plan, &image, me, self.shards());
+            }
             return plan;
         }
         let readers = SmallVec::from_elem(Reader { operand: 0, access, keep: true }, 1);
@@ -202,29 +206,6 @@ impl States {
                 Distribution::tiled(partition, sharding, self.shards())
             }
         }
-    }
-}
-
-/// From one shard to all along a binomial tree.
-fn broadcast(plan: &mut MovePlan, rect: Rect, root: ShardId, me: ShardId, shards: u32) {
-    let place = (me.0 + shards - root.0) % shards;
-    let transfer =
-        |place: u32| Transfer { peer: ShardId((place + root.0) % shards), field: plan.field, rect: rect.clone() };
-    // A place's parent is it without its lowest bit; its children add bits below that.
-    let lowest = if place == 0 { shards.next_power_of_two() } else { 1 << place.trailing_zeros() };
-    let mut children = Vec::new();
-    let mut bit = lowest / 2;
-    while bit > 0 {
-        if place + bit < shards {
-            children.push(transfer(place + bit));
-        }
-        bit /= 2;
-    }
-    if place == 0 {
-        plan.sends = children;
-    } else {
-        plan.recvs = vec![transfer(place - lowest)];
-        plan.relays = children;
     }
 }
 

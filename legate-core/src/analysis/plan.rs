@@ -6,6 +6,7 @@
 //! **Instances.** A field that is read before it was ever written gets owners by a [`MovePlan`] without transfers: its instances are made then, and
 //! its values are whatever is in them.
 
+use super::collective::Collective;
 use super::group::Group;
 use super::map::Mapping;
 use super::pieces::{Part, Reader, Reading};
@@ -107,7 +108,7 @@ pub struct MovePlan {
     pub sends: Vec<Transfer>,
     /// Into the main instance.
     pub recvs: Vec<Transfer>,
-    /// Out of the main instance again, once `recvs` are there: messages passed on along a broadcast tree.
+    /// Out of the main instance again, each once what it holds of `recvs` is there: messages passed on, of a broadcast or an all-gather.
     pub relays: Vec<Transfer>,
 }
 
@@ -267,10 +268,10 @@ impl States {
             return copies;
         }
         reading.readers.retain(|reader| {
-            // One shard has what all need: it does not tell each of them itself.
+            // What all need is not told to each of them by its owners.
             let image = reader.access.image(domain);
-            let told =
-                shards > 2 && all_need(reader.access, spread, domain) && owners.sole_owner(&image, shards).is_some();
+            let told = all_need(reader.access, spread, domain)
+                && Collective::of(owners, &image, state.size, shards).is_some();
             if told && !state.all_hold(&image) {
                 plan.prepare.push(self.copy(field, reader.access, domain, &Distribution::Replicated, me));
                 copies.push(Held {

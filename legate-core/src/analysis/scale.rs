@@ -166,3 +166,30 @@ fn one_value_reaches_all_shards_along_a_tree() {
         assert!(plan.sends.is_empty() && plan.recvs.is_empty() && asked <= 20, "{asked}");
     }
 }
+
+#[test]
+fn a_vector_that_all_need_comes_together_in_logarithmically_many_messages() {
+    let (rows, columns) = (i64::from(HUGE), 1000);
+    let vector = Rect::from_shape(&[rows]);
+    let domain = Rect::from_shape(&[columns, rows]);
+    let spread = tiled(&domain, &[1, rows], HUGE);
+    let mut states = States::new(HUGE);
+    for (field, bounds) in [(DELTA, &vector), (WORK, &domain)] {
+        states.create(&Create { field, bounds: bounds.clone(), size: 8, align: 8 });
+    }
+    states.get_mut(DELTA).distribution = Some(tiled(&vector, &[1], HUGE));
+    let across = Access { domain_rank: 2, coords: [Coordinate::strided(0, 1, 1)].into_iter().collect() };
+    for me in [0, 7, 20_000, HUGE - 1] {
+        let mut states = states.clone();
+        let operands =
+            [(DELTA, across.clone(), Privilege::ReadOnly), (WORK, Access::identity(2), Privilege::WriteDiscard)];
+        let (first, asked) = plan(&mut states, &domain, &spread, &operands, &[None, Some(spread.clone())], me);
+        let [gather] = first.prepare.as_slice() else { panic!("one move: {:?}", first.prepare) };
+        assert!(gather.sends.len() + gather.relays.len() <= 2 * 15 && gather.recvs.len() <= 2 * 15);
+        let received: u64 = gather.recvs.iter().map(|t| t.rect.volume()).sum();
+        assert_eq!(received, u64::from(HUGE) - 1, "each element comes once");
+        assert!(first.sends.is_empty() && first.recvs.is_empty() && asked <= 20, "{asked}");
+        let (second, _) = plan(&mut states, &domain, &spread, &operands, &[None, Some(spread.clone())], me);
+        assert_eq!(second.prepare, [], "it is kept");
+    }
+}

@@ -5,6 +5,7 @@ use crate::geometry::Rect;
 use crate::id::{Color, ShardId};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
+use std::ops::Range;
 
 /// Which shard owns which color, by arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -71,8 +72,8 @@ impl Sharding {
         let n = u64::from(shards);
         match self {
             Sharding::Block => {
-                let first = |s: u64| (u128::from(s) * u128::from(colors)).div_ceil(u128::from(n)) as u64;
-                Colors { next: first(u64::from(shard.0)), end: first(u64::from(shard.0) + 1), step: 1 }
+                let first = |s: u32| first_color(s.into(), colors, n);
+                Colors { next: first(shard.0), end: first(shard.0 + 1), step: 1 }
             }
             Sharding::Cyclic { start } => {
                 Colors { next: (u64::from(shard.0) + n - u64::from(start) % n) % n, end: colors, step: n }
@@ -81,7 +82,19 @@ impl Sharding {
     }
 }
 
+/// The first color of a shard, in blocks.
+fn first_color(shard: u64, colors: u64, shards: u64) -> u64 {
+    (u128::from(shard) * u128::from(colors)).div_ceil(u128::from(shards)) as u64
+}
+
 impl Distribution {
+    /// What a run of consecutive shards owns together, if that is a box for every run: the pieces lie in one row and go to the shards in order.
+    pub fn block(&self, run: Range<u32>, shards: u32) -> Option<Rect> {
+        let Distribution::Tiled { partition, sharding: Sharding::Block } = self else { return None };
+        let colors = partition.color_count();
+        let first = |shard: u32| first_color(u64::from(shard), colors, u64::from(shards));
+        partition.run(first(run.start)..first(run.end))
+    }
     /// Piece by piece; if all points have one color, on its owner.
     pub fn tiled(partition: Partition, sharding: Sharding, shards: u32) -> Distribution {
         if (0..partition.domain().rank()).any(|d| partition.cuts(d)) {

@@ -6,6 +6,7 @@ use crate::id::Color;
 use crate::store::Access;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
+use std::ops::Range;
 
 /// A regular grid of tiles over a rectangle: in each dimension tile `k` covers `[lo + k·tile, lo + (k+1)·tile)`, clipped to `bounds`. The
 /// color of a tile is its row-major index in the grid.
@@ -100,16 +101,21 @@ impl Partition {
             match &axis.source {
                 Source::Constant(only) if *only == index => {}
                 Source::Constant(_) => piece.hi = piece.lo.clone(),
-                Source::Dim { dim, chain } => {
-                    let d = *dim as usize;
-                    let (lo, hi) =
-                        chain.interval((index > 0).then_some(index), (index + 1 < axis.colors).then_some(index + 1));
-                    piece.lo[d] = piece.lo[d].max(lo.unwrap_or(i64::MIN));
-                    piece.hi[d] = piece.hi[d].min(hi.unwrap_or(i64::MAX)).max(piece.lo[d]);
-                }
+                Source::Dim { dim, chain } => axis.clip(&mut piece, *dim, chain, index..index + 1),
             }
         }
         piece
+    }
+    /// The points of consecutive colors, if they are a box whichever the colors: the pieces lie in one row.
+    pub fn run(&self, colors: Range<u64>) -> Option<Rect> {
+        let [axis @ Axis { source: Source::Dim { dim, chain }, .. }] = self.axes.as_slice() else { return None };
+        let mut run = self.domain.clone();
+        if colors.is_empty() {
+            run.hi = run.lo.clone();
+        } else {
+            axis.clip(&mut run, *dim, chain, colors.start as i64..colors.end as i64);
+        }
+        Some(run)
     }
     /// The color of a point of the domain.
     pub fn color_of(&self, point: &[i64]) -> Color {
@@ -213,6 +219,14 @@ impl Axis {
             Source::Constant(index) => *index,
             Source::Dim { dim, chain } => chain.apply(point[*dim as usize]).clamp(0, self.colors - 1),
         }
+    }
+    /// What is left of a rectangle along `dim` for indices in a range that is not empty.
+    fn clip(&self, rect: &mut Rect, dim: u8, chain: &Chain, indices: Range<i64>) {
+        let (first, end) = (indices.start, indices.end);
+        let (lo, hi) = chain.interval((first > 0).then_some(first), (end < self.colors).then_some(end));
+        let d = dim as usize;
+        rect.lo[d] = rect.lo[d].max(lo.unwrap_or(i64::MIN));
+        rect.hi[d] = rect.hi[d].min(hi.unwrap_or(i64::MAX)).max(rect.lo[d]);
     }
     /// Index of the first and of the last point of a rectangle along the axis' dimension.
     fn ends(&self, domain: &Rect) -> (i64, i64) {

@@ -187,22 +187,28 @@ impl Machine {
             self.shards[me].cover(plan.field, &plan.main);
             plan.sends.iter().for_each(|t| transfer(self, me, t));
         }
-        let mut waiting: Vec<usize> = (0..plans.len()).collect();
-        while !waiting.is_empty() {
-            let before = waiting.len();
-            waiting.retain(|me| {
-                let plan = &plans[*me];
-                let here = plan.recvs.iter().all(|t| self.arrived(t.peer, ShardId(*me as u32)));
-                if here {
-                    for t in &plan.recvs {
-                        let message = self.receive(t.peer, ShardId(*me as u32));
-                        self.shards[*me].write_all(t.field, points(&t.rect), message);
+        // What each shard still waits for, and what it still has to pass on: a relay goes when all that it holds is there.
+        let mut left: Vec<(Vec<Transfer>, Vec<Transfer>)> =
+            plans.iter().map(|plan| (plan.recvs.clone(), plan.relays.clone())).collect();
+        while left.iter().any(|(recvs, relays)| !recvs.is_empty() || !relays.is_empty()) {
+            let mut moved = false;
+            for (me, (recvs, relays)) in left.iter_mut().enumerate() {
+                recvs.retain(|t| {
+                    let here = self.arrived(t.peer, ShardId(me as u32));
+                    if here {
+                        let message = self.receive(t.peer, ShardId(me as u32));
+                        self.shards[me].write_all(t.field, points(&t.rect), message);
                     }
-                    plan.relays.iter().for_each(|t| transfer(self, *me, t));
+                    moved |= here;
+                    !here
+                });
+                let awaits = |relay: &Transfer| recvs.iter().any(|t| !t.rect.intersect(&relay.rect).is_empty());
+                while relays.first().is_some_and(|relay| !awaits(relay)) {
+                    transfer(self, me, &relays.remove(0));
+                    moved = true;
                 }
-                !here
-            });
-            assert!(waiting.len() < before, "shards {waiting:?} wait for what nobody sends");
+            }
+            assert!(moved, "shards wait for what nobody sends: {left:?}");
         }
     }
 
