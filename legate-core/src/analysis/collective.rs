@@ -1,8 +1,8 @@
 //! Values that all shards need: a broadcast from one that has them all, or an all-gather of what each has, in log₂ N rounds.
 
-use super::plan::{MovePlan, Transfer};
+use super::plan::{Round, Transfer};
 use crate::geometry::Rect;
-use crate::id::ShardId;
+use crate::id::{FieldId, ShardId};
 use crate::region::Distribution;
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -33,56 +33,44 @@ impl<'a> Collective<'a> {
             .then_some(Collective::AllGather(owners))
     }
     /// The messages of shard `me`.
-    pub(super) fn plan(self, plan: &mut MovePlan, rect: &Rect, me: ShardId, shards: u32) {
+    pub(super) fn rounds(self, field: FieldId, rect: &Rect, me: ShardId, shards: u32) -> Vec<Round> {
         match self {
-            Collective::Broadcast(root) => broadcast(plan, rect, root, me, shards),
-            Collective::AllGather(owners) => all_gather(plan, rect, owners, me, shards),
+            Collective::Broadcast(root) => broadcast(field, rect, root, me, shards),
+            Collective::AllGather(owners) => all_gather(field, rect, owners, me, shards),
         }
     }
 }
 
 /// From one shard to all along a binomial tree.
-fn broadcast(plan: &mut MovePlan, rect: &Rect, root: ShardId, me: ShardId, shards: u32) {
+fn broadcast(field: FieldId, rect: &Rect, root: ShardId, me: ShardId, shards: u32) -> Vec<Round> {
     let place = (me.0 + shards - root.0) % shards;
-    let transfer =
-        |place: u32| Transfer { peer: ShardId((place + root.0) % shards), field: plan.field, rect: rect.clone() };
+    let transfer = |place: u32| Transfer { peer: ShardId((place + root.0) % shards), field, rect: rect.clone() };
     // A place's parent is it without its lowest bit; its children add bits below that.
     let lowest = if place == 0 { shards.next_power_of_two() } else { 1 << place.trailing_zeros() };
-    let mut children = Vec::new();
-    let mut bit = lowest / 2;
-    while bit > 0 {
-        if place + bit < shards {
-            children.push(transfer(place + bit));
-        }
-        bit /= 2;
+    let bits = (0..lowest.ilog2()).rev().map(|bit| 1 << bit);
+    let children = bits.map(|bit: u32| place + bit).filter(|child| *child < shards);
+    let mut rounds = vec![Round { sends: children.map(transfer).collect(), recvs: Vec::new() }];
+    if place > 0 {
+        rounds.insert(0, Round { sends: Vec::new(), recvs: vec![transfer(place - lowest)] });
     }
-    if place == 0 {
-        plan.sends = children;
-    } else {
-        plan.recvs = vec![transfer(place - lowest)];
-        plan.relays = children;
-    }
+    rounds
 }
 
 /// Everyone's block to all. In the round of distance `d` a shard passes the blocks that it has, its own and those of the `d - 1` shards after it, to the shard `d`
 /// before it: each value goes to each shard once, in messages that double (Bruck, Ho, Kipnis, Upfal, Weathersby: Efficient algorithms for all-to-all
 /// communications in multiport message-passing systems, 1997).
-fn all_gather(plan: &mut MovePlan, rect: &Rect, owners: &Distribution, me: ShardId, shards: u32) {
-    let field = plan.field;
+fn all_gather(field: FieldId, rect: &Rect, owners: &Distribution, me: ShardId, shards: u32) -> Vec<Round> {
     let transfers = |peer: u32, first: u32, count: u32| {
-        let rects = around(first, count, shards).into_iter().filter_map(|run| owners.block(run, shards));
-        let parts = rects.map(|block| block.intersect(rect)).filter(|part| !part.is_empty());
-        parts.map(|rect| Transfer { peer: ShardId(peer), field, rect }).collect::<SmallVec<[Transfer; 2]>>()
+        let blocks = around(first, count, shards).into_iter().filter_map(|run| owners.block(run, shards));
+        let parts = blocks.map(|block| block.intersect(rect)).filter(|part| !part.is_empty());
+        parts.map(|rect| Transfer { peer: ShardId(peer), field, rect }).collect()
     };
-    let mut distance = 1;
-    while distance < shards {
+    let round = |distance: u32| {
         let count = distance.min(shards - distance);
         let (before, after) = ((me.0 + shards - distance) % shards, (me.0 + distance) % shards);
-        let sends = if distance == 1 { &mut plan.sends } else { &mut plan.relays };
-        sends.extend(transfers(before, me.0, count));
-        plan.recvs.extend(transfers(after, after, count));
-        distance *= 2;
-    }
+        Round { sends: transfers(before, me.0, count), recvs: transfers(after, after, count) }
+    };
+    std::iter::successors(Some(1), |distance| Some(2 * distance)).take_while(|d| *d < shards).map(round).collect()
 }
 
 /// `count` shards from `first` on, after the last of which comes shard 0.

@@ -2,7 +2,7 @@
 
 use super::collective::Collective;
 use super::pieces::{Part, Reader, Reading};
-use super::plan::{FetchPlan, MovePlan, Recipient, ReshapePlan, Transfer, none};
+use super::plan::{FetchPlan, MovePlan, Recipient, ReshapePlan, Round, Transfer, none};
 use super::version::{Held, States};
 use crate::geometry::{Point, Rect};
 use crate::id::{FieldId, ShardId};
@@ -41,14 +41,7 @@ impl States {
         me: ShardId,
     ) -> MovePlan {
         let state = self.get(field);
-        let mut plan = MovePlan {
-            field,
-            to: None,
-            main: none(&state.bounds),
-            sends: Vec::new(),
-            recvs: Vec::new(),
-            relays: Vec::new(),
-        };
+        let mut plan = MovePlan { field, to: None, main: none(&state.bounds), rounds: Vec::new() };
         let Some(owners) = &state.distribution else { return plan };
         for (_, piece) in to.pieces(domain, me, self.shards()) {
             plan.main = plan.main.bounding(&access.image(&piece));
@@ -59,7 +52,7 @@ impl States {
             && let Some(collective) = Collective::of(owners, &image, state.size, self.shards())
         {
             if !state.all_hold(&image) {
-                collective.plan(&mut plan, &image, me, self.shards());
+                plan.rounds = collective.rounds(field, &image, me, self.shards());
             }
             return plan;
         }
@@ -67,8 +60,9 @@ impl States {
         let reading = Reading { state, owners, domain, spread: to, readers, shards: self.shards() };
         if !reading.is_local() {
             let transfer = |part: Part| Transfer { peer: part.peer, field, rect: part.rect };
-            plan.sends = reading.sends(me).into_iter().map(transfer).collect();
-            plan.recvs = reading.recvs(me).into_iter().map(transfer).collect();
+            let sends = reading.sends(me).into_iter().map(transfer).collect();
+            let recvs = reading.recvs(me).into_iter().map(transfer).collect();
+            plan.rounds.push(Round { sends, recvs });
         }
         plan
     }

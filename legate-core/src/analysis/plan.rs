@@ -1,7 +1,7 @@
 //! What one shard does for a mapped launch, a redistribution, a fetch or a reshape: its own points, what it sends, what it receives.
 //!
 //! **Matching.** The `k`-th transfer that shard `a`'s plan sends to `b` is the `k`-th that `b`'s plan for the same operation receives from `a`,
-//! with the same field and rectangle; first come the moves of `prepare`, in order (sends and receives, then relays), then the plan's own.
+//! with the same field and rectangle; first come the moves of `prepare`, round by round, then the plan's own.
 //!
 //! **Instances.** A field that is read before it was ever written gets owners by a [`MovePlan`] without transfers: its instances are made then, and
 //! its values are whatever is in them.
@@ -104,12 +104,17 @@ pub struct MovePlan {
     pub to: Option<Distribution>,
     /// The main instance must cover this afterwards (new own pieces), besides what it covers now.
     pub main: Rect,
+    /// What goes in and out of the main instance, in order: a round may pass on what earlier ones brought.
+    pub rounds: Vec<Round>,
+}
+
+/// A part of a [`MovePlan`]: a shard sends, then receives. So no shard waits for one that waits for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Round {
     /// Out of the main instance.
     pub sends: Vec<Transfer>,
     /// Into the main instance.
     pub recvs: Vec<Transfer>,
-    /// Out of the main instance again, each once what it holds of `recvs` is there: messages passed on, of a broadcast or an all-gather.
-    pub relays: Vec<Transfer>,
 }
 
 /// Partial results of a `Cut::Tree` dimension, joined over shards.
@@ -270,8 +275,8 @@ impl States {
         reading.readers.retain(|reader| {
             // What all need is not told to each of them by its owners.
             let image = reader.access.image(domain);
-            let told = all_need(reader.access, spread, domain)
-                && Collective::of(owners, &image, state.size, shards).is_some();
+            let told =
+                all_need(reader.access, spread, domain) && Collective::of(owners, &image, state.size, shards).is_some();
             if told && !state.all_hold(&image) {
                 plan.prepare.push(self.copy(field, reader.access, domain, &Distribution::Replicated, me));
                 copies.push(Held {

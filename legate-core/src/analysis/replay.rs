@@ -127,7 +127,7 @@ pub(crate) fn for_each_name(group: &mut Group, plan: &mut LaunchPlan, mut call: 
     group.operands.iter_mut().for_each(|operand| call(&mut operand.field));
     for first in &mut plan.prepare {
         call(&mut first.field);
-        let transfers = first.sends.iter_mut().chain(&mut first.recvs).chain(&mut first.relays);
+        let transfers = first.rounds.iter_mut().flat_map(|round| round.sends.iter_mut().chain(&mut round.recvs));
         transfers.for_each(|transfer| call(&mut transfer.field));
     }
     plan.sends.iter_mut().chain(&mut plan.recvs).for_each(|part| call(&mut part.transfer.field));

@@ -237,9 +237,10 @@ impl Show {
         say!(self, "    {shard} {verb} {}{:?} {way} {}", t.field, t.rect, t.peer);
     }
     fn moves(&mut self, shard: ShardId, plan: &MovePlan) {
-        plan.sends.iter().for_each(|t| self.transfer(shard, "first sends", "to", t));
-        plan.recvs.iter().for_each(|t| self.transfer(shard, "first gets", "from", t));
-        plan.relays.iter().for_each(|t| self.transfer(shard, "first passes", "to", t));
+        for round in &plan.rounds {
+            round.sends.iter().for_each(|t| self.transfer(shard, "first sends", "to", t));
+            round.recvs.iter().for_each(|t| self.transfer(shard, "first gets", "from", t));
+        }
     }
 
     fn single(&mut self, index: usize, all: &mut [States]) {

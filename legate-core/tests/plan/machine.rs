@@ -8,7 +8,8 @@ use legate_core::analysis::fuse::{Step, last_uses, steps};
 use legate_core::analysis::group::{Bound, Group};
 use legate_core::analysis::map::map_group;
 use legate_core::analysis::plan::{
-    FetchPlan, JoinPlan, JoinStep, LaunchPlan, MovePlan, OperandTransfer, Place, Recipient, ReshapePlan, Transfer,
+    FetchPlan, JoinPlan, JoinStep, LaunchPlan, MovePlan, OperandTransfer, Place, Recipient, ReshapePlan, Round,
+    Transfer,
 };
 use legate_core::analysis::version::States;
 use legate_core::geometry::tree::{Partials, Tree};
@@ -185,26 +186,22 @@ impl Machine {
         };
         for (me, plan) in plans.iter().enumerate() {
             self.shards[me].cover(plan.field, &plan.main);
-            plan.sends.iter().for_each(|t| transfer(self, me, t));
         }
-        // What each shard still waits for, and what it still has to pass on: a relay goes when all that it holds is there.
-        let mut left: Vec<(Vec<Transfer>, Vec<Transfer>)> =
-            plans.iter().map(|plan| (plan.recvs.clone(), plan.relays.clone())).collect();
-        while left.iter().any(|(recvs, relays)| !recvs.is_empty() || !relays.is_empty()) {
+        // A shard does all that it can do in order: it never waits for what comes later.
+        let mut left: Vec<VecDeque<Part>> = plans.iter().map(in_order).collect();
+        while left.iter().any(|steps| !steps.is_empty()) {
             let mut moved = false;
-            for (me, (recvs, relays)) in left.iter_mut().enumerate() {
-                recvs.retain(|t| {
-                    let here = self.arrived(t.peer, ShardId(me as u32));
-                    if here {
-                        let message = self.receive(t.peer, ShardId(me as u32));
-                        self.shards[me].write_all(t.field, points(&t.rect), message);
+            for (me, steps) in left.iter_mut().enumerate() {
+                while let Some(step) = steps.front() {
+                    match step {
+                        Part::Send(t) => transfer(self, me, t),
+                        Part::Receive(t) if self.arrived(t.peer, ShardId(me as u32)) => {
+                            let message = self.receive(t.peer, ShardId(me as u32));
+                            self.shards[me].write_all(t.field, points(&t.rect), message);
+                        }
+                        Part::Receive(_) => break,
                     }
-                    moved |= here;
-                    !here
-                });
-                let awaits = |relay: &Transfer| recvs.iter().any(|t| !t.rect.intersect(&relay.rect).is_empty());
-                while relays.first().is_some_and(|relay| !awaits(relay)) {
-                    transfer(self, me, &relays.remove(0));
+                    steps.pop_front();
                     moved = true;
                 }
             }
@@ -609,4 +606,19 @@ fn shadow_launch(shadow: &mut Values, launch: &Launch) {
         }
     }
     shadow.extend(stores);
+}
+
+/// What a shard does of a move.
+#[derive(Clone, Debug)]
+enum Part {
+    Send(Transfer),
+    Receive(Transfer),
+}
+
+fn in_order(plan: &MovePlan) -> VecDeque<Part> {
+    let steps = |round: &Round| {
+        let sends = round.sends.iter().cloned().map(Part::Send);
+        sends.chain(round.recvs.iter().cloned().map(Part::Receive)).collect::<Vec<_>>()
+    };
+    plan.rounds.iter().flat_map(steps).collect()
 }

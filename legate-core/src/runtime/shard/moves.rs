@@ -15,16 +15,25 @@ use smallvec::SmallVec;
 impl Shard {
     /// Redistributes a field.
     pub(super) fn redistribute(&mut self, plan: &MovePlan, by: &Provenance) {
-        plan.sends.iter().for_each(|transfer| self.send(transfer, by));
+        let (first, later) =
+            plan.rounds.split_first().map_or((None, [].as_slice()), |(first, later)| (Some(first), later));
+        first.into_iter().flat_map(|round| &round.sends).for_each(|transfer| self.send(transfer, by));
         self.cover(plan.field, &plan.main, false, by);
-        if !plan.recvs.is_empty() {
+        if plan.rounds.iter().any(|round| !round.recvs.is_empty()) {
             self.unshare(plan.field, false, by);
         }
-        for transfer in &plan.recvs {
-            let main = self.main(plan.field).expect("a shard that receives has covered the place").clone();
-            self.receive_into(transfer.peer, &main, &transfer.rect, by);
+        first.into_iter().for_each(|round| self.receive_all(&round.recvs, by));
+        for round in later {
+            round.sends.iter().for_each(|transfer| self.send(transfer, by));
+            self.receive_all(&round.recvs, by);
         }
-        plan.relays.iter().for_each(|transfer| self.send(transfer, by));
+    }
+
+    fn receive_all(&mut self, transfers: &[Transfer], by: &Provenance) {
+        for Transfer { peer, field, rect } in transfers {
+            let main = self.main(*field).expect("a shard that receives has covered the place").clone();
+            self.receive_into(*peer, &main, rect, by);
+        }
     }
 
     /// Sends a rectangle of a main instance.
