@@ -25,6 +25,7 @@ pub mod dependence;
 pub mod fuse;
 pub mod group;
 pub mod indirect;
+mod join;
 pub mod map;
 mod moves;
 pub mod oracle;

@@ -8,6 +8,7 @@
 
 use super::collective::Collective;
 use super::group::Group;
+use super::join;
 use super::map::Mapping;
 use super::pieces::{Part, Reader, Reading};
 use super::version::{Held, States};
@@ -120,9 +121,8 @@ pub struct Round {
 /// Partial results of a `Cut::Tree` dimension, joined over shards.
 ///
 /// Each shard starts with the maximal canonical nodes ([`crate::geometry::tree`]) of its own pieces' items, one partial result (the image of the piece in the
-/// operand's field) for each. It then does `steps` in order. A `Gather` message carries *all* nodes that the sender holds, joined as far as they are
-/// siblings, for all `operands`: what they are is written in the message (which nodes, which rectangles). After the last gathering step shard 0 has
-/// the root for every point; `Spread` messages carry the finished results.
+/// operand's field) for each. It then does `steps` in order. Each message carries *all* nodes that the sender holds, joined as far as they are
+/// siblings, for all `operands`: what they are is written in the message (which nodes, which rectangles). After the last step all shards have the root for every point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinPlan {
     /// The group's operands with `Privilege::Reduce`, and their operators.
@@ -146,7 +146,7 @@ pub enum JoinStep {
     GatherTo(ShardId),
     /// Receive the finished results.
     SpreadFrom(ShardId),
-    /// Send the finished results.
+    /// Send all nodes, and keep them: the finished results, or what the other end of an exchange lacks.
     SpreadTo(ShardId),
 }
 
@@ -206,7 +206,7 @@ impl States {
         let pieces = mapping.spread.pieces(&group.domain, me, self.shards());
         plan.points = pieces.into_iter().map(|(color, rect)| point(group, color, rect)).collect();
         self.plan_reads(group, &mapping.spread, me, &mut plan);
-        plan.join = join(group, &mapping.spread, me, self.shards());
+        plan.join = self.join(group, &mapping.spread, me);
         self.after_writes(group, mapping);
         plan.fresh = group.fresh.iter().map(|k| self.fresh(group, *k, me)).collect();
         plan
@@ -309,6 +309,25 @@ impl States {
         copies
     }
 
+    /// The joining of partial results, if the pieces of the launch cut its tree dimension.
+    fn join(&self, group: &Group, spread: &Distribution, me: ShardId) -> Option<JoinPlan> {
+        let Distribution::Tiled { partition, .. } = spread else { return None };
+        let (dim, granule) = group.cuts.iter().enumerate().find_map(|(d, cut)| match cut {
+            Cut::Tree { granule } if partition.cuts(d) => Some((d, *granule)),
+            _ => None,
+        })?;
+        let folds = group.operands.iter().enumerate().filter_map(|(k, o)| match o.privilege {
+            Privilege::Reduce(reduction) if !o.access.uses(dim) => Some((k, reduction)),
+            _ => None,
+        });
+        let operands: Vec<_> = folds.collect();
+        let items = (group.domain.extent(dim) as u64).div_ceil(granule);
+        let bytes = |o: &Operand| o.access.image(&group.domain).volume() * u64::from(self.get(o.field).size);
+        let bytes = operands.iter().map(|(k, _)| bytes(&group.operands[*k])).sum();
+        let steps = join::steps(me, self.shards(), bytes);
+        (!operands.is_empty()).then_some(JoinPlan { operands, dim, granule, items, steps })
+    }
+
     fn after_writes(&mut self, group: &Group, mapping: &Mapping) {
         for (operand, after) in group.operands.iter().zip(&mapping.after).filter(|(o, _)| o.privilege.writes()) {
             let state = self.get_mut(operand.field);
@@ -352,42 +371,4 @@ fn all_need(access: &Access, spread: &Distribution, domain: &Rect) -> bool {
 
 fn operand_transfer(field: FieldId, part: Part) -> OperandTransfer {
     OperandTransfer { operand: part.operand, transfer: Transfer { peer: part.peer, field, rect: part.rect } }
-}
-
-/// The joining of partial results, if the pieces of the launch cut its tree dimension.
-fn join(group: &Group, spread: &Distribution, me: ShardId, shards: u32) -> Option<JoinPlan> {
-    let Distribution::Tiled { partition, .. } = spread else { return None };
-    let (dim, granule) = group.cuts.iter().enumerate().find_map(|(d, cut)| match cut {
-        Cut::Tree { granule } if partition.cuts(d) => Some((d, *granule)),
-        _ => None,
-    })?;
-    let folds = group.operands.iter().enumerate().filter_map(|(k, o)| match o.privilege {
-        Privilege::Reduce(reduction) if !o.access.uses(dim) => Some((k, reduction)),
-        _ => None,
-    });
-    let operands: Vec<_> = folds.collect();
-    let items = (group.domain.extent(dim) as u64).div_ceil(granule);
-    (!operands.is_empty()).then(|| JoinPlan { operands, dim, granule, items, steps: join_steps(me, shards) })
-}
-
-/// Up a binomial tree to shard 0 and down again: `2·log2(shards)` steps at most.
-fn join_steps(me: ShardId, shards: u32) -> Vec<JoinStep> {
-    let mut up = Vec::new();
-    let mut down = Vec::new();
-    let mut distance = 1;
-    while distance < shards {
-        if me.0 & distance != 0 {
-            up.push(JoinStep::GatherTo(ShardId(me.0 - distance)));
-            down.push(JoinStep::SpreadFrom(ShardId(me.0 - distance)));
-            break;
-        }
-        if me.0 + distance < shards {
-            up.push(JoinStep::GatherFrom(ShardId(me.0 + distance)));
-            down.push(JoinStep::SpreadTo(ShardId(me.0 + distance)));
-        }
-        distance *= 2;
-    }
-    down.reverse();
-    up.extend(down);
-    up
 }
