@@ -354,13 +354,20 @@ impl Session {
         let out = NdArray::unwritten(&shape, a.dtype());
         let m = index.size();
         let flat = out.view.reshaped(&[outer, m, inner]).expect("a new array takes any shape of its size");
-        let source = self.reshape(a, &[outer, n, inner])?;
-        Call::new(self, Routine::Gather { size: a.itemsize() }, &[outer, m, inner, n], &[3])
+        let (source, index) = (self.reshape(a, &[outer, n, inner])?, self.ravel(index)?);
+        let call = Call::new(self, Routine::Gather { size: a.itemsize() }, &[outer, m, inner, n], &[3])
             .costing(outer * m * inner, 3.0)
             .read(&source, &[0, 3, 2])?
-            .read(&self.ravel(index)?, &[1])?
-            .write(&out.with_view(flat), &[0, 1, 2])
-            .run()?;
+            .read(&index, &[1])?
+            .write(&out.with_view(flat), &[0, 1, 2]);
+        match self.asks_for_rows(a, m).filter(|_| axis == 0 && out.size() > 0 && a.part == Part::Whole) {
+            Some(runtime) if !call.is_inline()? => {
+                let rows: Point = std::iter::once(m).chain(a.shape()[1..].iter().copied()).collect();
+                let rows = out.view.reshaped(&rows).expect("a new array takes any shape of its size");
+                self.gather_rows(runtime, &out.with_view(rows), a, &index)?;
+            }
+            _ => call.run()?,
+        }
         Ok(out)
     }
 
@@ -379,14 +386,20 @@ impl Session {
         let shape: Point = [index.shape(), rest].concat().into();
         let values = self.values_for(values, a.dtype(), &shape)?;
         let m = index.size();
-        let values = self.reshape(&values, &[m, inner])?;
-        Call::new(self, Routine::Scatter { size: a.itemsize() }, &[n, inner, m], &[2])
+        let index = self.ravel(index)?;
+        let call = Call::new(self, Routine::Scatter { size: a.itemsize() }, &[n, inner, m], &[2])
             .on_all_cores(true)
             .costing(m * inner, 3.0)
             .update(&a.with_view(flat), &[0, 1])
-            .read(&self.ravel(index)?, &[2])?
-            .read(&values, &[2, 1])?
-            .run()
+            .read(&index, &[2])?
+            .read(&self.reshape(&values, &[m, inner])?, &[2, 1])?;
+        match self.tells_rows(a).filter(|_| values.size() > 0 && values.part == Part::Whole) {
+            Some(runtime) if !call.is_inline()? => {
+                let rows: Point = std::iter::once(m).chain(rest.iter().copied()).collect();
+                self.scatter_rows(runtime, a, &index, &self.reshape(&values, &rows)?)
+            }
+            _ => call.run(),
+        }
     }
 
     /// Values as elements of `dtype`, stretched to `shape`.

@@ -15,6 +15,7 @@ pub mod create;
 mod decode;
 pub mod error;
 pub mod index;
+mod indirect;
 mod inline;
 mod issue;
 pub mod join;

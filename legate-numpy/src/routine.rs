@@ -109,7 +109,11 @@ impl<'s> Call<'s> {
         Ok(())
     }
 
-    fn is_inline(&self) -> Result<bool> {
+    /// Whether it is computed at once.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub(crate) fn is_inline(&self) -> Result<bool> {
         let needed = |(a, role): &&(NdArray, Role)| *role != Role::Write || !a.is_unwritten();
         let inputs = self.operands.iter().filter(needed).map(|(a, _)| a);
         let sizes = self.operands.iter().map(|(a, _)| a.view.without_broadcast().size());
