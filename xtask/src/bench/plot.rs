@@ -38,6 +38,8 @@ pub(super) struct Panel {
     pub(super) name: String,
     /// What is across and what is up.
     axes: (&'static str, &'static str),
+    /// Where the curves leave room for their names.
+    legend_x: f64,
     /// Curves by library, in the order in which they were added.
     curves: Vec<(String, Vec<Point>)>,
     /// Size and iterations per second if the traffic that a case needs went at the machine's bandwidth.
@@ -46,12 +48,12 @@ pub(super) struct Panel {
 
 impl Panel {
     pub(super) fn new(name: &str) -> Panel {
-        Panel::over(name, ("size", "iterations/s"))
+        Panel { legend_x: PANEL_WIDTH - MARGIN_RIGHT - 92.0, ..Panel::over(name, ("size", "iterations/s")) }
     }
 
-    /// With other axes.
+    /// With other axes, over which curves rise.
     pub(super) fn over(name: &str, axes: (&'static str, &'static str)) -> Panel {
-        Panel { name: name.to_owned(), axes, curves: Vec::new(), limit: Vec::new() }
+        Panel { name: name.to_owned(), axes, legend_x: MARGIN_LEFT + 8.0, curves: Vec::new(), limit: Vec::new() }
     }
 
     pub(super) fn add(&mut self, library: &str, point: Point) {
@@ -219,7 +221,7 @@ fn legend(svg: &mut String, panel: &Panel) {
     let curves = panel.curves.iter().map(|(library, _)| (library.as_str(), color(library)));
     let limit = (!panel.limit.is_empty()).then_some(("bandwidth", "#888888"));
     for (row, (label, color)) in curves.chain(limit).enumerate() {
-        let (x, y) = (PANEL_WIDTH - MARGIN_RIGHT - 92.0, MARGIN_TOP + 14.0 + 13.0 * row as f64);
+        let (x, y) = (panel.legend_x, MARGIN_TOP + 14.0 + 13.0 * row as f64);
         let _ = writeln!(svg, r#"<text x="{x}" y="{y}" fill="{color}" font-size="10">{label}</text>"#);
     }
 }
