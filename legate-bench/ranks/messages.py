@@ -46,7 +46,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program")
     parser.add_argument("--size", type=int, required=True)
-    parser.add_argument("--iterations", type=int, default=33)
+    parser.add_argument("--iterations", type=int, default=23)
     parser.add_argument("--seed", type=int, default=42)
     args = parser.parse_args()
     program = importlib.import_module(args.program)

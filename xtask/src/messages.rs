@@ -97,8 +97,9 @@ impl Messages {
     }
 }
 
-/// Bytes for each rank that a step may send above the least and a quarter of it: partial sums come as nodes of a tree that is the same for any number of ranks, each with its place.
-const ROOM: f64 = 2048.0;
+/// Bytes for each rank that a step may send above the least and a quarter of it: partial sums come as nodes of a tree that is the same for any number of ranks, each with its place, in
+/// several rounds.
+const ROOM: f64 = 4096.0;
 
 /// Whether a program sends what it must and little more, on simulated ranks.
 ///
