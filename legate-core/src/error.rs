@@ -19,7 +19,7 @@ impl std::fmt::Display for Provenance {
 
 /// Why a task, and everything computed from it, has no result. Cheap to clone: it travels along true dependences.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("task '{}' issued at {} failed: {}", .0.task, .0.provenance, .0.message)]
+#[error("task '{}' issued at {} failed{}: {}", .0.task, .0.provenance, Place(.0.rank), .0.message)]
 pub struct TaskFailure(pub Arc<FailureReport>);
 
 impl TaskFailure {
@@ -31,11 +31,20 @@ impl TaskFailure {
         message: impl Into<String>,
     ) -> TaskFailure {
         let (task, message) = (task.into(), message.into());
-        TaskFailure(Arc::new(FailureReport { task, provenance: provenance.clone(), message, kind }))
+        TaskFailure(Arc::new(FailureReport { task, provenance: provenance.clone(), message, kind, rank: None }))
     }
+
+    /// As others hear of it from `rank`, if it has not come from yet another one.
+    pub(crate) fn on(self, rank: u32) -> TaskFailure {
+        match self.0.rank {
+            Some(_) => self,
+            None => TaskFailure(Arc::new(FailureReport { rank: Some(rank), ..(*self.0).clone() })),
+        }
+    }
+
     /// Orders failures by the program's text: a choice between several is the same on every shard.
-    pub(crate) fn key(&self) -> (&str, u32, &str, &str) {
-        (&self.0.provenance.file, self.0.provenance.line, &self.0.task, &self.0.message)
+    pub(crate) fn key(&self) -> (&str, u32, &str, &str, Option<u32>) {
+        (&self.0.provenance.file, self.0.provenance.line, &self.0.task, &self.0.message, self.0.rank)
     }
 }
 
@@ -50,6 +59,17 @@ pub struct FailureReport {
     pub message: String,
     /// What kind of failure, so that a front end can raise its own exception type.
     pub kind: FailureKind,
+    /// The process where it has failed, if another one tells of it.
+    pub rank: Option<u32>,
+}
+
+/// Where a task has failed, in words.
+struct Place(Option<u32>);
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |rank| write!(f, " on rank {rank}"))
+    }
 }
 
 /// Kinds of run-time failure.

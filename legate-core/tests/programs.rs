@@ -3,16 +3,15 @@
 
 mod common;
 
+use common::launched::{self, Run};
 use common::{Array, Op, Setup, World, line, read, write};
 use legate_core::Error;
-use legate_core::error::TaskFailure;
 use legate_core::geometry::Point;
 use legate_core::id::ShardId;
 use legate_core::operation::{Cut, Operand, Privilege};
 use legate_core::runtime::{ExecutorKind, Replay};
 use legate_core::store::{Access, Coordinate, Store};
-use legate_core::transport::remote::{Options, Plugin, Remote};
-use legate_core::transport::{Deliver, Payload, SimNetwork, Transport};
+use legate_core::transport::{SimNetwork, Transport};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use std::sync::Arc;
@@ -473,52 +472,11 @@ proptest! {
     }
 }
 
-/// One of several runs over the same network: messages of one run are no other's.
-struct Run {
-    network: Arc<Remote>,
-    number: u64,
-}
-
-impl Run {
-    fn sequence(&self, sequence: u64) -> u64 {
-        assert!(sequence % (1 << 56) < 1 << 40);
-        sequence + (self.number << 40)
-    }
-}
-
-impl Transport for Run {
-    fn rank(&self) -> ShardId {
-        self.network.rank()
-    }
-    fn shards(&self) -> u32 {
-        self.network.shards()
-    }
-    fn send(&self, to: ShardId, sequence: u64, payload: Payload) {
-        self.network.send(to, self.sequence(sequence), payload);
-    }
-    fn receive(&self, from: ShardId, sequence: u64, deliver: Deliver) {
-        self.network.receive(from, self.sequence(sequence), deliver);
-    }
-    fn progress(&self) -> bool {
-        self.network.progress()
-    }
-    fn announce(&self, failure: &TaskFailure) {
-        self.network.announce(failure);
-    }
-    fn failure(&self) -> Option<TaskFailure> {
-        self.network.failure()
-    }
-}
-
 /// To be started by a launcher, on as many ranks as there are to be, with `LEGATE_COMM_PLUGIN` (and perhaps `LEGATE_COMM_LIBRARY`) set.
 #[test]
 #[ignore = "runs under a launcher: see `cargo xtask test mpi`"]
 fn processes_see_what_one_sees() {
-    let path = |name| std::env::var_os(name).map(std::path::PathBuf::from);
-    let plugin = path("LEGATE_COMM_PLUGIN").expect("the launcher's environment names the plug-in");
-    let link = Plugin::join(&plugin, path("LEGATE_COMM_LIBRARY").as_deref()).unwrap_or_else(|error| panic!("{error}"));
-    // Long messages come in pieces, too.
-    let network = Arc::new(Remote::new(Box::new(link), Options { longest: Some(500), ..Options::default() }));
+    let network = launched::join();
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     for number in 0..200 {
         let steps = steps().new_tree(&mut runner).unwrap().current();

@@ -4,7 +4,7 @@
 //! there are), so every list is a program and shrinking keeps it one. The shadow computes each step at once on host buffers. The subject
 //! defers, fuses, cuts, distributes and communicates, as a random mapper and a random transport will have it.
 //!
-//! `LEGATE_FUZZ_CASES` sets the number of programs per configuration (default 40), `LEGATE_FUZZ_SEED` the seed (default: a fixed one; `random` draws one).
+//! `LEGATE_FUZZ_CASES` sets the number of programs per configuration (default 40, 100 on real ranks), `LEGATE_FUZZ_SEED` the seed (default: a fixed one; `random` draws one).
 
 #![allow(
     clippy::unwrap_used,
@@ -13,6 +13,8 @@
     reason = "a test says what it runs, and stops at what should not be"
 )]
 
+#[path = "../../legate-core/tests/common/launched.rs"]
+mod launched;
 mod program;
 
 use legate_core::mapping::Mapper;
@@ -20,6 +22,7 @@ use legate_core::runtime::{ExecutorKind, Ranks, Replay};
 use legate_mapper::{DeferringMapper, RandomMapper};
 use legate_numpy::{Session, SessionConfig};
 use program::{Machine, Step, steps};
+use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use std::sync::Arc;
 
@@ -38,6 +41,10 @@ struct Setup {
 
 impl Setup {
     fn session(self) -> Session {
+        self.session_on(Ranks::simulated(self.sim_ranks, self.seed))
+    }
+
+    fn session_on(self, ranks: Ranks) -> Session {
         let random = RandomMapper::new(self.seed);
         let mapper: Arc<dyn Mapper> =
             if self.defer_all { Arc::new(DeferringMapper::new(Arc::new(random))) } else { Arc::new(random) };
@@ -46,7 +53,7 @@ impl Setup {
             cores: 2,
             memory_bytes: 1 << 30,
             cache_bytes: 1 << 20,
-            ranks: Ranks::simulated(self.sim_ranks, self.seed),
+            ranks,
             executor: self.executor,
             fuse: self.fuse,
             // What is used again is worked out anew and compared.
@@ -62,8 +69,12 @@ const READ_ONCE: u64 = 2000;
 
 /// Runs the steps on both and compares after each fetch and at the end.
 fn check(setup: Setup, steps: &[Step]) -> Result<(), TestCaseError> {
-    let mut machine = Machine::new(setup.session(), Session::eager().reading_once_from(READ_ONCE));
-    let (before, round) = steps.split_at(if setup.rounds > 1 { steps.len() / 2 } else { 0 });
+    check_on(setup.session(), setup.rounds, steps)
+}
+
+fn check_on(session: Session, rounds: u32, steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut machine = Machine::new(session, Session::eager().reading_once_from(READ_ONCE));
+    let (before, round) = steps.split_at(if rounds > 1 { steps.len() / 2 } else { 0 });
     let run = |machine: &mut Machine, steps: &[Step]| {
         let mut numbered = steps.iter().enumerate();
         numbered.try_for_each(|(k, step)| {
@@ -72,7 +83,7 @@ fn check(setup: Setup, steps: &[Step]) -> Result<(), TestCaseError> {
     };
     run(&mut machine, before)?;
     let start = machine.start_round();
-    for _ in 0..setup.rounds {
+    for _ in 0..rounds {
         run(&mut machine, round)?;
         machine.end_round(start);
     }
@@ -92,10 +103,13 @@ fn runner(cases: u32, salt: u8) -> TestRunner {
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }
 
+fn cases(default: u32) -> u32 {
+    std::env::var("LEGATE_FUZZ_CASES").map_or(default, |n| n.parse().expect("LEGATE_FUZZ_CASES is a number"))
+}
+
 fn fuzz(setups: impl Fn(u64) -> Setup, salt: u8) {
-    let cases = std::env::var("LEGATE_FUZZ_CASES").map_or(40, |n| n.parse().expect("LEGATE_FUZZ_CASES is a number"));
     let strategy = (proptest::num::u64::ANY, steps());
-    let outcome = runner(cases, salt).run(&strategy, |(seed, steps)| check(setups(seed), &steps));
+    let outcome = runner(cases(40), salt).run(&strategy, |(seed, steps)| check(setups(seed), &steps));
     match outcome {
         Ok(()) => {}
         Err(TestError::Fail(reason, (seed, steps))) => panic!("{reason}\nwith {:?}\nafter {steps:?}", setups(seed)),
@@ -103,16 +117,15 @@ fn fuzz(setups: impl Fn(u64) -> Setup, salt: u8) {
     }
 }
 
+fn setup(sim_ranks: u32, seed: u64) -> Setup {
+    let executor = if seed & 2 == 0 { ExecutorKind::Parallel } else { ExecutorKind::Serial };
+    let (fuse, defer_all) = (seed & 4 == 0, seed & 8 == 0);
+    let rounds = if seed & 16 == 0 { 4 } else { 1 };
+    Setup { sim_ranks, executor, fuse, rounds, seed, defer_all }
+}
+
 fn on_ranks(sim_ranks: u32) {
-    let parallel = |seed: u64| if seed & 2 == 0 { ExecutorKind::Parallel } else { ExecutorKind::Serial };
-    fuzz(
-        |seed| {
-            let (fuse, defer_all) = (seed & 4 == 0, seed & 8 == 0);
-            let rounds = if seed & 16 == 0 { 4 } else { 1 };
-            Setup { sim_ranks, executor: parallel(seed), fuse, rounds, seed, defer_all }
-        },
-        sim_ranks as u8,
-    );
+    fuzz(|seed| setup(sim_ranks, seed), sim_ranks as u8);
 }
 
 #[test]
@@ -138,4 +151,31 @@ fn three_ranks_give_the_shadows_bits() {
 #[test]
 fn seven_ranks_give_the_shadows_bits() {
     on_ranks(7);
+}
+
+/// To be started by a launcher. The ranks run the programs side by side, or follow the first of them.
+#[test]
+#[ignore = "runs under a launcher: see `cargo xtask test mpi`"]
+fn processes_give_the_shadows_bits() {
+    let network = launched::join();
+    let mut runner = runner(1, network.standing().ranks as u8);
+    let strategy = (proptest::num::u64::ANY, steps());
+    for number in 0..u64::from(cases(100)) {
+        let (seed, steps) = strategy.new_tree(&mut runner).unwrap().current();
+        let run = Arc::new(launched::Run { network: network.clone(), number });
+        let (setup, led) = (setup(0, seed), seed & 32 == 0);
+        let session = setup.session_on(if led { Ranks::Led(run) } else { Ranks::Joined(run) });
+        let runtime = session.runtime().unwrap().clone();
+        let outcome = if led && network.standing().rank > 0 {
+            runtime.follow(&|| false).map_err(|error| TestCaseError::fail(error.to_string()))
+        } else {
+            check_on(session, setup.rounds, &steps)
+        };
+        runtime.dismiss();
+        if let Err(failure) = outcome {
+            println!("{failure}\nwith {setup:?}, led {led}\nafter {steps:?}");
+            network.abort(1);
+        }
+    }
+    network.leave().unwrap();
 }

@@ -54,7 +54,7 @@ mod _native {
     #[pymodule_export]
     use super::random::{mt19937_sample, normal_sample, pcg64_sample};
     #[pymodule_export]
-    use super::ranks::{abort, agree, announce, announced, dismiss, follow, join, leave, local};
+    use super::ranks::{abort, agree, announce, announced, call_off, called_off, dismiss, follow, join, leave, local};
     #[pymodule_export]
     use super::session::{failing_array, fence, stats, traffic, write_profile};
     #[pymodule_export]

@@ -148,6 +148,22 @@ pub(crate) fn announced() -> Option<String> {
     joined()?.failure().map(|failure| failure.0.message.clone())
 }
 
+/// Asks all other ranks to end, with this exit status.
+#[pyfunction]
+#[pyo3(name = "_call_off")]
+pub(crate) fn call_off(status: i32) {
+    if let Some(remote) = joined() {
+        remote.call_off(status);
+    }
+}
+
+/// The exit status with which this rank was asked to end.
+#[pyfunction]
+#[pyo3(name = "_called_off")]
+pub(crate) fn called_off() -> Option<i32> {
+    joined()?.called_off()
+}
+
 /// Disconnects, after all ranks have met.
 #[pyfunction]
 #[pyo3(name = "_leave")]

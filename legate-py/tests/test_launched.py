@@ -100,7 +100,44 @@ for _ in range(100000):
 def test_an_exception_on_all_ranks_is_told_once(launch):
     done = launch("np.arange(3).reshape(2, 2)")
     assert done.returncode != 0
-    assert done.stderr.count("ValueError: cannot reshape") == 1, done.stderr
+    assert done.stderr.count("ValueError: cannot reshape") == 1 and "MPI_A" not in done.stderr, done.stderr
+
+
+def test_a_rank_without_memory_is_named_and_ends_all(launch):
+    source = """
+import resource
+x = np.arange(100000.0)
+float((x + 1).sum())
+if rank == 1:
+    pages = int(open("/proc/self/statm").read().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (100 << 20),) * 2)
+big = np.arange(60_000_000.0)
+print(float((big + x[0]).sum()))
+"""
+    done = launch(source)
+    assert done.returncode != 0 and done.stdout == ""
+    assert done.stderr.count("MemoryError") == 1 and "program.py:11 failed on rank 1: cannot allocate" in done.stderr, done.stderr
+
+
+def test_a_program_may_go_on_after_one_rank_had_no_memory(launch):
+    source = """
+import resource
+limit = resource.getrlimit(resource.RLIMIT_AS)
+x = np.arange(100000.0)
+float((x + 1).sum())
+if rank == 1:
+    pages = int(open("/proc/self/statm").read().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (100 << 20), limit[1]))
+try:
+    big = np.arange(60_000_000.0)
+    print(float((big + x[0]).sum()))
+except MemoryError as error:
+    print("no memory")
+resource.setrlimit(resource.RLIMIT_AS, limit)
+print(float(x.sum()))
+"""
+    done = launch(source)
+    assert (done.returncode, done.stdout) == (0, "no memory\n4999950000.0\n"), done.stderr
 
 
 def test_a_rank_that_hears_nothing_is_ended(launch):

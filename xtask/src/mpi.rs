@@ -20,6 +20,10 @@ const LIMIT: Duration = Duration::from_secs(5 * 60);
 /// How many ranks tests have: more than cores, and one number that divides nothing evenly.
 const RANKS: [u32; 3] = [2, 3, 4];
 
+/// Random programs: test binaries, and the tests there that are ranks.
+const RANDOM: [(&str, &str); 2] =
+    [("programs", "processes_see_what_one_sees"), ("fuzz_program", "processes_give_the_shadows_bits")];
+
 /// What is tested from Python.
 const PYTEST: [&str; 2] = ["legate-py/tests/test_launched.py", "legate-py/tests/test_session.py"];
 
@@ -145,22 +149,25 @@ fn find_libclang(tools: &Path) -> Option<PathBuf> {
     folders.into_iter().find(|folder| folder.join("libclang.so").exists())
 }
 
-/// `cargo xtask test mpi`: random programs and the five programs on real ranks, with both families.
+/// `cargo xtask test mpi`: random programs and the five programs on real ranks, with both families. `cargo`: builds a test binary.
 ///
 /// # Errors
 /// If a run fails, hangs, or gives other bits than one process.
-pub(crate) fn test(workspace: &Workspace, filter: Option<&str>, binary: impl Fn() -> Result<Command>) -> Result<()> {
+pub(crate) fn test(workspace: &Workspace, filter: Option<&str>, cargo: impl Fn(&str) -> Result<Command>) -> Result<()> {
     ensure_plugins(workspace)?;
     package::ensure_installed(workspace, package::Extras::Test)?;
-    let random = executable(&mut binary()?)?;
+    let random = RANDOM.map(|(binary, test)| cargo(binary).and_then(|mut cargo| Ok((executable(&mut cargo)?, test))));
+    let random = random.into_iter().collect::<Result<Vec<_>>>()?;
     let mut report = Report::default();
     for family in &FAMILIES {
         for ranks in RANKS {
-            report.step(format!("random programs on {ranks} ranks of {}", family.name), || {
-                let mut command = family.launcher(workspace, ranks);
-                command.arg(&random).args(["--ignored", "--exact", "processes_see_what_one_sees"]);
-                process::run_within(LIMIT, &[0], &mut command)
-            });
+            for (binary, test) in &random {
+                report.step(format!("{test} on {ranks} ranks of {}", family.name), || {
+                    let mut command = family.launcher(workspace, ranks);
+                    command.arg(binary).args(["--ignored", "--exact", test]);
+                    process::run_within(LIMIT, &[0], &mut command)
+                });
+            }
         }
         report.step(format!("pytest with {}", family.name), || {
             let mut pytest = Command::new(workspace.venv_command("python"));

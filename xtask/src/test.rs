@@ -174,11 +174,11 @@ fn programs(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     programs::compare_all(workspace, filter)
 }
 
-/// The random programs are those of core's tests, built as the step `rust` builds them.
+/// The random programs are those of the libraries' own tests, built as the step `rust` builds them.
 fn mpi(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
-    mpi::test(workspace, filter, || {
+    mpi::test(workspace, filter, |test| {
         let mut cargo = cargo(workspace, &["test", "--release", "--no-run", "--message-format=json"]);
-        cargo.args(["--test", "programs"]);
+        cargo.args(["--test", test]);
         Ok(cargo)
     })
 }

@@ -110,7 +110,8 @@ mod tests {
 
     fn failure(line: u32) -> TaskFailure {
         let provenance = Provenance { file: "a.py".into(), line };
-        let report = FailureReport { task: "t".into(), provenance, message: "m".into(), kind: FailureKind::Error };
+        let report =
+            FailureReport { task: "t".into(), provenance, message: "m".into(), kind: FailureKind::Error, rank: None };
         TaskFailure(Arc::new(report))
     }
 
@@ -142,7 +143,8 @@ mod loom_tests {
 
     fn failure() -> TaskFailure {
         let (task, message) = ("t".into(), "m".into());
-        let report = FailureReport { task, provenance: Provenance::default(), message, kind: FailureKind::Error };
+        let report =
+            FailureReport { task, provenance: Provenance::default(), message, kind: FailureKind::Error, rank: None };
         TaskFailure(std::sync::Arc::new(report))
     }
 

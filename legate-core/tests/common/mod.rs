@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, reason = "a module of test programs")]
 
+pub mod launched;
+
 use legate_core::exec::HostBuffer;
 use legate_core::geometry::{Point, Rect};
 use legate_core::id::{ReductionId, ShardId, TaskId};

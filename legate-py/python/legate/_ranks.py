@@ -12,6 +12,7 @@ PYTHONHASHSEED.
 import os
 import pickle
 import random
+import signal
 import sys
 import time
 import traceback
@@ -20,9 +21,10 @@ from legate import _line
 
 # How long a rank that fails waits for rank 0 to say the same, before it speaks itself.
 HESITATION_S = 0.5
-# How long ranks that have been told of the end have to end by themselves before the launcher ends them; rank 0 has told what there is to tell, so that it need not wait as long.
+# How long a rank that has failed waits for rank 0 to end all: rank 0 may not have heard of it.
 GRACE_S = 3.0
-FIRST_GRACE_S = 1.0
+# How long rank 0 then leaves the others, so that the launcher finds nobody to kill.
+HEAD_START_S = 0.2
 
 WATCHDOG_S = 30.0
 
@@ -91,8 +93,15 @@ def join():
     standing = found
     _hook, sys.excepthook = sys.excepthook, report(sys.excepthook)
     _line.connect(found.rank)
+    leave_interrupts_to_the_first()
     make_alike(_native)
     be_quiet()
+
+
+def leave_interrupts_to_the_first():
+    """Some launchers send Ctrl-C to all ranks. One of them decides what it means, and tells."""
+    if standing.rank > 0 and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda *_: None)
 
 
 def patience():
@@ -212,11 +221,13 @@ def report(hook):
             if _native._announced() is not None:
                 return  # the same error, or one that follows from it
             print(f"legate: rank {standing.rank} of {standing.ranks}:", file=sys.stderr)
+        hook(kind, error, trace)
+        flush()
+        # After that, for whoever hears of it may end us.
         frames = traceback.extract_tb(trace)
         file, line = (frames[-1].filename, frames[-1].lineno or 0) if frames else ("", 0)
         text = traceback.format_exception_only(kind, error)[-1].strip()
         _native._announce(f"rank {standing.rank} has ended: {text}", file, line)
-        hook(kind, error, trace)
 
     return told
 
@@ -277,10 +288,21 @@ def finish():
 
 
 def end(code):
-    """Ends this rank, which has failed, and with it the others that have not heard of it. Does not return."""
+    """Ends this rank, which has failed, and with it the others. Does not return.
+
+    Ranks that have failed end together when rank 0 says so. A rank that has not heard of it is the launcher's to end, or the library's.
+    """
     from legate import _native
 
-    time.sleep(GRACE_S if standing.rank else FIRST_GRACE_S)
+    if standing.rank == 0:
+        _native._call_off(code)
+        time.sleep(HEAD_START_S)
+    else:
+        late = time.monotonic() + GRACE_S
+        while _native._called_off() is None and time.monotonic() < late:
+            time.sleep(0.01)
+        called_off = _native._called_off()
+        code = code if called_off is None else called_off
     if not ends_with_one():
         _native._abort(code)
     os._exit(code)

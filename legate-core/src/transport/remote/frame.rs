@@ -17,6 +17,8 @@ pub(super) enum Head {
     Failed { sequence: u64, report: FailureReport },
     /// The run is over, because of this.
     Over { report: FailureReport },
+    /// The process is to end, with this exit status.
+    End { status: i32 },
 }
 
 /// A frame that does not say what a frame can say.
@@ -68,6 +70,7 @@ mod tests {
             provenance: Provenance { file: "a.py".into(), line },
             message,
             kind: FailureKind::Panic,
+            rank: Some(line),
         });
         let short = (any::<u64>(), prop::collection::vec(any::<u8>(), 0..40))
             .prop_map(|(sequence, body)| (Head::Short { sequence, len: body.len() as u32 }, body));
@@ -75,7 +78,8 @@ mod tests {
         let failed = (any::<u64>(), report.clone())
             .prop_map(|(sequence, report)| (Head::Failed { sequence, report }, Vec::new()));
         let lost = report.prop_map(|report| (Head::Over { report }, Vec::new()));
-        prop_oneof![short, long, failed, lost]
+        let end = any::<i32>().prop_map(|status| (Head::End { status }, Vec::new()));
+        prop_oneof![short, long, failed, lost, end]
     }
 
     proptest! {

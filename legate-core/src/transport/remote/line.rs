@@ -28,6 +28,8 @@ pub(super) enum Letter {
     Message { sequence: u64, payload: Payload },
     /// The run is over.
     Over(TaskFailure),
+    /// The process is to end, with this exit status.
+    End(i32),
 }
 
 /// What has come.
@@ -37,6 +39,8 @@ pub(super) enum Arrival {
     Message { from: u32, sequence: u64, payload: Payload },
     /// A rank has announced that the run is over.
     Over(TaskFailure),
+    /// A rank wants this process to end, with this exit status.
+    End(i32),
 }
 
 /// A long message on its way here.
@@ -102,6 +106,7 @@ impl Line {
                 Letter::Over(failure) => {
                     frame::push(&mut frame, &Head::Over { report: (*failure.0).clone() }, &[]);
                 }
+                Letter::End(status) => frame::push(&mut frame, &Head::End { status }, &[]),
             }
             if frame.len() >= FULL {
                 self.dispatch(to, &mut frame, &mut bodies)?;
@@ -169,6 +174,7 @@ impl Line {
                 Head::Short { sequence, .. } => arrive(message(sequence, Ok(Arc::new(HostBuffer::from_slice(body))))),
                 Head::Failed { sequence, report } => arrive(message(sequence, Err(TaskFailure(Arc::new(report))))),
                 Head::Over { report } => arrive(Arrival::Over(TaskFailure(Arc::new(report)))),
+                Head::End { status } => arrive(Arrival::End(status)),
                 Head::Long { sequence, len } => {
                     let buffer = HostBuffer::try_unwritten(len as usize)
                         .map_err(|failure| LinkError(format!("a message of rank {from}: {failure}")))?;

@@ -87,6 +87,8 @@ struct Shared {
     closed: AtomicBool,
     /// The run is over, and why.
     over: Mutex<Option<TaskFailure>>,
+    /// What this process was asked to end with.
+    end: Mutex<Option<i32>>,
 }
 
 impl Remote {
@@ -104,6 +106,7 @@ impl Remote {
             heard: Mutex::new(Instant::now()),
             closed: AtomicBool::new(false),
             over: Mutex::new(None),
+            end: Mutex::new(None),
         });
         let postman = shared.clone();
         let builder = std::thread::Builder::new().name("postman".into());
@@ -133,6 +136,17 @@ impl Remote {
         }
         self.end_postman();
         self.shared.line.lock().link_mut().leave()
+    }
+
+    /// Asks all other ranks to end, with this exit status. Those that have failed wait for it; nobody is made to.
+    pub fn call_off(&self, status: i32) {
+        self.shared.others().for_each(|to| self.shared.post(to, Letter::End(status)));
+        self.shared.progress();
+    }
+
+    /// The exit status with which this rank was asked to end.
+    pub fn called_off(&self) -> Option<i32> {
+        *self.shared.end.lock()
     }
 
     /// Ends all ranks, at once. Returns only if the library does not answer.
@@ -260,6 +274,7 @@ impl Shared {
         match arrival {
             Arrival::Message { from, sequence, payload } => self.mailbox.arrive(ShardId(from), sequence, payload),
             Arrival::Over(failure) => self.end(&failure),
+            Arrival::End(status) => *self.end.lock() = Some(status),
         }
     }
 
@@ -285,6 +300,8 @@ impl Transport for Remote {
     }
     fn send(&self, to: ShardId, sequence: u64, payload: Payload) {
         self.shared.tally.count(to, sequence, &payload);
+        let me = self.shared.standing.rank;
+        let payload = payload.map_err(|failure| failure.on(me));
         self.shared.post(to.0, Letter::Message { sequence, payload });
     }
     fn receive(&self, from: ShardId, sequence: u64, deliver: Deliver) {

@@ -139,7 +139,7 @@ proptest! {
             let (expected, tell) = (payload.clone(), tell.clone());
             let same = move |got: Payload| match (got, expected) {
                 (Ok(got), Ok(expected)) => got.as_slice() == expected.as_slice(),
-                (got, expected) => got.err() == expected.err(),
+                (got, expected) => got.err() == expected.err().map(|failure| failure.on(from)),
             };
             let deliver: Deliver = Box::new(move |got| tell.send(same(got)).expect("somebody listens"));
             // Half of the messages are asked for before they are sent.
@@ -217,4 +217,20 @@ fn who_waits_long_is_heard() {
     let words = told.recv_timeout(Duration::from_secs(20)).expect("it is told");
     assert!(words.starts_with("rank 0 of 3 has waited "), "{words}");
     assert!(words.ends_with("s for rank 2 (its values, it to come to a fence)"), "{words}");
+}
+
+#[test]
+fn a_rank_asks_the_others_to_end() {
+    let ends = remotes(3, 1, 5000);
+    ends[1].call_off(7);
+    let asked = |k: usize| {
+        (0..2000).any(|_| {
+            ends[k].called_off().is_some() || {
+                std::thread::sleep(Duration::from_millis(1));
+                false
+            }
+        })
+    };
+    assert!(asked(0) && asked(2));
+    assert_eq!([0, 1, 2].map(|k| ends[k].called_off()), [Some(7), None, Some(7)]);
 }
