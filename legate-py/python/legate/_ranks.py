@@ -9,6 +9,7 @@ What the ranks decide must be alike. The runtime compares what they do; here, wh
 PYTHONHASHSEED.
 """
 
+import ctypes
 import os
 import pickle
 import random
@@ -262,7 +263,9 @@ def follow():
             print(f"legate: rank {standing.rank}: {error}", file=sys.stderr, flush=True)
             _native._announce(f"rank {standing.rank} has ended: {error}", "", 0)
         end(EXIT_FAILURE)
-    os._exit(0)
+    flush()
+    # Not `os._exit`: MPICH says goodbye to its launcher in a handler of C's `exit`, and who leaves without that has the others killed.
+    ctypes.CDLL(None).exit(0)
 
 
 def finish():
