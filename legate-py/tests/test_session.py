@@ -184,7 +184,7 @@ import legate.numpy as np
 x = np.arange(100000.0)
 print("running", float(x.sum()), flush=True)
 while True:
-    float((x + 1).sum())  # the user's line
+    float((x + 1).sum())
 """
 
 
@@ -210,7 +210,8 @@ def test_an_interrupt_ends_all_ranks_with_one_traceback(interrupted):
     code, words = interrupted(sys.executable, "-m", "legate", "--nodes", "2")
     assert code == 130, words
     assert words.count("Traceback") == words.count("KeyboardInterrupt") == 1, words
-    assert "float((x + 1).sum())  # the user's line" in words and "MPI_A" not in words
+    # The loop; or the line before it, where rank 0 may still be.
+    assert re.search(r'program\.py", line [46]\b', words) and "MPI_A" not in words, words
 
 
 def test_an_interrupt_of_the_launcher_ends_all_ranks(interrupted):
