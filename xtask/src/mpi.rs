@@ -25,7 +25,8 @@ const RANDOM: [(&str, &str); 2] =
     [("programs", "processes_see_what_one_sees"), ("fuzz_program", "processes_give_the_shadows_bits")];
 
 /// What is tested from Python.
-const PYTEST: [&str; 2] = ["legate-py/tests/test_launched.py", "legate-py/tests/test_session.py"];
+const PYTEST: [&str; 3] =
+    ["legate-py/tests/test_launched.py", "legate-py/tests/test_session.py", "legate-py/tests/test_hosts.py"];
 
 /// Generates the plug-in's bindings to MPI's C interface.
 const LIBCLANG: &str = "libclang>=14";
