@@ -4,6 +4,7 @@
 //! writes, else the data that it reads most of. So a program that never mentions placement moves halos and reductions only.
 
 use crate::Thresholds;
+use crate::products::Product;
 use legate_core::geometry::{Point, Rect};
 use legate_core::mapping::{Ahead, FieldMapping, LaunchInfo, LaunchMapping, MachineView, Mapper, OperandInfo};
 use legate_core::operation::{Cut, Privilege};
@@ -69,6 +70,9 @@ impl Mapper for DefaultMapper {
         }
         if !self.is_large(launch) {
             return LaunchMapping::Replicate;
+        }
+        if let Some(product) = Product::of(launch) {
+            return product.mapping(machine, &self.thresholds);
         }
         key_operand(launch).map_or_else(|| row_blocks_of_launch(launch, machine.shards), LaunchMapping::Follow)
     }

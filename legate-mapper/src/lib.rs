@@ -17,7 +17,7 @@
 //! 1. *Pure* questions are answered from their arguments alone: no clock, no random numbers, no counters, no iteration over hash maps, no
 //!    environment. Every shard asks its own copy of the mapper, and all must hear the same. (`chunks` is asked on one shard only, and may be
 //!    answered from what that shard has seen.)
-//! 2. Questions are asked on the path of every operation: answer in less than a microsecond.
+//! 2. Questions are asked on the path of every operation: answer in less than a microsecond. (A product of large matrices bears some tens.)
 //! 3. An answer that the launch does not allow is not an error: the nearest legal one is taken. A program that writes `x[3:5]` writes it
 //!    where `x` lies.
 //! 4. Test it: the answers' legality and purity are laws in this crate's `laws.rs`; add the mapper to its list. That results do not change
@@ -104,6 +104,7 @@ pub mod machine;
 mod named;
 mod pattern;
 pub mod policy;
+mod products;
 mod random;
 mod thresholds;
 

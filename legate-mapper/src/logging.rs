@@ -107,7 +107,7 @@ struct OperandText<'a>(&'a OperandInfo);
 
 impl Display for OperandText<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let OperandInfo { field_shape, element_bytes, privilege, image, covers, distribution } = self.0;
+        let OperandInfo { field_shape, element_bytes, privilege, access: _, image, covers, distribution } = self.0;
         let part = if *covers { "all" } else { "part" };
         write!(f, "{privilege:?} {part} {image:?} of {field_shape:?} of {element_bytes} bytes, ")?;
         match distribution {

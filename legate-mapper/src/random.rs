@@ -85,7 +85,7 @@ impl Mapper for RandomMapper {
 }
 
 fn operand_key(operand: &OperandInfo) -> impl Hash + '_ {
-    let OperandInfo { field_shape, element_bytes, privilege, image, covers, distribution } = operand;
+    let OperandInfo { field_shape, element_bytes, privilege, access: _, image, covers, distribution } = operand;
     (field_shape, element_bytes, privilege, image, covers, distribution)
 }
 

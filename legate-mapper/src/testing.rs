@@ -4,6 +4,7 @@ use legate_core::geometry::Rect;
 use legate_core::mapping::{LaunchInfo, MachineView, OperandInfo};
 use legate_core::operation::{Cut, Privilege};
 use legate_core::region::{Distribution, Partition, Sharding, Tiling};
+use legate_core::store::Access;
 use parking_lot::Mutex;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub(crate) fn operand(shape: &[i64], privilege: Privilege) -> OperandInfo {
         field_shape: shape.into(),
         element_bytes: 8,
         privilege,
+        access: Access::identity(shape.len()),
         image: Rect::from_shape(shape),
         covers: true,
         distribution: None,
@@ -29,9 +31,18 @@ pub(crate) fn operand(shape: &[i64], privilege: Privilege) -> OperandInfo {
 
 /// The whole of a field of doubles that is cut into blocks of ten rows.
 pub(crate) fn tiled_rows(shape: &[i64], privilege: Privilege) -> OperandInfo {
+    in_blocks(shape, privilege, 10)
+}
+
+/// The same in a block of rows for each shard.
+pub(crate) fn rows_of(shape: &[i64], privilege: Privilege, shards: u32) -> OperandInfo {
+    in_blocks(shape, privilege, (shape[0] as u64).div_ceil(shards.into()) as i64)
+}
+
+fn in_blocks(shape: &[i64], privilege: Privilege, rows: i64) -> OperandInfo {
     let bounds = Rect::from_shape(shape);
     let mut tile = bounds.shape();
-    tile[0] = 10;
+    tile[0] = rows;
     let partition = Partition::tiles(&Tiling { bounds, tile });
     let distribution = Some(Distribution::Tiled { partition, sharding: Sharding::Block });
     OperandInfo { distribution, ..operand(shape, privilege) }

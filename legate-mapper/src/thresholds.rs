@@ -29,6 +29,8 @@ pub struct Thresholds {
     pub parallel_ns: f64,
     /// Bytes that one core moves per nanosecond, to estimate the time of what is bound by memory.
     pub core_bytes_per_ns: f64,
+    /// Bytes that a shard receives per nanosecond, to weigh ways of cutting a matrix product.
+    pub network_bytes_per_ns: f64,
 }
 
 impl Default for Thresholds {
@@ -49,6 +51,7 @@ impl Default for Thresholds {
             chunk_ns: 2_000.0,
             parallel_ns: 4_000.0,
             core_bytes_per_ns: 20.0,
+            network_bytes_per_ns: 10.0,
         }
     }
 }

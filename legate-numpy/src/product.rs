@@ -12,8 +12,9 @@ use legate_core::operation::{Cut, Hands, Operand, Privilege};
 use legate_core::runtime::{LaunchRequest, Runtime};
 use legate_kernels::dispatch_dtype;
 use legate_kernels::dtype::{DType, Scalar};
-use legate_kernels::linalg::{Arithmetic, GEMM_TILE, GEMV_LEAF, MatrixMut, MatrixRef};
+use legate_kernels::linalg::{Arithmetic, GEMM_LEAF, GEMM_TILE, GEMV_LEAF, MatrixMut, MatrixRef, is_tall};
 use legate_kernels::ops::{BinaryOp, ReduceOp};
+use legate_kernels::parallel::Threads;
 use parking_lot::Mutex;
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
@@ -69,12 +70,9 @@ impl Session {
             let y = self.matrix_vector_product(&transposed, &a.with_view(a.view.without_axis(0)))?;
             return Ok(y.with_view(y.view.with_new_axis(0)));
         }
-        self.product(Product {
-            kind: ProductKind::Gemm,
-            domain: smallvec![rows, columns, k],
-            a: a.clone(),
-            b: b.clone(),
-        })
+        let extents = [rows, columns, k].map(|extent| extent as usize);
+        let kind = if is_tall(extents) { ProductKind::GemmTall } else { ProductKind::Gemm };
+        self.product(Product { kind, domain: smallvec![rows, columns, k], a: a.clone(), b: b.clone() })
     }
 
     fn product(&self, product: Product) -> Result<NdArray> {
@@ -163,7 +161,7 @@ impl Product {
         match self.kind {
             ProductKind::GemvRows => smallvec![self.domain[0]],
             ProductKind::GemvCols => smallvec![self.domain[1]],
-            ProductKind::Gemm => smallvec![self.domain[0], self.domain[1]],
+            ProductKind::Gemm | ProductKind::GemmTall => smallvec![self.domain[0], self.domain[1]],
         }
     }
 
@@ -176,7 +174,7 @@ impl Product {
         match self.kind {
             ProductKind::GemvRows => [self.a.view.clone(), over(&self.b.view, &[0]), over(&out.view, &[1])],
             ProductKind::GemvCols => [self.a.view.clone(), over(&self.b.view, &[1]), over(&out.view, &[0])],
-            ProductKind::Gemm => {
+            ProductKind::Gemm | ProductKind::GemmTall => {
                 let b = self.b.view.permuted(&[1, 0]);
                 [over(&self.a.view, &[1]), over(&b, &[0]), over(&out.view, &[2])]
             }
@@ -184,10 +182,12 @@ impl Product {
     }
 
     fn cuts(&self) -> SmallVec<[Cut; 4]> {
+        let tile = Cut::Granule(GEMM_TILE as u64);
         match self.kind {
             ProductKind::GemvRows => smallvec![Cut::Free, Cut::Never],
             ProductKind::GemvCols => smallvec![Cut::Tree { granule: GEMV_LEAF as u64 }, Cut::Free],
-            ProductKind::Gemm => smallvec![Cut::Granule(GEMM_TILE as u64), Cut::Granule(GEMM_TILE as u64), Cut::Never],
+            ProductKind::Gemm => smallvec![tile, tile, Cut::Never],
+            ProductKind::GemmTall => smallvec![tile, tile, Cut::Tree { granule: GEMM_LEAF as u64 }],
         }
     }
 
@@ -223,18 +223,24 @@ impl Product {
     fn multiply<T: Arithmetic>(&self, factors: [&[u8]; 2], c: &mut [u8], hands: Option<(&dyn Hands, usize)>) {
         let c: &mut [T] = bytemuck::cast_slice_mut(c);
         let Some((hands, parts)) = hands.filter(|(_, parts)| *parts > 1) else {
-            return self.multiply_part(factors, 0, c);
+            return self.multiply_part(factors, 0, c, Threads::ALONE);
         };
+        if self.kind == ProductKind::GemmTall {
+            let run = |pieces: usize, body: &(dyn Fn(usize) + Sync)| hands.for_chunks(pieces, body);
+            return self.multiply_part(factors, 0, c, Threads::new(parts, &run));
+        }
         let shape = self.result_shape();
         let granule = if self.kind == ProductKind::Gemm { GEMM_TILE } else { 1 };
         let extent = (shape[0] as usize).div_ceil(parts).next_multiple_of(granule);
         let parts = c.chunks_mut(extent * self.row_length()).map(Mutex::new);
         let parts: SmallVec<[Mutex<&mut [T]>; 16]> = parts.collect();
-        hands.for_chunks(parts.len(), &|k| self.multiply_part(factors, k * extent, &mut parts[k].lock()));
+        hands.for_chunks(parts.len(), &|k| {
+            self.multiply_part(factors, k * extent, &mut parts[k].lock(), Threads::ALONE);
+        });
     }
 
     /// Computes `c`, the rows of the result from `first` on.
-    fn multiply_part<T: Arithmetic>(&self, [a, b]: [&[u8]; 2], first: usize, c: &mut [T]) {
+    fn multiply_part<T: Arithmetic>(&self, [a, b]: [&[u8]; 2], first: usize, c: &mut [T], threads: Threads<'_>) {
         let (columns, b) = (self.row_length(), matrix::<T>(b, &self.b.view));
         let rows = c.len() / columns;
         let cut = usize::from(self.kind == ProductKind::GemvCols);
@@ -244,6 +250,7 @@ impl Product {
             ProductKind::GemvRows => c.set_row_sums(a, b),
             ProductKind::GemvCols => c.set_column_sums(a, b),
             ProductKind::Gemm => c.set_product(a, b),
+            ProductKind::GemmTall => c.set_tall_product(a, b, threads),
         }
     }
 

@@ -83,6 +83,7 @@ impl Question<'_> {
                 field_shape: state.bounds.shape(),
                 element_bytes: state.size,
                 privilege: operand.privilege,
+                access: operand.access.clone(),
                 image: operand.access.image(&group.domain),
                 covers: operand.access.covers(&group.domain, &state.bounds),
                 distribution: state.distribution.clone(),

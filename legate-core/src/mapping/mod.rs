@@ -4,6 +4,7 @@ use crate::geometry::{Point, Rect};
 use crate::id::ShardId;
 use crate::operation::{Cut, Privilege};
 use crate::region::{Distribution, Sharding};
+use crate::store::Access;
 use smallvec::SmallVec;
 
 /// What a mapper may know of the machine: the same on every shard (decisions that lead to communication depend on it).
@@ -28,6 +29,8 @@ pub struct OperandInfo {
     pub element_bytes: u32,
     /// What the launch does to it.
     pub privilege: Privilege,
+    /// Which of the field's points a point of the domain sees.
+    pub access: Access,
     /// Bounding box of the points it touches.
     pub image: Rect,
     /// Whether the image is the whole field.

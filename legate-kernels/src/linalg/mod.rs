@@ -5,6 +5,7 @@
 //! | [`gemv_rows()`] | `y[i] = Σ_k a[i, k]·x[k]` | rows anywhere | 16 lanes in blocks of 1024, blocks by the canonical tree |
 //! | [`gemv_cols()`] | `y[j] = Σ_k x[k]·a[k, j]` | columns anywhere; `k` at nodes of the tree over [`GEMV_LEAF`] rows | fours in order in a leaf, leaves by the canonical tree |
 //! | [`gemm()`] | `c[i, j] = Σ_k a[i, k]·b[k, j]` | rows and columns at multiples of [`GEMM_TILE`] | blocks of at most [`GEMM_DEPTH`], in order |
+//! | [`gemm_tall()`] | the same where [`is_tall()`] | rows and columns as [`gemm()`]; `k` at nodes of the tree over [`GEMM_LEAF`] | [`gemm()`]'s in a leaf, leaves by the canonical tree |
 //!
 //! So the bits of a result are a function of the operands' extents and values, not of cuts, threads, ranks or strides. A *canonical tree* over items `0..n` is the
 //! binary tree whose nodes are `[i·2ʰ, (i+1)·2ʰ)`, clipped to `n`: each is the sum of its two halves.
@@ -17,6 +18,7 @@
 
 mod arithmetic;
 mod gemm;
+mod gemm_tall;
 mod gemv_cols;
 mod gemv_rows;
 mod lu;
@@ -31,6 +33,7 @@ mod tree;
 
 pub use arithmetic::Arithmetic;
 pub use gemm::{GEMM_DEPTH, GEMM_TILE, gemm};
+pub use gemm_tall::{GEMM_LEAF, gemm_tall, is_tall};
 pub use gemv_cols::{GEMV_LEAF, gemv_cols};
 pub use gemv_rows::gemv_rows;
 pub use lu::Real;

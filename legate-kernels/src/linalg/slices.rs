@@ -1,7 +1,8 @@
 //! Matrices in slices: the products behind a checked interface, for tests, examples and small work on the host.
 
-use super::{Arithmetic, RawMatrix, gemm, gemv_cols, gemv_rows};
+use super::{Arithmetic, RawMatrix, gemm, gemm_tall, gemv_cols, gemv_rows};
 use crate::dtype::Element;
+use crate::parallel::Threads;
 
 /// A matrix to be read: element (i, j) is `elements[offset + i·strides[0] + j·strides[1]]`.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +113,18 @@ impl<'a, T: Arithmetic> MatrixMut<'a, T> {
         assert!(a.extents == [m, k] && b.extents == [k, n], "({m}, {n}) is not the shape of the product");
         // SAFETY: the constructors checked that all elements lie in their slices; the slices are borrowed, `c` exclusively.
         unsafe { gemm([m, n, k], a.raw(), b.raw(), self.raw()) }
+    }
+
+    /// Becomes the product `a·b`: see [`gemm_tall()`].
+    ///
+    /// # Panics
+    /// If the extents do not fit.
+    pub fn set_tall_product(&mut self, a: MatrixRef<'_, T>, b: MatrixRef<'_, T>, threads: Threads<'_>) {
+        let [m, n] = self.extents;
+        let k = a.extents[1];
+        assert!(a.extents == [m, k] && b.extents == [k, n], "({m}, {n}) is not the shape of the product");
+        // SAFETY: as in `set_product`.
+        unsafe { gemm_tall([m, n, k], a.raw(), b.raw(), self.raw(), threads) }
     }
 
     /// Becomes (as a column) the product of `a` and the column `x`: see [`gemv_rows()`].

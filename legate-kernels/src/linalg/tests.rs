@@ -4,6 +4,7 @@ use super::*;
 use crate::dispatch::fuses;
 use crate::dtype::{B8, C64, C128};
 use crate::isa::Isa;
+use crate::parallel::Threads;
 use crate::random::Pcg64;
 
 /// Test values: what they are drawn from, and how far apart two results may be.
@@ -263,6 +264,37 @@ fn bits_of_a_product_do_not_depend_on_how_it_is_cut() {
 }
 
 /// What "no dependence on machine and caches" rests on: the library sums a block of `k` in one chain of fused multiply-adds.
+fn tall_products_do_not_depend_on_threads_or_cuts<T: Sample>([m, n, k]: [usize; 3]) {
+    let (a, b) = (samples::<T>(1, m * k), samples::<T>(2, k * n));
+    let part = |from: usize, to: usize, threads: Threads<'_>| {
+        let mut c = samples(99, m * n);
+        let a = MatrixRef::with_strides(&a, from, [m, to - from], [k as isize, 1]);
+        let b = MatrixRef::with_strides(&b, from * n, [to - from, n], [n as isize, 1]);
+        MatrixMut::new(&mut c, [m, n]).set_tall_product(a, b, threads);
+        c
+    };
+    let whole = part(0, k, Threads::ALONE);
+    assert_close(&whole, &naive([m, n, k], &a, &b), k, "tall product");
+    for count in [2, 3] {
+        assert_same_bits(&Threads::scoped(count, |threads| part(0, k, threads)), &whole, "on several threads");
+    }
+    // The halves of the canonical tree over seven leaves: four, and three.
+    let (left, right) = (part(0, 4 * GEMM_LEAF, Threads::ALONE), part(4 * GEMM_LEAF, k, Threads::ALONE));
+    let joined: Vec<T> = left.iter().zip(&right).map(|(l, r)| l.plus(*r)).collect();
+    assert_same_bits(&joined, &whole, "in two parts");
+}
+
+#[test]
+fn bits_of_a_tall_product_do_not_depend_on_threads_or_cuts() {
+    let k = 6 * GEMM_LEAF + 77;
+    assert!(is_tall([20, 30, k]) && !is_tall([1000, 30, k]) && !is_tall([2, 2, 3000]));
+    tall_products_do_not_depend_on_threads_or_cuts::<f64>([20, 30, k]);
+    tall_products_do_not_depend_on_threads_or_cuts::<f64>([2, 3, k]);
+    tall_products_do_not_depend_on_threads_or_cuts::<C64>([5, 7, k]);
+    tall_products_do_not_depend_on_threads_or_cuts::<i32>([3, 2, k]);
+    tall_products_do_not_depend_on_threads_or_cuts::<f32>([GEMM_TILE + 1, 3, k]);
+}
+
 #[test]
 fn a_real_product_is_a_chain_of_fused_multiply_adds() {
     if !fuses(Isa::best()) {

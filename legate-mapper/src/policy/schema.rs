@@ -174,8 +174,8 @@ pub(super) fn check_thresholds(thresholds: &Spanned<Thresholds>, document: &Docu
         "chunks_per_core is at least 1"
     } else if ![t.chunk_ns, t.parallel_ns, t.catch_up_ns].into_iter().all(is_time) {
         "chunk_ns, parallel_ns and catch_up_ns are times, 0 or longer"
-    } else if !(t.core_bytes_per_ns > 0.0 && t.core_bytes_per_ns.is_finite()) {
-        "core_bytes_per_ns is more than 0"
+    } else if ![t.core_bytes_per_ns, t.network_bytes_per_ns].into_iter().all(|rate| rate > 0.0 && rate.is_finite()) {
+        "core_bytes_per_ns and network_bytes_per_ns are more than 0"
     } else {
         return Ok(());
     };

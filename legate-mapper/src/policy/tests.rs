@@ -98,7 +98,11 @@ fn mistakes_are_told_with_file_line_and_key() {
     told("[thresholds]\ninline_points = 'many'\n", "2:17", "in 'thresholds.inline_points': invalid type");
     told("[thresholds]\nchunks_per_core = 0\n", "1:1", "in 'thresholds': chunks_per_core is at least 1");
     told("[thresholds]\nchunk_ns = -1\n", "1:1", "chunk_ns, parallel_ns and catch_up_ns are times");
-    told("[thresholds]\ncore_bytes_per_ns = 0.0\n", "1:1", "core_bytes_per_ns is more than 0");
+    told(
+        "[thresholds]\ncore_bytes_per_ns = 0.0\n",
+        "1:1",
+        "core_bytes_per_ns and network_bytes_per_ns are more than 0",
+    );
     told("[tunables]\nwindow = 'wide'\n", "2:10", "in 'tunables.window': ");
     told("[[launch]]\nname = 'a'\n", "1:1", "in 'launch': missing field `map`");
     told("[[launch]]\nmap = 'tiles'\n", "2:7", "unknown variant `tiles`, expected one of `replicate`");

@@ -15,7 +15,9 @@ use legate_kernels::engine::Compiled;
 use legate_kernels::extreme::arg_extreme;
 use legate_kernels::gather::{OutOfBounds, gather, scatter};
 use legate_kernels::host::HostOperand;
-use legate_kernels::linalg::{Arithmetic, RawMatrix, Real, gemm, gemv_cols, gemv_rows, solve, solve_scratch_bytes};
+use legate_kernels::linalg::{
+    Arithmetic, RawMatrix, Real, gemm, gemm_tall, gemv_cols, gemv_rows, solve, solve_scratch_bytes,
+};
 use legate_kernels::moments::moments;
 use legate_kernels::operand::RawOperand;
 use legate_kernels::parallel::Threads;
@@ -60,6 +62,7 @@ pub(super) fn multiply(args: ProductArgs, ctx: &TaskContext<'_>) {
 fn multiply_as<T: Arithmetic>(kind: ProductKind, ctx: &TaskContext<'_>) {
     let [a, b, c] = ctx.operands() else { panic!("a product has three operands") };
     let extent = |d: usize| ctx.rect().extent(d) as usize;
+    let extents = || [extent(0), extent(1), extent(2)];
     let matrix = |view: &OperandView, row: usize, column: usize| {
         RawMatrix::<T>::new(view.ptr, [view.strides[row], view.strides[column]])
     };
@@ -70,8 +73,10 @@ fn multiply_as<T: Arithmetic>(kind: ProductKind, ctx: &TaskContext<'_>) {
         match kind {
             ProductKind::GemvRows => gemv_rows(extent(0), extent(1), matrix(a, 0, 1), vector(b, 1), vector(c, 0)),
             ProductKind::GemvCols => gemv_cols(extent(0), extent(1), matrix(a, 0, 1), vector(b, 0), vector(c, 1)),
-            ProductKind::Gemm => {
-                gemm([extent(0), extent(1), extent(2)], matrix(a, 0, 2), matrix(b, 2, 1), matrix(c, 0, 1))
+            ProductKind::Gemm => gemm(extents(), matrix(a, 0, 2), matrix(b, 2, 1), matrix(c, 0, 1)),
+            // What there is to share has been cut into chunks.
+            ProductKind::GemmTall => {
+                gemm_tall(extents(), matrix(a, 0, 2), matrix(b, 2, 1), matrix(c, 0, 1), Threads::ALONE)
             }
         }
     }

@@ -17,6 +17,8 @@ pub(crate) enum ProductKind {
     GemvCols,
     /// `c[i, j] = Σ_k a[i, k]·b[k, j]` over the domain `(i, j, k)`; `k` is never cut, `i` and `j` at multiples of a tile.
     Gemm,
+    /// The same where [`is_tall`](legate_kernels::linalg::is_tall()): `k` is cut as a tree.
+    GemmTall,
 }
 
 /// A product of elements of one type.
@@ -62,13 +64,14 @@ impl Task for Product {
     }
     fn runs_in_row_blocks(&self, args: &dyn TaskArgs) -> bool {
         // A product of two matrices has tiles of its own, in both directions.
-        own(args).kind != ProductKind::Gemm
+        matches!(own(args).kind, ProductKind::GemvRows | ProductKind::GemvCols)
     }
     fn label(&self, args: &dyn TaskArgs) -> String {
         match own(args).kind {
             ProductKind::GemvRows => "gemv_rows".to_owned(),
             ProductKind::GemvCols => "gemv_cols".to_owned(),
             ProductKind::Gemm => "gemm".to_owned(),
+            ProductKind::GemmTall => "gemm_tall".to_owned(),
         }
     }
 }
