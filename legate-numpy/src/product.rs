@@ -286,12 +286,16 @@ mod tests {
     use legate_mapper::DefaultMapper;
 
     fn session() -> Session {
+        session_on(Ranks::Alone)
+    }
+
+    fn session_on(ranks: Ranks) -> Session {
         let config = SessionConfig {
             mapper: Arc::new(DefaultMapper::new()),
             cores: 3,
             memory_bytes: 1 << 30,
             cache_bytes: 1 << 25,
-            ranks: Ranks::Alone,
+            ranks,
             executor: ExecutorKind::Parallel,
             fuse: true,
             replay: Replay::Check,
@@ -347,5 +351,21 @@ mod tests {
         let (x, y) = (steps(&ours), steps(&expected));
         assert!(x.is_ready(), "the last steps went the short way");
         assert_eq!(x.host().as_slice(), y.host().as_slice());
+    }
+
+    #[test]
+    fn a_product_on_ranks_has_the_bits_of_one_on_one() {
+        let values = |session: &Session| {
+            let (a, b, x) = (filled(session, &[601, 301]), filled(session, &[301, 530]), filled(session, &[9001, 12]));
+            let gram = (x.transpose(None).expect("a matrix"), x);
+            [(&a, &b), (&gram.0, &gram.1)].map(|(a, b)| {
+                let c = session.dot(a, b, None).expect("they fit");
+                session.to_host(&c, &|| false).expect("it is computed").as_slice().to_vec()
+            })
+        };
+        let expected = values(&Session::eager());
+        for ranks in [1, 2, 4, 6] {
+            assert_eq!(values(&session_on(Ranks::Simulated { ranks, seed: 7 })), expected, "{ranks} ranks");
+        }
     }
 }

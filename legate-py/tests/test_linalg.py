@@ -42,6 +42,20 @@ def test_larger_products(n):
     check(lambda m, a, b: (a @ b).sum(), a, b)
 
 
+@pytest.mark.parametrize("dtype", ["f8", "f4", "c16", "i4"])
+def test_products_whose_tiles_and_folds_are_shared(dtype):
+    """Large enough to be cut: into a grid of tiles, and, where a long dimension is folded into a small result, along that."""
+    rng = numpy.random.default_rng(1)
+    whole = lambda *shape: rng.integers(-3, 4, shape).astype(dtype)
+    a, b = whole(600, 310), whole(310, 530)
+    check(lambda m, a, b: a @ b, a, b)
+    check(lambda m, a, b: (a @ b) @ b.T + a, a, b)
+    x, y = whole(9000, 20), whole(9000, 3)
+    check(lambda m, x: x.T @ x, x)
+    check(lambda m, x, y: x.T @ y, x, y)
+    check(lambda m, x, y: y.T[:, ::-1] @ x[::-1], x, y)
+
+
 def test_out():
     a, b = numbers((2, 3)), numbers((3, 2))
 
