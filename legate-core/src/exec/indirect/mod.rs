@@ -7,7 +7,7 @@ mod works;
 
 pub(crate) use slabs::{Format, Slabs};
 pub(crate) use sort::{Count, Fill, Sorting};
-pub(crate) use works::{Apply, Incoming, Place, serve};
+pub(crate) use works::{Apply, Incoming, Own, Place, serve};
 
 use crate::analysis::indirect::Rows;
 use crate::error::{FailureKind, Provenance, TaskFailure};

@@ -52,6 +52,11 @@ impl Slabs {
         &self.rows
     }
 
+    /// Bytes from a row to the next.
+    pub(super) fn step(&self) -> isize {
+        self.at.strides[0]
+    }
+
     /// The first element of a row.
     pub(super) fn slab(&self, row: i64) -> *mut u8 {
         assert!(self.rows.contains(&row), "row {row} of {:?}", self.rows);

@@ -18,8 +18,6 @@ pub(crate) struct Sorting {
     format: Format,
     /// What goes with the rows, by points.
     values: Option<Slabs>,
-    /// For each owner whether it gets a message.
-    told: Vec<bool>,
     pool: Arc<BufferPool>,
     name: Name,
     /// For each span and owner, how many rows.
@@ -33,22 +31,16 @@ struct Sorted {
     before: Vec<Vec<u64>>,
     /// For each owner, how many rows.
     totals: Vec<u64>,
+    /// For each owner, this shard included: to leave points out would cost a mispredicted branch for each.
     messages: Vec<Mutex<Option<Arc<HostBuffer>>>>,
 }
 
 impl Sorting {
-    /// `told`: for each owner whether there is to be a message for it.
-    pub(crate) fn new(
-        list: List,
-        values: Option<Slabs>,
-        told: Vec<bool>,
-        pool: Arc<BufferPool>,
-        name: Name,
-    ) -> Arc<Sorting> {
+    pub(crate) fn new(list: List, values: Option<Slabs>, pool: Arc<BufferPool>, name: Name) -> Arc<Sorting> {
         let format = Format::numbers(list.rows.count());
         let format = values.as_ref().map_or(format, |values| format.with_slabs(values.slab_bytes()));
         let counts = list.spans.iter().map(|_| OnceLock::new()).collect();
-        Arc::new(Sorting { list, format, values, told, pool, name, counts, sorted: OnceLock::new() })
+        Arc::new(Sorting { list, format, values, pool, name, counts, sorted: OnceLock::new() })
     }
 
     /// Takes the message for the owner at a place, which was filled.
@@ -77,18 +69,18 @@ impl Sorting {
 
     /// After all spans were counted: where each begins, and memory for the messages.
     fn arrange(&self) -> Result<(), TaskFailure> {
-        let mut totals = vec![0; self.told.len()];
+        let mut totals = vec![0; self.list.rows.owners().len()];
         let mut before = Vec::with_capacity(self.counts.len());
         for counts in &self.counts {
             before.push(totals.clone());
             let counts = counts.get().expect("each span was counted");
             totals.iter_mut().zip(counts).for_each(|(total, count)| *total += count);
         }
-        let message = |(told, total): (&bool, &u64)| {
-            let allocate = || self.pool.allocate(self.format.bytes(*total as usize)).map(Arc::new);
-            told.then(allocate).transpose().map(Mutex::new)
+        let message = |total: &u64| {
+            let buffer = self.pool.allocate(self.format.bytes(*total as usize))?;
+            Ok(Mutex::new(Some(Arc::new(buffer))))
         };
-        let messages: Result<_, _> = self.told.iter().zip(&totals).map(message).collect();
+        let messages: Result<_, _> = totals.iter().map(message).collect();
         let messages = messages.map_err(|refusal| refused(refusal, &self.list.provenance))?;
         let first = self.sorted.set(Sorted { before, totals, messages }).is_ok();
         debug_assert!(first, "a node ends once");
@@ -97,11 +89,10 @@ impl Sorting {
 
     fn fill<M: Mover + ?Sized>(&self, span: usize, mover: Option<&M>) -> Result<(), TaskFailure> {
         let sorted = self.sorted();
-        let messages: Vec<Option<Arc<HostBuffer>>> =
-            sorted.messages.iter().map(|message| message.lock().clone()).collect();
+        let messages: Vec<Arc<HostBuffer>> = (0..sorted.messages.len()).map(|place| self.message(place)).collect();
         let mut next = sorted.before[span].clone();
         self.list.for_each(span, |point, row, place| {
-            let Some(message) = &messages[place] else { return };
+            let message = &*messages[place];
             let k = next[place] as usize;
             next[place] += 1;
             // SAFETY: the `k`-th place of the message is this point's: spans begin where those before them end, by the same count.
@@ -123,7 +114,7 @@ impl Work for Count {
         self.0.list.spans.len()
     }
     fn run(&self, chunk: usize, _hands: &dyn Hands) -> Result<(), TaskFailure> {
-        let mut counts = vec![0; self.0.told.len()];
+        let mut counts = vec![0; self.0.list.rows.owners().len()];
         self.0.list.for_each(chunk, |_, _, place| counts[place] += 1)?;
         let first = self.0.counts[chunk].set(counts).is_ok();
         debug_assert!(first, "a chunk runs once");

@@ -46,6 +46,31 @@ pub(crate) fn serve(
     Ok(reply)
 }
 
+/// Where the rows of an owner are: in the table, by their numbers, or in a reply, one after the other.
+struct Origin {
+    first: *const u8,
+    step: isize,
+    /// Numbers that there are.
+    range: Range<i64>,
+    /// All bits where rows are found by number, none where they come in order.
+    by_row: i64,
+}
+
+impl Origin {
+    fn table(first: *const u8, step: isize, range: Range<i64>) -> Origin {
+        Origin { first, step, range, by_row: -1 }
+    }
+    fn reply(first: *const u8, step: isize, range: Range<i64>) -> Origin {
+        Origin { first, step, range, by_row: 0 }
+    }
+    /// A row, which is the `k`-th of its owner.
+    fn slab(&self, row: i64, k: i64) -> *const u8 {
+        let at = (row & self.by_row) | (k & !self.by_row);
+        assert!(self.range.contains(&at), "row {at} of {:?}", self.range);
+        self.first.wrapping_offset((at - self.range.start) as isize * self.step)
+    }
+}
+
 /// Puts rows where a gather wants them.
 pub(crate) struct Place {
     pub(crate) list: List,
@@ -73,6 +98,31 @@ impl Place {
             }
         };
         replies.iter().enumerate().map(reply).collect()
+    }
+
+    /// Where slabs are one run on both sides, and in messages: a mispredicted branch for each point that changes owners would cost more than the rest, so the
+    /// owner chooses a source, and not a way.
+    fn place_runs<M: Mover + ?Sized>(&self, span: usize, mover: &M) -> Result<(), TaskFailure> {
+        let replies = self.replies()?;
+        let slab = self.values.slab_bytes();
+        let source = |(place, reply): (usize, &Option<Arc<HostBuffer>>)| match (reply, &self.own) {
+            (Some(reply), _) => Origin::reply(reply.as_ptr(), slab as isize, 0..(reply.len() / slab) as i64),
+            (None, Some((here, table))) if *here == place => {
+                let rows = table.rows().clone();
+                Origin::table(table.slab(rows.start), table.step(), rows)
+            }
+            _ => Origin::reply(std::ptr::null(), 0, 0..0),
+        };
+        let sources: Vec<Origin> = replies.iter().enumerate().map(source).collect();
+        let mut next = self.others.as_ref().map_or_else(|| vec![0], |(sorting, _)| sorting.before(span).to_vec());
+        self.list.for_each(span, |point, row, place| {
+            let from = &sources[place];
+            let k = next[place];
+            next[place] = k + 1;
+            // SAFETY: the point is this chunk's, and the node has recorded that it writes it, and that it reads the table, whose field is another; replies are
+            // read only. The place of the source is checked.
+            unsafe { mover.slab(self.values.slab(point), from.slab(row, k as i64)) }
+        })
     }
 
     fn place<M: Mover + ?Sized, N: Mover + ?Sized>(
@@ -112,9 +162,10 @@ impl Work for Place {
         let moving = &self.own.as_ref().map(|(_, table)| Slabs::mover(Some(&self.values), Some(table)));
         match moving {
             // Rows that are runs on both sides are runs in messages.
-            Some(plan) if plan.run_bytes().is_some() => with_mover!(plan, mover => self.place(chunk, mover, mover)),
+            Some(plan) if plan.run_bytes().is_some() => with_mover!(plan, mover => self.place_runs(chunk, mover)),
             Some(plan) => self.place(chunk, plan, unpacking),
-            None => with_mover!(unpacking, mover => self.place(chunk, mover, mover)),
+            None if unpacking.run_bytes().is_some() => with_mover!(unpacking, mover => self.place_runs(chunk, mover)),
+            None => self.place(chunk, unpacking, unpacking),
         }
     }
     fn about(&self) -> About {
@@ -125,14 +176,22 @@ impl Work for Place {
     }
 }
 
+/// A shard's own points of a scatter.
+pub(crate) enum Own {
+    None,
+    /// Sorted by owners, and the shard's place among them.
+    Sorted(Arc<Sorting>, usize),
+    /// The points and their values, and the shard's place among the owners.
+    Listed(Box<(List, Slabs)>, usize),
+}
+
 /// Writes rows of a scatter where they belong: those of lower shards first, then the shard's own, then those of higher ones, each in the order of its points.
 pub(crate) struct Apply {
     pub(crate) table: Slabs,
     /// The table's rows, cut for the cores.
     pub(crate) spans: Vec<Range<i64>>,
     pub(crate) before: Vec<Incoming>,
-    /// The shard's points and their values, and its place among the owners.
-    pub(crate) own: Option<(List, Slabs, usize)>,
+    pub(crate) own: Own,
     pub(crate) after: Vec<Incoming>,
     pub(crate) format: Format,
     /// Points altogether, about.
@@ -147,22 +206,30 @@ impl Apply {
         messages: &[Incoming],
         mover: &M,
     ) -> Result<(), TaskFailure> {
-        for message in messages.iter().map(Incoming::get) {
-            let count = self.format.count(&message);
-            let count = count.ok_or_else(|| diverged(message.len(), "whole rows", &self.name.provenance))?;
-            for k in 0..count {
-                let row = self.format.row(&message, k);
-                if span.contains(&row) {
-                    // SAFETY: the row is this chunk's, and the node has recorded that it writes it; the message is read only.
-                    unsafe { mover.slab(self.table.slab(row), self.format.slab(&message, count, k)) }
-                }
+        messages.iter().try_for_each(|message| self.message(span, &message.get(), mover))
+    }
+
+    fn message<M: Mover + ?Sized>(
+        &self,
+        span: &Range<i64>,
+        message: &HostBuffer,
+        mover: &M,
+    ) -> Result<(), TaskFailure> {
+        let count = self.format.count(message);
+        let count = count.ok_or_else(|| diverged(message.len(), "whole rows", &self.name.provenance))?;
+        for k in 0..count {
+            let row = self.format.row(message, k);
+            if span.contains(&row) {
+                // SAFETY: the row is this chunk's, and the node has recorded that it writes it; the message is read only.
+                unsafe { mover.slab(self.table.slab(row), self.format.slab(message, count, k)) }
             }
         }
         Ok(())
     }
 
     fn own<M: Mover + ?Sized>(&self, span: &Range<i64>, mover: &M) -> Result<(), TaskFailure> {
-        let Some((list, values, here)) = &self.own else { return Ok(()) };
+        let Own::Listed(listed, here) = &self.own else { return Ok(()) };
+        let (list, values) = &**listed;
         (0..list.spans.len()).try_for_each(|k| {
             list.for_each(k, |point, row, place| {
                 if place == *here && span.contains(&row) {
@@ -183,8 +250,16 @@ impl Work for Apply {
         debug_assert!(self.table.rows().start <= span.start && span.end <= self.table.rows().end);
         let unpacking = &Slabs::mover(Some(&self.table), None);
         with_mover!(unpacking, mover => self.messages(span, &self.before, mover))?;
-        let moving = &Slabs::mover(Some(&self.table), self.own.as_ref().map(|(_, values, _)| values));
-        with_mover!(moving, mover => self.own(span, mover))?;
+        match &self.own {
+            Own::None => {}
+            Own::Sorted(sorting, here) => {
+                with_mover!(unpacking, mover => self.message(span, &sorting.message(*here), mover))?;
+            }
+            Own::Listed(listed, _) => {
+                let moving = &Slabs::mover(Some(&self.table), Some(&listed.1));
+                with_mover!(moving, mover => self.own(span, mover))?;
+            }
+        }
         with_mover!(unpacking, mover => self.messages(span, &self.after, mover))
     }
     fn about(&self) -> About {

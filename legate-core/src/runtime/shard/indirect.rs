@@ -7,7 +7,7 @@ use crate::analysis::indirect::{INDEX, IndirectPlan, Rows, VALUES};
 use crate::error::Provenance;
 use crate::exec::action::{Action, Name};
 use crate::exec::graph::{Length, Uses};
-use crate::exec::indirect::{Apply, Count, Fill, Format, Incoming, List, Place, Slabs, Sorting, serve};
+use crate::exec::indirect::{Apply, Count, Fill, Format, Incoming, List, Own, Place, Slabs, Sorting, serve};
 use crate::exec::instance::PhysicalInstance;
 use crate::exec::{Node, Work};
 use crate::geometry::{Rect, div_ceil};
@@ -93,11 +93,12 @@ impl Copying<'_> {
         here: Option<usize>,
         spans: Vec<Range<i64>>,
         format: Format,
-        (before, after): (Vec<Incoming>, Vec<Incoming>),
+        (before, own, after): (Vec<Incoming>, Option<Sorted>, Vec<Incoming>),
     ) -> Option<Box<dyn Work>> {
-        let own = match here.filter(|_| !self.spans.is_empty()) {
-            Some(here) => Some((self.list()?, self.values()?, here)),
-            None => None,
+        let own = match (here.filter(|_| !self.spans.is_empty()), own) {
+            (Some(here), Some(sorting)) => Own::Sorted(sorting?, here),
+            (Some(here), None) => Own::Listed(Box::new((self.list()?, self.values()?)), here),
+            (None, _) => Own::None,
         };
         let (table, points, name) = (self.table()?, self.points_here(), self.name());
         Some(Box::new(Apply { table, spans, before, own, after, format, points, name }))
@@ -187,15 +188,15 @@ impl Shard {
         self.graph.submit(uses, work.unwrap_or_else(lost))
     }
 
-    /// Sorts the shard's points by who has their rows. `told`: for each owner whether it is to be told; `values`: whether the values go along.
+    /// Sorts the shard's points by who has their rows. `values`: whether the values go along.
     /// Returns the node after which the messages are there, and them, if the operands are in memory.
-    fn sort(&mut self, copying: &Copying<'_>, told: Vec<bool>, values: bool) -> (Arc<Node>, Sorted) {
+    fn sort(&mut self, copying: &Copying<'_>, values: bool) -> (Arc<Node>, Sorted) {
         let name = copying.name();
         let list = copying.list();
         let along = if values { copying.values() } else { None };
         let sorting = list.filter(|_| !values || along.is_some());
         let pool = self.graph.pool().clone();
-        let sorting = sorting.map(|list| Sorting::new(list, along, told, pool, name.clone()));
+        let sorting = sorting.map(|list| Sorting::new(list, along, pool, name.clone()));
         let mut uses = self.graph.uses();
         self.record_list(&mut uses, copying, &[INDEX]);
         let count = sorting.clone().map(|sorting| Box::new(Count(sorting)) as Box<dyn Work>);
@@ -235,10 +236,7 @@ impl Shard {
         let exchange = &copying.plan.exchange;
         let here = copying.rows.place_of(self.me);
         let tells = !exchange.asks && !exchange.clients.is_empty();
-        let sorted = (tells || !exchange.owners.is_empty()).then(|| {
-            let told = (0..copying.rows.owners().len()).map(|place| (Some(place) != here) == exchange.asks);
-            self.sort(copying, told.collect(), false)
-        });
+        let sorted = (tells || !exchange.owners.is_empty()).then(|| self.sort(copying, false));
         let numbers = Format::numbers(copying.rows.count());
         let slab = copying.slab().iter().product::<i64>() as usize * self.field(copying.copy.table.field).1;
         if let Some((node, sorting)) = sorted.as_ref().filter(|_| exchange.asks) {
@@ -301,14 +299,19 @@ impl Shard {
         let slab = copying.slab().iter().product::<i64>() as usize * self.field(copying.copy.table.field).1;
         let format = Format::numbers(copying.rows.count()).with_slabs(slab);
         let bytes = format.bytes(copying.share());
+        let mut own = None;
         if !exchange.owners.is_empty() {
-            let told = (0..copying.rows.owners().len()).map(|place| Some(place) != here);
-            let (node, sorting) = self.sort(copying, told.collect(), true);
+            let (node, sorting) = self.sort(copying, true);
             self.tell_owners(copying, &node, sorting.as_ref(), bytes);
+            own = Some((node, sorting));
         }
         let Some(table) = &copying.table else { return };
         let mut done = self.graph.uses();
         let (mut before, mut after) = (Vec::new(), Vec::new());
+        let own = own.map(|(node, sorting)| {
+            done.after(&node);
+            sorting
+        });
         for client in &exchange.clients {
             let (node, incoming) = self.await_message(copying, *client, bytes);
             done.after(&node);
@@ -320,8 +323,10 @@ impl Shard {
         // Each chunk looks at all that came: no more of them than what is written is worth.
         let points = copying.points_here().max(1) as i64;
         let chunks = div_ceil(points, self.chunk(points, slab as i64, 1));
+        // With few of them each point is a toss-up for a branch: one is as fast.
+        let chunks = if chunks < 4 { 1 } else { chunks };
         let spans = cut(rows.clone(), div_ceil(rows.end - rows.start, chunks)).collect();
-        let work = copying.applying(here, spans, format, (before, after));
+        let work = copying.applying(here, spans, format, (before, own, after));
         self.submit_if(done, work, copying.name());
     }
 }
