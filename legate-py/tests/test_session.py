@@ -150,6 +150,7 @@ def test_a_session_goes_on_after_errors_and_interrupts(session, tmp_path):
     at.expect(r"float\(c\[0, 0\]\)")
     at.type(" + 1\r")
     at.expect("9000001.0")
+    at.expect(">>> ")  # before it the end of input would be the statement's
     at.type("\x04")
     assert at.end() == 0
     assert "x = np.arange(100000.0)" in (tmp_path / "history").read_text()
