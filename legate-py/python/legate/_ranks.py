@@ -79,11 +79,8 @@ def join():
     from legate import _native
 
     plugin = os.environ.get("LEGATE_COMM_PLUGIN") or plugin_of(family)
-    # A library that the program has loaded already is found by its name; a second one beside it would know nothing of the others.
-    loaded = "mpi4py.MPI" in sys.modules
-    library = None if loaded else os.environ.get("LEGATE_COMM_LIBRARY") or library_of(family)
     try:
-        found = Standing(*_native._join(plugin, library, patience()))
+        found = Standing(*_native._join(plugin, libraries_of(family), patience()))
     except OSError as error:
         raise SystemExit(f"legate: {size} ranks were started, and this one cannot join the others: {error}") from None
     if found.ranks != size:
@@ -119,13 +116,14 @@ def plugin_of(family):
     return os.path.join(os.path.dirname(__file__), "_comm", f"{family}.so")
 
 
-def library_of(family):
-    """The library that a package of the Python index has put into this environment; None: the loader's own."""
-    for name in LIBRARIES.get(family, ()):
-        path = os.path.join(sys.prefix, "lib", name)
-        if os.path.exists(path):
-            return path
-    return None
+def libraries_of(family, environment=os.environ):
+    """Where the library may be, best place first: the one that the user names, one that a package of the Python index has put into this environment, the loader's own."""
+    names = LIBRARIES.get(family, ())
+    # A library that the program has loaded already is found by its name; a second one beside it would know nothing of the others.
+    if "mpi4py.MPI" in sys.modules:
+        return list(names)
+    named = environment.get("LEGATE_COMM_LIBRARY")
+    return [named] if named else [*(os.path.join(sys.prefix, "lib", name) for name in names), *names]
 
 
 def make_alike(native):

@@ -48,15 +48,16 @@ pub enum JoinError {
 }
 
 impl Plugin {
-    /// Loads `plugin` and joins. `first`: the library that it was built for, where that does not lie where the loader looks.
+    /// Loads `plugin` and joins. `libraries`: names or paths of the library that it uses, of which the first that can be loaded is taken (one that the process has
+    /// already, if it has that name).
     ///
     /// # Errors
     /// [`JoinError`].
-    pub fn join(plugin: &Path, first: Option<&Path>) -> Result<Plugin, JoinError> {
-        if let Some(library) = first {
-            load(library, RTLD_GLOBAL)?;
-        }
-        let table = table(load(plugin, RTLD_LOCAL)?, plugin)?;
+    pub fn join(plugin: &Path, libraries: &[PathBuf]) -> Result<Plugin, JoinError> {
+        let missing = behind(libraries);
+        // A plug-in may know its library itself. If it does not, what is missing is the library.
+        let loaded = load(plugin, RTLD_LOCAL).map_err(|error| missing.unwrap_or(error))?;
+        let table = table(loaded, plugin)?;
         let mut standing = Standing::default();
         // SAFETY: the table's version is ours, so that its functions are what `Table` says; it is the first call, and `standing` may be written.
         match unsafe { (table.join)(&mut standing) } {
@@ -73,6 +74,18 @@ impl Plugin {
     fn check(&self, code: c_int) -> Result<(), LinkError> {
         if code == 0 { Ok(()) } else { Err(LinkError(explain(self.table, code))) }
     }
+}
+
+/// Loads the first of these that can be loaded, for plug-ins to find. Returns what is the matter with the first, if none can.
+fn behind(libraries: &[PathBuf]) -> Option<JoinError> {
+    let mut first = None;
+    for library in libraries {
+        match load(library, RTLD_GLOBAL) {
+            Ok(_) => return None,
+            Err(error) => drop(first.get_or_insert(error)),
+        }
+    }
+    first
 }
 
 /// Loads a library for as long as the process lives: message-passing libraries do not bear to be unloaded.
