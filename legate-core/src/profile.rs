@@ -338,6 +338,7 @@ mod tests {
             operation: OpId(3),
             members: vec![Member { name: "add".into(), provenance }],
             shape: vec![10],
+            own_points: 10,
             unstored: 0,
             unstored_bytes: 0,
             dead: false,

@@ -62,6 +62,7 @@ fn group<'py>(py: Python<'py>, explained: &Explained) -> PyResult<Bound<'py, PyD
     let operations: Vec<_> = group.members.iter().map(|member| (&member.name, line(&member.provenance))).collect();
     all.set_item("operations", operations)?;
     all.set_item("shape", &group.shape)?;
+    all.set_item("own_points", group.own_points)?;
     all.set_item("apart", &group.apart)?;
     all.set_item("apart_from", group.apart_from.as_ref().map(line))?;
     all.set_item("walk", explained.walk)?;

@@ -156,6 +156,7 @@ mod tests {
             operation: OpId(operation),
             members: Vec::new(),
             shape: vec![10],
+            own_points: 10,
             unstored: 0,
             unstored_bytes: 0,
             dead: false,

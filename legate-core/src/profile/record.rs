@@ -37,6 +37,8 @@ pub struct GroupRecord {
     pub members: Vec<Member>,
     /// Of the domain.
     pub shape: Vec<i64>,
+    /// How many of its points this shard computes: all of them where every shard does.
+    pub own_points: u64,
     /// Results that lived in registers alone.
     pub unstored: usize,
     /// The bytes that they would have taken.

@@ -26,6 +26,8 @@ class Group:
         In the order of the program.
     shape : tuple of int
         Of the points that they run over.
+    own_points : int
+        How many of them this rank computes; all, where each rank computes all.
     apart : str
         Why the first of them did not join an earlier group.
     apart_from : tuple of str and int, or None

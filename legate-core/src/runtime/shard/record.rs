@@ -3,6 +3,7 @@
 use super::{Shard, Window};
 use crate::analysis::fuse::why::{Apart, apart};
 use crate::analysis::group::Group;
+use crate::analysis::plan::LaunchPlan;
 use crate::error::Provenance;
 use crate::id::{OpId, ShardId};
 use crate::operation::{Launch, Operation};
@@ -31,7 +32,7 @@ impl Shard {
     /// What is to be told of a group. `stored`: its operands that are in memory; `dead`: nobody can see its results.
     pub(super) fn record(
         &self,
-        group: &Group,
+        (group, plan): (&Group, &LaunchPlan),
         window: &[Operation],
         (stored, dead): (&[usize], bool),
         reasons: &Reasons,
@@ -50,6 +51,7 @@ impl Shard {
             operation: first.id,
             members: group.launches(window).map(member).collect(),
             shape: group.domain.shape().to_vec(),
+            own_points: plan.points.iter().map(|point| point.rect.volume()).sum(),
             unstored: unstored.clone().count(),
             unstored_bytes: unstored.map(bytes).sum(),
             dead,

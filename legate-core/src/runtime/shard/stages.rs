@@ -163,12 +163,12 @@ impl Shard {
     /// Counts a planned group, and notes it for a report.
     fn tell(&self, planned: &Planned, window: &Window, apart: &Reasons) {
         if self.me == ShardId(0) {
-            let Planned { group, body, .. } = planned;
+            let Planned { group, plan, body, .. } = planned;
             let members = group.members.len() as u64;
             count(&self.graph.counters().groups, 1);
             count(&self.graph.counters().fused, if members > 1 { members } else { 0 });
             let memory = (&body.operands[..], body.dead);
-            self.common.profiler.record(|| self.record(group, &window.operations, memory, apart));
+            self.common.profiler.record(|| self.record((group, plan), &window.operations, memory, apart));
         }
     }
 
