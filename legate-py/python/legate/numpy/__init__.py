@@ -18,16 +18,21 @@ _namespace.install()
 globals().update(_native.functions())
 
 # --- composed of native operations -----------------------------------------------------------------------------------
-from legate.numpy import _composed, _queries, _searches, _views  # noqa: E402
+from legate.numpy import _composed, _later, _queries, _searches, _views  # noqa: E402
 
 for _module in (_composed, _queries, _searches, _views):
     globals().update({_name: getattr(_module, _name) for _name in _module.__all__})
     _fallback.register_native(_module.__all__)
 
+# Most programs need few of the others: those are made when they are asked for.
+_fallback.register_native(_later.NAMES)
+
 # --- NumPy's ---------------------------------------------------------------------------------------------------------
 for _name, _value in list(vars(_numpy).items()):
     # Submodules are adopted when they are asked for: importing them all would cost more than NumPy's own import.
-    if not _name.startswith("_") and _name not in globals() and not isinstance(_value, _types.ModuleType):
+    if _name.startswith("_") or _name in _later.NAMES or isinstance(_value, _types.ModuleType):
+        continue
+    if _name not in globals():
         globals()[_name] = _namespace.adopt(_numpy, _name)
 
 _methods.install()
@@ -42,7 +47,12 @@ if hasattr(_numpy, "__array_api_version__"):
 
 
 def __getattr__(name):
-    value = getattr(_numpy, name) if name.startswith("_") else _namespace.adopt(_numpy, name)
+    if name in _later.NAMES:
+        value = _later.find(name)
+    elif name.startswith("_"):
+        value = getattr(_numpy, name)
+    else:
+        value = _namespace.adopt(_numpy, name)
     globals()[name] = value
     return value
 

@@ -41,3 +41,12 @@ def fall_back(name, *args, **kwargs):
     for part in name.split("."):
         origin = getattr(origin, part)
     return _fallback.call(name, origin, args, kwargs)
+
+
+# Fewer elements NumPy has dealt with before a dozen operations could be called.
+SMALL = 1 << 10
+
+
+def at_hand(*arrays):
+    """Whether all are small arrays whose values are there: then NumPy's own function is the fastest way."""
+    return all([type(a) is _native.ndarray and a.size <= SMALL and a._is_ready() for a in arrays])
