@@ -244,6 +244,8 @@ pub struct Stats {
     pub messages: u64,
     /// Bytes in them.
     pub message_bytes: u64,
+    /// Bytes of values that the front end has asked for.
+    pub fetched_bytes: u64,
     /// Bytes in live buffers of the pools.
     pub live_bytes: u64,
     /// The most that were ever live.
@@ -266,6 +268,7 @@ pub(crate) struct Counters {
     pub(crate) tasks: AtomicU64,
     pub(crate) messages: AtomicU64,
     pub(crate) message_bytes: AtomicU64,
+    pub(crate) fetched_bytes: AtomicU64,
 }
 
 /// Adds to a counter that orders nothing.
@@ -287,6 +290,7 @@ impl Counters {
             tasks: read(&self.tasks),
             messages: read(&self.messages),
             message_bytes: read(&self.message_bytes),
+            fetched_bytes: read(&self.fetched_bytes),
             ..Stats::default()
         }
     }

@@ -108,7 +108,7 @@ pub(crate) fn failing_array<'py>(py: Python<'py>, shape: Vec<i64>, message: &str
 
 /// What the runtime has done so far: operations issued, windows flushed and, of them, replayed (like an earlier one, whose plan was used again),
 /// groups and launches fused into them, groups that shared their rows, calls of task bodies, messages
-/// and bytes between shards, bytes of memory. All zero before the first array needs it.
+/// and bytes between shards, bytes of values that the program has looked at, bytes of memory. All zero before the first array needs it.
 #[pyfunction]
 pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let stats = SESSION.get().and_then(Session::runtime).map(|runtime| runtime.stats()).unwrap_or_default();
@@ -123,6 +123,7 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         ("tasks", stats.tasks),
         ("messages", stats.messages),
         ("message_bytes", stats.message_bytes),
+        ("fetched_bytes", stats.fetched_bytes),
         ("live_bytes", stats.live_bytes),
         ("peak_bytes", stats.peak_bytes),
         ("idle_bytes", stats.idle_bytes),

@@ -142,6 +142,11 @@ def _turned(np, values):
     return np.array(numpy.ascontiguousarray(values.T[backwards]))[backwards].T
 
 
+def _computed(np, values):
+    """Values that the runtime has made, and spread."""
+    return np.array(values).copy()
+
+
 # How the fixtures lie in memory.
 LAYOUTS = {"plain": lambda np, values: np.array(values), "strided": _strided, "turned": _turned}
 
@@ -164,8 +169,9 @@ class Call:
         self.code = compile(ast.fix_missing_locations(whole), text, "exec")
 
     def arguments(self, np, layout="plain", n=24):
-        """The namespace in which it runs: the fixtures that it names, made by `np`."""
-        made = {name: LAYOUTS[layout](np, FIXTURES[name](n)) for name in self.fixtures}
+        """The namespace in which it runs: the fixtures that it names, made by `np`. `layout`: one of :data:`LAYOUTS`, or "computed"."""
+        make = LAYOUTS.get(layout, _computed)
+        made = {name: make(np, FIXTURES[name](n)) for name in self.fixtures}
         return {"np": np, **MODULES, **made}
 
     def run(self, arguments):

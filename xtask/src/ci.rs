@@ -3,7 +3,7 @@
 use crate::package;
 use crate::report::Report;
 use crate::workspace::Workspace;
-use crate::{process, test, tidy};
+use crate::{coverage, process, test, tidy};
 use anyhow::Result;
 use std::process::Command;
 
@@ -22,6 +22,7 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<()> {
         process::run(checking(workspace, "clippy").arg("--all-targets").args(["--", "-D", "warnings"]))
     });
     test::add_all_steps(workspace, &mut report);
+    report.step("coverage", || coverage::coverage(workspace, &["--check".into()]));
     report.step("documentation", || {
         let mut doc = checking(workspace, "doc");
         process::run(

@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod coverage;
 mod hex_float;
 mod least;
 mod messages;
@@ -34,6 +35,7 @@ cargo xtask COMMAND
   install                           only build and install
   mpi                               Open MPI and MPICH from the package index, and the plug-in built for each
   test [STEP...] [--filter WORD]    every test, or the named steps (`test --list` shows them), or the tests whose name has WORD
+  coverage [--check]                writes docs/numpy-coverage.md: what of NumPy is native, and how it runs on several ranks
   tidy                              rules that neither the compiler nor clippy checks
   ci                                format, tidy, lints, tests, documentation: what .ci/run calls
   bench [SUITE [NAME...]] [OPTIONS] programs, small arrays, kernels: against NumPy and others (`bench --help`)
@@ -63,6 +65,7 @@ fn dispatch(arguments: &[OsString]) -> Result<()> {
         Some("test") => test::test(&workspace, rest),
         Some("tidy") => tidy::tidy(&workspace),
         Some("ci") => ci::ci(&workspace),
+        Some("coverage") => coverage::coverage(&workspace, rest),
         Some("bench") => bench::bench(&workspace, rest),
         Some("help" | "--help" | "-h") => {
             println!("{HELP}");

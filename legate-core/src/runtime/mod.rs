@@ -274,6 +274,8 @@ impl Runtime {
         if src.shape.contains(&0) {
             return Ok(Fetched::ready(HostBuffer::zeroed(0)));
         }
+        let points: i64 = src.shape.iter().product();
+        count(&self.counters.fetched_bytes, points as u64 * u64::from(create.size));
         let slot: Arc<FetchSlot> = Arc::default();
         let id = stream.number();
         stream.push(Operation::Fetch(Fetch { id, src: src.clone(), provenance: provenance.clone() }));

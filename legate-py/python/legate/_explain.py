@@ -72,6 +72,8 @@ class Explanation:
         Copies of arrays, beside what groups read and write.
     messages, message_bytes : int
         Between (simulated) ranks.
+    fetched_bytes : int
+        Of values that the program looked at: they came to every rank.
     result : object
         What the callable returned.
     """
@@ -83,6 +85,7 @@ class Explanation:
         self.copies, self.copied_bytes = told["copies"], told["copied_bytes"]
         self.messages = after["messages"] - before["messages"]
         self.message_bytes = after["message_bytes"] - before["message_bytes"]
+        self.fetched_bytes = after["fetched_bytes"] - before["fetched_bytes"]
         self.fallbacks = fallbacks
         self.result = result
 

@@ -63,6 +63,7 @@ def fallback_function(name, function, quiet=False):
 
     functools.update_wrapper(call, function, updated=())
     call.__module__ = "legate.numpy"
+    call.falls_back = True
     return call
 
 
