@@ -3,7 +3,7 @@
 use crate::array::{Backing, NdArray};
 use crate::error::{Casting, Error, Result};
 use crate::issue::Body;
-use crate::order::Order;
+use crate::order::{Layout, Order};
 use crate::promote::{Weak, can_cast, result_type};
 use crate::session::Session;
 use crate::shape::broadcast_shapes;
@@ -109,6 +109,17 @@ impl Session {
             return Ok(a.clone());
         }
         self.copy_in(a, dtype, &Order::of(a.shape(), std::iter::once(a)))
+    }
+
+    /// A copy in another type and layout.
+    ///
+    /// # Errors
+    /// [`Error::ArrayCast`].
+    pub fn copy_as(&self, a: &NdArray, dtype: DType, casting: Casting, layout: Layout) -> Result<NdArray> {
+        if !can_cast(a.dtype(), dtype, casting) {
+            return Err(Error::ArrayCast { from: a.dtype(), to: dtype, casting });
+        }
+        self.copy_in(a, dtype, &Order::in_layout(layout, a.shape(), Some(a)))
     }
 
     fn copy_in(&self, a: &NdArray, dtype: DType, order: &Order) -> Result<NdArray> {

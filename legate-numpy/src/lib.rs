@@ -48,6 +48,7 @@ pub use error::{Casting, Error, ExceptionKind, Result};
 pub use index::{IndexItem, Picked};
 pub use legate_kernels::dtype::{DType, Kind, Scalar};
 pub use norm::Norm;
+pub use order::Layout;
 pub use promote::Weak;
 pub use quick::Arg;
 pub use random::{Generator, LegacyState};

@@ -1,13 +1,75 @@
-//! In which order an element-wise operation walks its dimensions: NumPy's `order='K'`.
+//! In which order an element-wise operation walks its dimensions, and new arrays lie in memory: NumPy's `order=`.
 //!
 //! The domain of an operation has the operands' dimensions sorted as they lie in memory, and a new result is laid out like the domain. So work on
 //! transposed matrices runs along their rows, and results have the strides that NumPy gives them.
 
 use crate::array::NdArray;
+use crate::error::Result;
 use crate::view::View;
 use legate_core::geometry::Point;
 use legate_kernels::dtype::DType;
 use smallvec::SmallVec;
+
+/// NumPy's `order=`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Row-major.
+    C,
+    /// Column-major.
+    F,
+    /// Column-major like an array that is so and not row-major, else row-major.
+    A,
+    /// As near to an array's as can be.
+    K,
+}
+
+impl Layout {
+    /// From its letter, small or not; `None` for what is no order.
+    ///
+    /// ```
+    /// use legate_numpy::Layout;
+    /// assert_eq!(Layout::parse("f"), Some(Layout::F));
+    /// assert_eq!(Layout::parse("column"), None);
+    /// ```
+    pub fn parse(letter: &str) -> Option<Layout> {
+        match letter {
+            "C" | "c" => Some(Layout::C),
+            "F" | "f" => Some(Layout::F),
+            "A" | "a" => Some(Layout::A),
+            "K" | "k" => Some(Layout::K),
+            _ => None,
+        }
+    }
+
+    /// Whether an array lies so already.
+    pub fn is_met(self, a: &NdArray) -> bool {
+        match self {
+            Layout::C => a.is_c_contiguous(),
+            Layout::F => a.is_f_contiguous(),
+            Layout::A | Layout::K => true,
+        }
+    }
+
+    /// A new array of this layout, `make` with the extents as they lie in memory; `like` is what `A` and `K` look at, and has as many dimensions, if
+    /// it is to have a say.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn made(
+        self,
+        shape: &[i64],
+        like: Option<&NdArray>,
+        make: impl FnOnce(&[i64]) -> Result<NdArray>,
+    ) -> Result<NdArray> {
+        let order = Order::in_layout(self, shape, like);
+        Ok(order.restored(make(order.domain())?))
+    }
+
+    /// The array seen so that its row-major order is this one of `a`.
+    pub fn visited(self, a: &NdArray) -> NdArray {
+        Order::in_layout(self, a.shape(), Some(a)).view_of(a)
+    }
+}
 
 /// A permutation of an operation's dimensions.
 #[derive(Clone, Debug)]
@@ -21,6 +83,27 @@ impl Order {
     /// As they are.
     pub(crate) fn c(shape: &[i64]) -> Order {
         Order { domain: shape.into(), axes: None }
+    }
+
+    /// As the layout says.
+    pub(crate) fn in_layout(layout: Layout, shape: &[i64], like: Option<&NdArray>) -> Order {
+        let like = like.filter(|a| a.ndim() == shape.len());
+        match (layout, like) {
+            _ if shape.len() < 2 => Order::c(shape),
+            (Layout::F, _) => Order::f(shape),
+            (Layout::A, Some(a)) if a.is_f_contiguous() && !a.is_c_contiguous() => Order::f(shape),
+            (Layout::K, Some(a)) => {
+                let axes = Order::of(a.shape(), std::iter::once(a)).axes;
+                let domain = axes.as_ref().map_or_else(|| shape.into(), |axes| axes.iter().map(|&d| shape[d]).collect());
+                Order { domain, axes }
+            }
+            _ => Order::c(shape),
+        }
+    }
+
+    /// Column-major.
+    fn f(shape: &[i64]) -> Order {
+        Order { domain: shape.iter().rev().copied().collect(), axes: Some((0..shape.len()).rev().collect()) }
     }
 
     /// As the operands, broadcast to `shape`, lie in memory. Where they disagree, or do not say, C order.

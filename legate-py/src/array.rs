@@ -7,7 +7,7 @@ use crate::error::{Attempt, Failure};
 use crate::host;
 use crate::outcome;
 use crate::scalars::{self, Reads};
-use legate_numpy::NdArray;
+use legate_numpy::{Layout, NdArray};
 use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -139,7 +139,10 @@ fn made(
     let py = shape.py();
     if buffer.is_none() && strides.is_none() {
         let dtype = dtype.map_or(Ok(legate_numpy::DType::F64), crate::dtype::parse)?;
-        return Ok(crate::session::session(py)?.empty(&convert::integers(shape)?, dtype)?);
+        let order = order.map(|order| order.extract::<String>()).transpose()?;
+        let layout = Layout::parse(order.as_deref().unwrap_or("C")).ok_or(Failure::Unsupported)?;
+        let session = crate::session::session(py)?;
+        return Ok(layout.made(&convert::integers(shape)?, None, |extents| session.empty(extents, dtype))?);
     }
     // NumPy knows how to read foreign memory.
     let class = py.get_type::<PyUntypedArray>();

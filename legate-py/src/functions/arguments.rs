@@ -7,7 +7,7 @@ use crate::error::{Attempt, Failure};
 use crate::outcome;
 use crate::session::session;
 use crate::vectorcall::Call;
-use legate_numpy::{Casting, DType, NdArray, Operand, Session};
+use legate_numpy::{Casting, DType, Layout, NdArray, Operand, Session};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -193,19 +193,14 @@ impl<'a, 'py> Arguments<'a, 'py> {
         }
     }
 
-    /// The order that elements are visited in: row-major (also where NumPy may choose), or column-major.
-    pub(crate) fn order(&self, i: usize, of: &NdArray) -> Attempt<Order> {
-        let Some(order) = self.get(i) else { return Ok(Order::C) };
+    /// `order=`.
+    ///
+    /// # Errors
+    /// [`Failure::Unsupported`] for what is no order: NumPy has the words.
+    pub(crate) fn layout(&self, i: usize, default: Layout) -> Attempt<Layout> {
+        let Some(order) = self.get(i) else { return Ok(default) };
         let Ok(text) = order.cast::<PyString>() else { return Err(Failure::Unsupported) };
-        let fortran = of.is_f_contiguous() && !of.is_c_contiguous();
-        match text.to_str()? {
-            "C" | "c" => Ok(Order::C),
-            "F" | "f" => Ok(Order::F),
-            "A" | "a" => Ok(if fortran { Order::F } else { Order::C }),
-            "K" | "k" if of.is_c_contiguous() => Ok(Order::C),
-            "K" | "k" if fortran => Ok(Order::F),
-            _ => Err(Failure::Unsupported),
-        }
+        Layout::parse(text.to_str()?).ok_or(Failure::Unsupported)
     }
 
     /// `out=`: an array of ours (a tuple of one, as ufuncs have it). NumPy's own arrays as `out` are NumPy's business.
@@ -285,13 +280,4 @@ pub(crate) fn mask_of(mask: &Bound<'_, PyAny>) -> Attempt<Option<NdArray>> {
     }
     let mask = convert::array(mask)?;
     if mask.dtype() == DType::Bool { Ok(Some(mask)) } else { Err(Failure::Unsupported) }
-}
-
-/// An order of elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Row-major.
-    C,
-    /// Column-major.
-    F,
 }

@@ -5,7 +5,7 @@ use crate::array::Array;
 use crate::convert;
 use crate::error::{Attempt, Failure};
 use crate::outcome;
-use legate_numpy::{Casting, DType, NdArray, Operand, Weak};
+use legate_numpy::{Casting, DType, Layout, NdArray, Operand, Weak};
 use pyo3::prelude::*;
 use pyo3::types::PyFloat;
 
@@ -33,7 +33,7 @@ pub(super) static ROWS: &[&Row] = &[
 ];
 
 methods! {
-    copy("self order") = |a| a.result_array_like(0, a.session()?.copy(&a.array(0)?)?); quick::copy,
+    copy("self order") = |a| a.result_array_like(0, copied(a, Layout::C)?); quick::copy,
     astype("self dtype order casting subok copy") = astype; quick::astype,
     tolist("self") = tolist; quick::tolist,
     tobytes("self order") = |_| Err(Failure::Unsupported); quick::tobytes,
@@ -49,14 +49,14 @@ fn array<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     match object.cast::<Array>() {
         Err(_) if a.get(2).is_some() && !copy => Err(Failure::Unsupported), // NumPy refuses where it cannot do without
         Ok(of) => {
-            let nd = converted(a, of.get().nd(), dtype, copy)?;
+            let nd = converted(a, of.get().nd(), dtype, a.layout(3, Layout::K)?, copy)?;
             if nd.shares_base(of.get().nd()) && ndmin <= nd.ndim() as i64 {
                 return plain(a, of);
             }
             Ok(outcome::array(a.py(), raised(a, nd, ndmin)?)?)
         }
         Err(_) => {
-            let nd = from_object(a, object, a.get(1), dtype)?;
+            let nd = laid_out(a, from_object(a, object, a.get(1), dtype)?, a.layout(3, Layout::K)?)?;
             Ok(outcome::array(a.py(), raised(a, nd, ndmin)?)?)
         }
     }
@@ -69,10 +69,13 @@ fn asarray<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let object = a.required(0)?;
     match object.cast::<Array>() {
         Ok(of) => {
-            let nd = converted(a, of.get().nd(), dtype, copy)?;
+            let nd = converted(a, of.get().nd(), dtype, a.layout(2, Layout::K)?, copy)?;
             if nd.shares_base(of.get().nd()) { plain(a, of) } else { Ok(outcome::array(a.py(), nd)?) }
         }
-        Err(_) => Ok(outcome::array(a.py(), from_object(a, object, a.get(1), dtype)?)?),
+        Err(_) => {
+            let nd = laid_out(a, from_object(a, object, a.get(1), dtype)?, a.layout(2, Layout::K)?)?;
+            Ok(outcome::array(a.py(), nd)?)
+        }
     }
 }
 
@@ -89,10 +92,9 @@ fn ascontiguousarray<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let object = a.required(0)?;
     let dtype = a.dtype(1)?;
     let nd = match object.cast::<Array>() {
-        Ok(of) => converted(a, of.get().nd(), dtype, false)?,
+        Ok(of) => converted(a, of.get().nd(), dtype, Layout::C, false)?,
         Err(_) => from_object(a, object, a.get(1), dtype)?,
     };
-    let nd = if nd.is_c_contiguous() { nd } else { a.session()?.copy(&nd)? };
     let nd = if nd.ndim() == 0 { a.session()?.reshape(&nd, &[1])? } else { nd };
     match object.cast::<Array>() {
         Ok(of) if nd.shares_base(of.get().nd()) && nd.ndim() == of.get().nd().ndim() => plain(a, of),
@@ -100,9 +102,24 @@ fn ascontiguousarray<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     }
 }
 
-/// `nd` in another type, or copied, or itself.
-fn converted(a: &Arguments<'_, '_>, nd: &NdArray, dtype: Option<DType>, copy: bool) -> Attempt<NdArray> {
-    Ok(a.session()?.astype(nd, dtype.unwrap_or(nd.dtype()), Casting::Unsafe, copy)?)
+/// `nd` in another type or layout, or copied, or itself.
+fn converted(
+    a: &Arguments<'_, '_>,
+    nd: &NdArray,
+    dtype: Option<DType>,
+    layout: Layout,
+    copy: bool,
+) -> Attempt<NdArray> {
+    let dtype = dtype.unwrap_or(nd.dtype());
+    if !copy && dtype == nd.dtype() && layout.is_met(nd) {
+        return Ok(nd.clone());
+    }
+    Ok(a.session()?.copy_as(nd, dtype, Casting::Unsafe, layout)?)
+}
+
+/// `nd`, or a copy of it in that layout.
+fn laid_out(a: &Arguments<'_, '_>, nd: NdArray, layout: Layout) -> Attempt<NdArray> {
+    if layout.is_met(&nd) { Ok(nd) } else { Ok(a.session()?.copy_as(&nd, nd.dtype(), Casting::No, layout)?) }
 }
 
 /// An array of what is not one of ours. NumPy knows how to read lists and how to convert what is in them.
@@ -137,17 +154,26 @@ fn filled<'py>(a: &Arguments<'_, 'py>, fill: Fill) -> Result<'py> {
     a.without(&[4])?;
     let dtype = a.dtype(1)?.unwrap_or(DType::F64);
     let shape = convert::integers(a.required(0)?)?;
-    Ok(outcome::array(a.py(), fill(a.session()?, &shape, dtype)?)?)
+    let session = a.session()?;
+    let nd = a.layout(2, Layout::C)?.made(&shape, None, |extents| fill(session, extents, dtype))?;
+    Ok(outcome::array(a.py(), nd)?)
 }
 
 /// `zeros_like` and its like; `dtype` is argument number `first`, then `order`, `subok`, `shape`.
 fn filled_like<'py>(a: &Arguments<'_, 'py>, first: usize, fill: Fill) -> Result<'py> {
-    let (shape, dtype) = prototype(a, first)?;
-    a.result_array_like(0, fill(a.session()?, &shape, dtype)?)
+    let (like, session) = (a.array(0)?, a.session()?);
+    let (shape, dtype) = prototype(a, &like, first)?;
+    let nd = a.layout(first + 1, Layout::K)?.made(&shape, Some(&like), |extents| fill(session, extents, dtype))?;
+    like_prototype(a, first, nd)
 }
 
-fn prototype(a: &Arguments<'_, '_>, first: usize) -> Attempt<(Vec<i64>, DType)> {
-    let like = a.array(0)?;
+/// The result as NumPy's `subok` (argument `first + 2`) has it.
+fn like_prototype<'py>(a: &Arguments<'_, 'py>, first: usize, nd: NdArray) -> Result<'py> {
+    let keeps_class = a.get(first + 2).map(|subok| subok.is_truthy()).transpose()?.unwrap_or(true);
+    if keeps_class { a.result_array_like(0, nd) } else { Ok(outcome::array(a.py(), nd)?) }
+}
+
+fn prototype(a: &Arguments<'_, '_>, like: &NdArray, first: usize) -> Attempt<(Vec<i64>, DType)> {
     let dtype = a.dtype(first)?.unwrap_or(like.dtype());
     let shape = a.integers(first + 3)?.unwrap_or_else(|| like.shape().to_vec());
     Ok((shape, dtype))
@@ -156,13 +182,33 @@ fn prototype(a: &Arguments<'_, '_>, first: usize) -> Attempt<(Vec<i64>, DType)> 
 fn full<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     a.without(&[5])?;
     let shape = convert::integers(a.required(0)?)?;
-    let nd = a.session()?.full(&shape, &a.operand(1)?, a.dtype(2)?)?;
-    Ok(outcome::array(a.py(), nd)?)
+    let (session, value, dtype) = (a.session()?, a.operand(1)?, a.dtype(2)?);
+    let layout = a.layout(3, Layout::C)?;
+    Ok(outcome::array(a.py(), filled_with(session, layout, &shape, None, &value, dtype)?)?)
+}
+
+/// `value` may be an array that is stretched to the shape: then it is written into the array once that is seen in its shape.
+fn filled_with(
+    session: &legate_numpy::Session,
+    layout: Layout,
+    shape: &[i64],
+    like: Option<&NdArray>,
+    value: &Operand,
+    dtype: Option<DType>,
+) -> Attempt<NdArray> {
+    if value.shape().is_empty() || layout == Layout::C {
+        return Ok(layout.made(shape, like, |extents| session.full(extents, value, dtype))?);
+    }
+    let nd = layout.made(shape, like, |extents| session.empty(extents, dtype.unwrap_or(value.dtype()?)))?;
+    session.assign(&nd, value)?;
+    Ok(nd)
 }
 
 fn full_like<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
-    let (shape, dtype) = prototype(a, 2)?;
-    a.result_array_like(0, a.session()?.full(&shape, &a.operand(1)?, Some(dtype))?)
+    let (like, value) = (a.array(0)?, a.operand(1)?);
+    let (shape, dtype) = prototype(a, &like, 2)?;
+    let nd = filled_with(a.session()?, a.layout(3, Layout::K)?, &shape, Some(&like), &value, Some(dtype))?;
+    like_prototype(a, 2, nd)
 }
 
 fn arange<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
@@ -224,7 +270,13 @@ fn real_number(object: &Bound<'_, PyAny>) -> Attempt<f64> {
 fn eye<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     a.without(&[6])?;
     let rows = convert::index(a.required(0)?)?;
-    let nd = a.session()?.eye(rows, a.integer(1, rows)?, a.integer(2, 0)?, a.dtype(3)?.unwrap_or(DType::F64))?;
+    let (columns, k) = (a.integer(1, rows)?, a.integer(2, 0)?);
+    let dtype = a.dtype(3)?.unwrap_or(DType::F64);
+    // In column-major order it is the transpose of another one.
+    let nd = match a.layout(4, Layout::C)? {
+        Layout::F => a.session()?.eye(columns, rows, -k, dtype)?.transpose(None)?,
+        _ => a.session()?.eye(rows, columns, k, dtype)?,
+    };
     Ok(outcome::array(a.py(), nd)?)
 }
 
@@ -235,14 +287,25 @@ fn identity<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
 }
 
 fn copy<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
-    Ok(outcome::array(a.py(), a.session()?.copy(&a.array(0)?)?)?)
+    let nd = copied(a, Layout::K)?;
+    let keeps_class = a.flag(2)?;
+    if keeps_class { a.result_array_like(0, nd) } else { Ok(outcome::array(a.py(), nd)?) }
+}
+
+fn copied(a: &Arguments<'_, '_>, default: Layout) -> Attempt<NdArray> {
+    let nd = a.array(0)?;
+    Ok(a.session()?.copy_as(&nd, nd.dtype(), Casting::No, a.layout(1, default)?)?)
 }
 
 fn astype<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let of = a.required(0)?.cast::<Array>().map_err(PyErr::from)?;
     let dtype = crate::dtype::parse(a.required(1)?)?;
     let copy = a.get(5).map(|c| c.is_truthy()).transpose()?.unwrap_or(true);
-    let nd = a.session()?.astype(of.get().nd(), dtype, a.casting(3, Casting::Unsafe)?, copy)?;
+    let (session, casting, layout) = (a.session()?, a.casting(3, Casting::Unsafe)?, a.layout(2, Layout::K)?);
+    let nd = match copy || !layout.is_met(of.get().nd()) {
+        true => session.copy_as(of.get().nd(), dtype, casting, layout)?,
+        false => session.astype(of.get().nd(), dtype, casting, copy)?,
+    };
     if nd.shares_base(of.get().nd()) {
         return Ok(of.clone().into_any());
     }

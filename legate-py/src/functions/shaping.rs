@@ -1,10 +1,9 @@
 //! Arrays seen in another shape: views where NumPy makes views.
 
-use super::arguments::Order;
 use super::{Arguments, Row, quick};
 use crate::convert;
 use crate::error::{Attempt, Failure};
-use legate_numpy::NdArray;
+use legate_numpy::Layout;
 use pyo3::prelude::*;
 
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
@@ -53,12 +52,17 @@ fn variadic_integers(a: &Arguments<'_, '_>) -> Attempt<Option<Vec<i64>>> {
 fn reshaped<'py>(a: &Arguments<'_, 'py>, shape: &[i64], order: usize, copy: usize) -> Result<'py> {
     let nd = a.array(0)?;
     let session = a.session()?;
-    let result = match a.order(order, &nd)? {
-        Order::C => session.reshape(&nd, shape)?,
-        Order::F => {
-            let reversed: Vec<i64> = shape.iter().rev().copied().collect();
-            session.reshape(&nd.transpose(None)?, &reversed)?.transpose(None)?
-        }
+    let columns = match a.layout(order, Layout::C)? {
+        Layout::C => false,
+        Layout::F => true,
+        Layout::A => nd.is_f_contiguous() && !nd.is_c_contiguous(),
+        Layout::K => return Err(Failure::Unsupported), // NumPy refuses it
+    };
+    let result = if columns {
+        let reversed: Vec<i64> = shape.iter().rev().copied().collect();
+        session.reshape(&nd.transpose(None)?, &reversed)?.transpose(None)?
+    } else {
+        session.reshape(&nd, shape)?
     };
     match a.get(copy).map(|c| c.is_truthy()).transpose()? {
         Some(true) if result.shares_base(&nd) => a.result_array_like(0, session.copy(&result)?),
@@ -71,21 +75,13 @@ fn reshaped<'py>(a: &Arguments<'_, 'py>, shape: &[i64], order: usize, copy: usiz
 
 fn ravel<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let nd = a.array(0)?;
-    let result = a.session()?.ravel(&in_order(a, &nd)?)?;
+    let result = a.session()?.ravel(&a.layout(1, Layout::C)?.visited(&nd))?;
     a.view(0, result)
 }
 
 fn flatten<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let nd = a.array(0)?;
-    a.result_array_like(0, a.session()?.flatten(&in_order(a, &nd)?)?)
-}
-
-/// The array whose row-major order is the order asked for (argument 1).
-fn in_order(a: &Arguments<'_, '_>, nd: &NdArray) -> Attempt<NdArray> {
-    match a.order(1, nd)? {
-        Order::C => Ok(nd.clone()),
-        Order::F => Ok(nd.transpose(None)?),
-    }
+    a.result_array_like(0, a.session()?.flatten(&a.layout(1, Layout::C)?.visited(&nd))?)
 }
 
 fn swapaxes<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
