@@ -94,7 +94,8 @@ impl Order {
             (Layout::A, Some(a)) if a.is_f_contiguous() && !a.is_c_contiguous() => Order::f(shape),
             (Layout::K, Some(a)) => {
                 let axes = Order::of(a.shape(), std::iter::once(a)).axes;
-                let domain = axes.as_ref().map_or_else(|| shape.into(), |axes| axes.iter().map(|&d| shape[d]).collect());
+                let domain =
+                    axes.as_ref().map_or_else(|| shape.into(), |axes| axes.iter().map(|&d| shape[d]).collect());
                 Order { domain, axes }
             }
             _ => Order::c(shape),

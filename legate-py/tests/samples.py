@@ -73,8 +73,7 @@ def of_ufuncs():
     for name in sorted(numpy.__all__):
         function = getattr(numpy, name)
         if isinstance(function, numpy.ufunc) and function.signature is None:
-            for letters in function.types:
-                inputs = letters.split("->")[0]
+            for inputs in dict.fromkeys(letters.split("->")[0] for letters in function.types):
                 if set(inputs) <= LETTERS.keys():
                     first, *second = (LETTERS[letter] for letter in inputs)
                     yield Sample(name, f"np.{name}({', '.join([first, *(f'{x}[::-1]' for x in second)])})")

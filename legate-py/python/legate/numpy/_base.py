@@ -43,6 +43,13 @@ def fall_back(name, *args, **kwargs):
     return _fallback.call(name, origin, args, kwargs)
 
 
+def borrowed(name, *args, **kwargs):
+    """Calls NumPy's own Python for `name` on this namespace: what our form of it leaves out."""
+    from legate.numpy import _borrowed
+
+    return _borrowed.borrow(getattr(numpy, name))(*args, **kwargs)
+
+
 # Fewer elements NumPy has dealt with before a dozen operations could be called.
 SMALL = 1 << 10
 

@@ -5,7 +5,7 @@ import operator
 import numpy
 
 from legate import _native
-from legate.numpy._base import asanyarray, asarray, fall_back, native, normalize_axes, normalize_axis, ufunc
+from legate.numpy._base import asanyarray, asarray, borrowed, fall_back, native, normalize_axes, normalize_axis, ufunc
 
 __all__ = [
     "append",
@@ -50,7 +50,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     else:
         weights = asanyarray(weights)
         if a.shape != weights.shape:
-            return fall_back("average", a, axis, weights, returned, keepdims=keepdims)
+            return borrowed("average", a, axis, weights, returned, keepdims=keepdims)
         dtype = numpy.result_type(a.dtype, weights.dtype, *(["f8"] if a.dtype.kind in "biu" else []))
         scale = weights.sum(axis=axis, dtype=dtype, keepdims=keepdims)
         if bool(asanyarray(scale == 0).any()):
@@ -108,7 +108,7 @@ def _nan_extremum(name, a, axis, out, keepdims, rest):
     if a.dtype.kind in "biu":
         return getattr(a, method)(axis=axis, out=out, keepdims=keepdims, **rest)
     if rest or out is not None or a.dtype.kind != "f" or a.size == 0:
-        return fall_back(name, a, axis=axis, out=out, keepdims=keepdims, **rest)
+        return borrowed(name, a, axis=axis, out=out, keepdims=keepdims, **rest)
     missing = isnan(a)
     worst = -numpy.inf if name == "nanmax" else numpy.inf
     found = getattr(where(missing, a.dtype.type(worst), a), method)(axis=axis, keepdims=keepdims)
@@ -300,7 +300,7 @@ def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     """`x` with NaN and the infinities replaced by numbers."""
     a = asarray(x)
     if not isinstance(a, _native.Array) or a.dtype.kind == "c" or not copy or not all(map(numpy.isscalar, (nan,))):
-        return fall_back("nan_to_num", x, copy, nan, posinf, neginf)
+        return borrowed("nan_to_num", x, copy, nan, posinf, neginf)
     if a.dtype.kind != "f":
         return a.copy()[()]
     limits = numpy.finfo(a.dtype)

@@ -3,7 +3,7 @@
 import numpy
 
 from legate import _native
-from legate.numpy._base import asanyarray, fall_back, native, ufunc
+from legate.numpy._base import asanyarray, borrowed, fall_back, native, ufunc
 
 __all__ = ["digitize", "interp", "isin"]
 
@@ -38,7 +38,7 @@ def isin(element, test_elements, assume_unique=False, invert=False, *, kind=None
     # Signed and unsigned integers of 64 bits have no common type that holds them.
     kinds = {a.dtype.kind, tests.dtype.kind}
     if kind is not None or not _are_real(a, tests) or kinds == {"i", "u"} or a.ndim == 0 or tests.size == 0:
-        return fall_back("isin", element, test_elements, assume_unique, invert, kind=kind)
+        return borrowed("isin", element, test_elements, assume_unique, invert, kind=kind)
     tests = unique(tests)
     # Beyond the last one there is nothing to compare with: the last one will do.
     found = tests.take(searchsorted(tests, a), mode="clip")
