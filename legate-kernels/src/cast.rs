@@ -5,8 +5,8 @@
 //! the integer type, NaN), the result here is what x86-64 compilers make of it, on every machine: conversion through a
 //! 32-bit integer for types of up to 16 bits and `int32`, through a 64-bit one otherwise, the smallest integer standing for "no value".
 
-use crate::dispatch_dtype;
-use crate::dtype::{B8, C64, C128, DType, Element, Scalar};
+use crate::dtype::{B8, C64, C128, DType, Element, F16, Scalar};
+use crate::{dispatch_computed, dispatch_dtype, half};
 
 /// `value` as an element of type `to`.
 ///
@@ -42,6 +42,11 @@ pub(crate) trait CastVisitor {
 /// Hands the conversion of `from` to `to` to the visitor.
 pub(crate) fn visit<V: CastVisitor>(from: DType, to: DType, visitor: V) -> V::Output {
     dispatch_dtype!(from, T => dispatch_dtype!(to, U => visitor.visit::<T, U>()))
+}
+
+/// As [`visit`], for types other than float16.
+pub(crate) fn visit_computed<V: CastVisitor>(from: DType, to: DType, visitor: V) -> V::Output {
+    dispatch_computed!(from, T => dispatch_computed!(to, U => visitor.visit::<T, U>()))
 }
 
 struct Eval(Scalar);
@@ -159,6 +164,46 @@ macro_rules! convert {
     };
 }
 convert!(i8 u8 i16 u16 i32 u32 i64 u64 f32 f64);
+
+/// Conversions of float16 are those of float32, but for those from doubles, which round once.
+macro_rules! half_convert {
+    ($($T:ty),*) => {$(
+        impl Convert<$T> for F16 {
+            #[inline(always)]
+            fn convert(x: $T) -> F16 { F16::from_f32(<f32 as Convert<$T>>::convert(x)) }
+        }
+        half_convert!(@to $T);
+    )*};
+    (@to $($T:ty),*) => {$(
+        impl Convert<F16> for $T {
+            #[inline(always)]
+            fn convert(x: F16) -> $T { <$T as Convert<f32>>::convert(x.to_f32()) }
+        }
+    )*};
+}
+half_convert!(B8, i8, u8, i16, u16, i32, u32, i64, u64, f32, C64);
+half_convert!(@to f64, C128);
+
+impl Convert<F16> for F16 {
+    #[inline(always)]
+    fn convert(x: F16) -> F16 {
+        x
+    }
+}
+
+impl Convert<f64> for F16 {
+    #[inline(always)]
+    fn convert(x: f64) -> F16 {
+        half::from_f64(x)
+    }
+}
+
+impl Convert<C128> for F16 {
+    #[inline(always)]
+    fn convert(x: C128) -> F16 {
+        half::from_f64(x.re)
+    }
+}
 
 impl Convert<B8> for B8 {
     #[inline(always)]

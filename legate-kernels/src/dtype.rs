@@ -5,12 +5,14 @@
 use num_complex::Complex;
 use serde::{Deserialize, Serialize};
 
+pub use half::f16 as F16;
+
 /// The complex numbers of two `f32`.
 pub type C64 = Complex<f32>;
 /// The complex numbers of two `f64`.
 pub type C128 = Complex<f64>;
 
-/// An element type. The order is NumPy's type order (`np.dtype.num`), which its promotion tables follow.
+/// An element type. The order is that of NumPy's ufunc loops, which its promotion follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[repr(u8)]
 #[allow(missing_docs, reason = "the names say it")]
@@ -24,6 +26,7 @@ pub enum DType {
     U32,
     I64,
     U64,
+    F16,
     F32,
     F64,
     C64,
@@ -43,16 +46,16 @@ pub enum Kind {
 
 impl DType {
     /// Every element type, in order.
-    pub const ALL: [DType; 13] = {
+    pub const ALL: [DType; 14] = {
         use DType::*;
-        [Bool, I8, U8, I16, U16, I32, U32, I64, U64, F32, F64, C64, C128]
+        [Bool, I8, U8, I16, U16, I32, U32, I64, U64, F16, F32, F64, C64, C128]
     };
 
     /// Bytes of one element.
     pub const fn size(self) -> usize {
         match self {
             DType::Bool | DType::I8 | DType::U8 => 1,
-            DType::I16 | DType::U16 => 2,
+            DType::I16 | DType::U16 | DType::F16 => 2,
             DType::I32 | DType::U32 | DType::F32 => 4,
             DType::I64 | DType::U64 | DType::F64 | DType::C64 => 8,
             DType::C128 => 16,
@@ -74,7 +77,7 @@ impl DType {
             DType::Bool => Kind::Bool,
             DType::I8 | DType::I16 | DType::I32 | DType::I64 => Kind::Signed,
             DType::U8 | DType::U16 | DType::U32 | DType::U64 => Kind::Unsigned,
-            DType::F32 | DType::F64 => Kind::Float,
+            DType::F16 | DType::F32 | DType::F64 => Kind::Float,
             DType::C64 | DType::C128 => Kind::Complex,
         }
     }
@@ -91,6 +94,7 @@ impl DType {
             DType::U32 => "uint32",
             DType::I64 => "int64",
             DType::U64 => "uint64",
+            DType::F16 => "float16",
             DType::F32 => "float32",
             DType::F64 => "float64",
             DType::C64 => "complex64",
@@ -110,10 +114,19 @@ impl DType {
             DType::U32 => 'I',
             DType::I64 => 'l',
             DType::U64 => 'L',
+            DType::F16 => 'e',
             DType::F32 => 'f',
             DType::F64 => 'd',
             DType::C64 => 'F',
             DType::C128 => 'D',
+        }
+    }
+
+    /// The type in which loops compute with such elements: float32 for float16, itself for all others.
+    pub const fn computed(self) -> DType {
+        match self {
+            DType::F16 => DType::F32,
+            other => other,
         }
     }
 
@@ -172,6 +185,7 @@ elements!(
     u32 = U32,
     i64 = I64,
     u64 = U64,
+    F16 = F16,
     f32 = F32,
     f64 = F64,
     C64 = C64,
@@ -197,12 +211,52 @@ macro_rules! dispatch_dtype {
     }};
 }
 
+/// As [`dispatch_dtype!`](crate::dispatch_dtype), for the types in which loops compute: all but float16, which is computed in float32
+/// (see [`mod@crate::half`]).
+///
+/// # Panics
+/// If `$dtype` is float16.
+#[macro_export]
+macro_rules! dispatch_computed {
+    ($dtype:expr, $T:ident => $body:expr) => {{
+        use $crate::dtype::{C64, C128, DType};
+        match $dtype {
+            DType::C64 => {
+                type $T = C64;
+                $body
+            }
+            DType::C128 => {
+                type $T = C128;
+                $body
+            }
+            real => $crate::dispatch_real!(real, $T => $body),
+        }
+    }};
+}
+
 /// As [`dispatch_dtype!`](crate::dispatch_dtype), for the types that have an order: all but the complex ones.
 ///
 /// # Panics
 /// If `$dtype` is complex.
 #[macro_export]
 macro_rules! dispatch_ordered {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            $crate::dtype::DType::F16 => {
+                type $T = $crate::dtype::F16;
+                $body
+            }
+            real => $crate::dispatch_real!(real, $T => $body),
+        }
+    };
+}
+
+/// As [`dispatch_dtype!`](crate::dispatch_dtype), for the types that have an order and loops that compute.
+///
+/// # Panics
+/// If `$dtype` is complex or float16.
+#[macro_export]
+macro_rules! dispatch_real {
     ($dtype:expr, $T:ident => $body:expr) => {{
         use $crate::dtype::{B8, DType};
         match $dtype {
@@ -250,7 +304,7 @@ macro_rules! dispatch_ordered {
                 type $T = f64;
                 $body
             }
-            DType::C64 | DType::C128 => unreachable!("complex elements have no order"),
+            DType::F16 | DType::C64 | DType::C128 => unreachable!("no loop computes in {} here", $dtype),
         }
     }};
 }

@@ -48,7 +48,8 @@ impl Isa {
 fn is_available(level: Level) -> bool {
     use std::is_x86_feature_detected as has;
     // The features that the shells of `engine::kernel` enable.
-    let avx2 = has!("avx2") && has!("fma") && has!("bmi1") && has!("bmi2") && has!("lzcnt") && has!("popcnt");
+    let avx2 =
+        has!("avx2") && has!("fma") && has!("bmi1") && has!("bmi2") && has!("lzcnt") && has!("popcnt") && has!("f16c");
     match level {
         Level::Portable => true,
         Level::Avx2 => avx2,

@@ -46,6 +46,7 @@
 pub mod dtype;
 
 pub mod cast;
+pub(crate) mod half;
 pub(crate) mod math;
 pub mod ops;
 

@@ -11,7 +11,7 @@
 
 use crate::cast::{Convert, ConvertTo};
 use crate::dispatch::run_on;
-use crate::dispatch_ordered;
+use crate::dispatch_real;
 use crate::dtype::{DType, Element};
 use crate::engine::fetch;
 use crate::isa::Isa;
@@ -29,7 +29,7 @@ type Lanes = [f64; LANES];
 /// writes `input` meanwhile.
 pub unsafe fn moments(dtype: DType, extents: [usize; 3], input: &RawOperand, results: [&RawOperand; 3]) {
     // SAFETY: the caller's word.
-    dispatch_ordered!(dtype, T => unsafe { moments_on::<T>(Isa::best(), extents, input, results) });
+    dispatch_real!(dtype, T => unsafe { moments_on::<T>(Isa::best(), extents, input, results) });
 }
 
 /// # Safety

@@ -7,6 +7,7 @@
 //! dimension, given when the program runs.
 
 mod join;
+mod lower;
 mod validate;
 
 pub use join::{Binding, Joined};

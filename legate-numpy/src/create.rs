@@ -73,14 +73,17 @@ impl Session {
         if len == 0 {
             return self.zeros(&[0], dtype);
         }
-        let (first, second) = (start.to_scalar(dtype)?, sum(start, step).to_scalar(dtype)?);
+        let element = |value: Weak| value.to_scalar(dtype).map(|value| cast(value, dtype.computed()));
+        let (first, second) = (element(start)?, element(sum(start, step))?);
         let delta = binary(BinaryOp::Subtract, second, first).expect("numbers are subtracted");
-        if let Some(range) = self.range_small(len, first, second, delta) {
+        if dtype == dtype.computed()
+            && let Some(range) = self.range_small(len, first, second, delta)
+        {
             return Ok(range);
         }
         self.generate(&[len], dtype, |body| {
             let index = body.program.index(0);
-            let index = body.program.cast(dtype, index);
+            let index = body.program.cast(dtype.computed(), index);
             let (first, second, delta) =
                 (body.program.constant(first), body.program.constant(second), body.program.constant(delta));
             let offset = body.program.binary(BinaryOp::Multiply, index, delta);

@@ -75,14 +75,16 @@ impl Session {
 
     /// The sum over the last dimension of `a` and the last but one of `b` (the only one of a vector).
     fn contract(&self, a: &NdArray, b: &NdArray) -> Result<NdArray> {
-        let (a, b) = as_common(self, a, b, promote_types(a.dtype(), b.dtype()))?;
-        match (a.ndim(), b.ndim()) {
+        let dtype = promote_types(a.dtype(), b.dtype());
+        let (a, b) = as_common(self, a, b, dtype.computed())?;
+        let product = match (a.ndim(), b.ndim()) {
             (1, 1) => self.vector_product(&a, &b),
             (2, 1) => self.matrix_vector_product(&a, &b),
             (1, 2) => self.matrix_vector_product(&b.transpose(None)?, &a),
             (2, 2) => self.matrix_product(&a, &b),
             _ => self.contract_flattened(&a, &b),
-        }
+        }?;
+        self.of_type(product, dtype)
     }
 
     /// More dimensions are flattened to matrices.

@@ -10,7 +10,7 @@ use legate_core::exec::HostBuffer;
 use legate_core::mapping::{Mapper, STREAM_NS_PER_BYTE};
 use legate_core::operation::{Cut, Hands, Operand, Privilege};
 use legate_core::runtime::{LaunchRequest, Runtime};
-use legate_kernels::dispatch_dtype;
+use legate_kernels::dispatch_computed;
 use legate_kernels::dtype::{DType, Scalar};
 use legate_kernels::linalg::{Arithmetic, GEMM_LEAF, GEMM_TILE, GEMV_LEAF, MatrixMut, MatrixRef, is_tall};
 use legate_kernels::ops::{BinaryOp, ReduceOp};
@@ -215,7 +215,7 @@ impl Product {
         let out = NdArray::unwritten(&self.result_shape(), self.a.dtype());
         let [a, b] = factors.each_ref().map(|factor| factor.as_slice());
         let mut bytes = HostBuffer::zeroed(out.nbytes());
-        dispatch_dtype!(self.a.dtype(), T => self.multiply::<T>([a, b], bytes.as_mut_slice(), hands));
+        dispatch_computed!(self.a.dtype(), T => self.multiply::<T>([a, b], bytes.as_mut_slice(), hands));
         out.base.cell.lock().host = Some(Arc::new(bytes));
         out
     }

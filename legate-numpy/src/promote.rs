@@ -1,6 +1,7 @@
 //! Promotion: NEP 50, as NumPy 2 has it. Array types are strong; Python scalars are weak, they have a kind but no precision.
 
 use crate::error::{Casting, Error, Result};
+use legate_kernels::cast::cast;
 use legate_kernels::dtype::{B8, C64, C128, DType, Kind, Scalar};
 
 /// A Python scalar: it has a kind but no precision of its own.
@@ -106,6 +107,7 @@ fn integer(v: i128, dtype: DType) -> Result<Scalar> {
 /// `re + im·i` in a float or complex type.
 fn float(re: f64, im: f64, dtype: DType) -> Scalar {
     match dtype {
+        DType::F16 => cast(Scalar::new(re), DType::F16),
         DType::F32 => Scalar::new(re as f32),
         DType::F64 => Scalar::new(re),
         DType::C64 => Scalar::new(C64::new(re as f32, im as f32)),
@@ -121,13 +123,14 @@ pub fn promote_types(a: DType, b: DType) -> DType {
         (low, high) if low == high => hi,
         (Kind::Bool, _) => hi,
         (Kind::Signed | Kind::Unsigned, Kind::Signed | Kind::Unsigned) => promote_signs(lo, hi),
-        // A float that holds the integers of the other: float32 up to 16 bits.
+        // A float that holds the integers of the other: float16 up to 8 bits, float32 up to 16.
         (Kind::Signed | Kind::Unsigned, Kind::Float) => {
-            if lo.size() <= 2 {
-                hi
-            } else {
-                DType::F64
-            }
+            let least = match lo.size() {
+                1 => DType::F16,
+                2 => DType::F32,
+                _ => DType::F64,
+            };
+            least.max(hi)
         }
         (Kind::Signed | Kind::Unsigned, _) => {
             if lo.size() <= 2 {
@@ -192,7 +195,7 @@ pub fn promote_weak(dtype: DType, weak: Kind) -> DType {
         (Kind::Float, _) => DType::F64,
         (Kind::Complex, Kind::Complex) => dtype,
         (Kind::Complex, _) => {
-            if dtype == DType::F32 {
+            if matches!(dtype, DType::F16 | DType::F32) {
                 DType::C64
             } else {
                 DType::C128
@@ -226,7 +229,7 @@ pub fn result_type(strong: &[DType], weak: &[Weak]) -> Result<DType> {
 mod tests {
     use super::*;
 
-    const ORDER: &str = "?bBhHiIlLfdFD";
+    const ORDER: &str = "?bBhHiIlLefdFD";
 
     fn dtype(c: &str) -> DType {
         DType::ALL[ORDER.find(c).unwrap()]

@@ -109,14 +109,17 @@ impl Session {
 
     /// A ufunc's `reduce`.
     fn fold(&self, op: ReduceOp, a: &NdArray, axes: &Axes, options: &ReduceOptions<'_>) -> Result<NdArray> {
-        let dtype = accumulator(op, a.dtype(), options);
+        let delivered = accumulator(op, a.dtype(), options);
+        let dtype = delivered.computed();
         if op.result(dtype).is_none() {
             return Err(Error::NoLoop { ufunc: op.name().to_owned(), casting: Casting::Safe });
         }
-        let initial = options.initial.map(|initial| scalar_of(self, initial, dtype)).transpose()?;
+        let initial = options.initial.map(|initial| scalar_of(self, initial, delivered)).transpose()?;
+        let initial = initial.map(|value| cast(value, dtype));
         let identity = op.identity(dtype);
         if axes.count(a) == 0 && axes.result_size(a) > 0 {
             let value = initial.or(identity).ok_or(Error::EmptyReduction { ufunc: op.name() })?;
+            let value = cast(value, delivered);
             return self.deliver(self.constant(&axes.result_shape(a), value), op.name(), axes, options);
         }
         if options.where_.is_some() && initial.or(identity).is_none() {
@@ -142,7 +145,7 @@ impl Session {
             Some(initial) => self.combine(op, initial, &result)?,
             None => result,
         };
-        self.deliver(result, op.name(), axes, options)
+        self.deliver(self.of_type(result, delivered)?, op.name(), axes, options)
     }
 
     /// `op(initial, a)`, element by element.
@@ -385,7 +388,7 @@ pub(crate) fn accumulator(op: ReduceOp, dtype: DType, options: &ReduceOptions<'_
     }
     match (op, options.out, dtype.kind()) {
         // With an output NumPy computes in what holds both.
-        (_, Some(out), _) if op.result(promote_types(dtype, out.dtype())).is_some() => {
+        (_, Some(out), _) if op.result(promote_types(dtype, out.dtype()).computed()).is_some() => {
             promote_types(dtype, out.dtype())
         }
         (ReduceOp::Add | ReduceOp::Multiply, _, Kind::Bool | Kind::Signed) => DType::I64,

@@ -11,7 +11,7 @@ use legate_core::exec::HostBuffer;
 use legate_core::geometry::Point;
 use legate_core::operation::{Cut, Operand, Privilege};
 use legate_core::runtime::{LaunchRequest, Runtime};
-use legate_kernels::dtype::Scalar;
+use legate_kernels::dtype::{DType, Scalar};
 use legate_kernels::host::HostOperand;
 use legate_kernels::ops::ReduceOp;
 use parking_lot::MutexGuard;
@@ -189,11 +189,13 @@ impl<'s> Call<'s> {
     /// What does not use all dimensions of the domain is written as a fold is: once for all points along the others. The operator never joins
     /// anything, because those dimensions are never cut.
     fn privilege(&self, a: &NdArray, role: Role) -> Privilege {
+        // Any operator on elements of that size does; nothing is folded in float16.
+        let dtype = if a.base.dtype == DType::F16 { DType::U16 } else { a.base.dtype };
         let folds = self.domain.iter().zip(&a.view.strides).any(|(&n, &stride)| n > 1 && stride == 0);
         match role {
             Role::Read => Privilege::ReadOnly,
             Role::Update => Privilege::ReadWrite,
-            Role::Write if folds => Privilege::Reduce(self.session.tasks().reduction(ReduceOp::Add, a.base.dtype)),
+            Role::Write if folds => Privilege::Reduce(self.session.tasks().reduction(ReduceOp::Add, dtype)),
             Role::Write => Privilege::WriteDiscard,
         }
     }

@@ -33,15 +33,16 @@ impl Session {
     pub(crate) fn mean(&self, a: &NdArray, axes: &Axes, options: &ReduceOptions<'_>) -> Result<NdArray> {
         refuse_masks(options)?;
         let dtype = options.dtype.unwrap_or_else(|| mean_type(a.dtype()));
-        let sum = self.sum_as(a, axes, dtype, |_, value| value)?;
-        let mean = self.divided(&sum, axes.count(a) as f64)?;
+        let sum = self.sum_as(a, axes, dtype.computed(), |_, value| value)?;
+        let mean = self.of_type(self.divided(&sum, axes.count(a) as f64)?, dtype)?;
         self.deliver(mean, "divide", axes, options)
     }
 
     /// The variance, or its root.
     pub(crate) fn var(&self, a: &NdArray, axes: &Axes, options: &ReduceOptions<'_>, root: bool) -> Result<NdArray> {
         refuse_masks(options)?;
-        let dtype = options.dtype.unwrap_or_else(|| mean_type(a.dtype()));
+        let delivered = options.dtype.unwrap_or_else(|| mean_type(a.dtype()));
+        let dtype = delivered.computed();
         let count = axes.count(a) as f64;
         let (order, squares) = match self.lines(a, axes, dtype) {
             Some((order, lines)) => {
@@ -53,7 +54,7 @@ impl Session {
         };
         let variance = self.divided(&squares, (count - options.ddof).max(0.0))?;
         let result = order.restored(if root { self.root(&variance)? } else { variance });
-        let result = self.of_type(result, dtype.real())?;
+        let result = self.of_type(result, delivered.real())?;
         self.deliver(result, if root { "sqrt" } else { "divide" }, axes, options)
     }
 
@@ -112,7 +113,7 @@ impl Session {
         Ok(out)
     }
 
-    fn of_type(&self, a: NdArray, dtype: DType) -> Result<NdArray> {
+    pub(crate) fn of_type(&self, a: NdArray, dtype: DType) -> Result<NdArray> {
         if a.dtype() == dtype {
             return Ok(a);
         }

@@ -17,7 +17,7 @@ pub(crate) fn descriptor<'py>(py: Python<'py>, dtype: DType) -> PyResult<&'py Bo
     Ok(all[dtype as usize].bind(py))
 }
 
-/// The native element type of a dtype object; `None` where there is none (float16, strings, objects, foreign byte order).
+/// The native element type of a dtype object; `None` where there is none (strings, objects, foreign byte order).
 pub(crate) fn native(descriptor: &Bound<'_, PyArrayDescr>) -> Option<DType> {
     use DType::*;
     // NumPy's type numbers: `long` and `long long` are both int64 on the 64-bit systems that we build for.
@@ -35,6 +35,7 @@ pub(crate) fn native(descriptor: &Bound<'_, PyArrayDescr>) -> Option<DType> {
         12 => F64,
         14 => C64,
         15 => C128,
+        23 => F16,
         _ => return None,
     };
     (descriptor.is_native_byteorder() != Some(false)).then_some(dtype)

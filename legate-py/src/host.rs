@@ -141,7 +141,7 @@ fn scalar_types(py: Python<'_>) -> PyResult<&Vec<(Py<PyType>, DType)>> {
     use DType::*;
     SCALAR_TYPES.get_or_try_init(py, || {
         let numpy = py.import("numpy")?;
-        let order = [F64, I64, Bool, F32, I32, C128, U8, C64, U64, U32, I16, U16, I8];
+        let order = [F64, I64, Bool, F32, I32, C128, U8, C64, U64, U32, I16, U16, I8, F16];
         let mut types = Vec::new();
         for dtype in order {
             types.push((descriptor(py, dtype)?.typeobj().unbind(), dtype));

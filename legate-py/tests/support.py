@@ -12,7 +12,7 @@ import numpy
 import legate.numpy as np
 from legate import _native
 
-DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", "c8", "c16"]
+DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "c8", "c16"]
 NATIVE = [numpy.dtype(d) for d in DTYPES]
 SHAPES = [(), (0,), (1,), (5,), (3, 4), (1, 4), (3, 1), (2, 0, 3), (2, 3, 4)]
 

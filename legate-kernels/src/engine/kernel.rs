@@ -8,6 +8,7 @@
 use super::packed::{Packed, elements, elements_mut};
 use crate::cast::{self, Convert};
 use crate::dtype::{B8, DType, Element, Kind};
+use crate::half;
 use crate::isa::{Isa, Level};
 use crate::math;
 use crate::ops::{BinaryFn, BinaryOp, BinaryVisitor, UnaryFn, UnaryOp, UnaryVisitor};
@@ -355,9 +356,10 @@ pub(super) fn exact_binary(op: BinaryOp, dtype: DType) -> Option<Kernel> {
     if op.ulp(dtype) > 0.0 { None } else { op.visit(dtype, FindExact).flatten() }
 }
 
-/// The loop over exactly the elements given.
-pub(super) fn exact_cast(from: DType, to: DType) -> Kernel {
-    cast::visit(from, to, FindExact)
+/// The loop over exactly the elements given, where [`cast`]'s is another.
+pub(super) fn exact_cast(from: DType, to: DType) -> Option<Kernel> {
+    let is_half = from == DType::F16 || to == DType::F16;
+    (!is_half).then(|| cast::visit_computed(from, to, FindExact))
 }
 
 /// The loop whose left or right argument is a constant, of which it reads the first element only; `None` if there is none.
@@ -365,8 +367,13 @@ pub(super) fn binary_with_constant(op: BinaryOp, dtype: DType, isa: Isa, is_left
     op.visit(dtype, FindSplat { isa, is_left }).flatten()
 }
 
+/// The loop of a conversion that is not to be made through another type ([`half::between`]).
 pub(super) fn cast(from: DType, to: DType, isa: Isa) -> Found {
-    cast::visit(from, to, Find(isa))
+    match half::conversion(from, to, isa) {
+        Some(conversion) => Found { kernel: Kernel::Unary(conversion), strips: false, piece: STRIP },
+        None if from == to && to == DType::F16 => copy(to.size()),
+        None => cast::visit_computed(from, to, Find(isa)),
+    }
 }
 
 /// Choosing between two values moves bits, so one loop serves all types of a size.

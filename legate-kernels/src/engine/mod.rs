@@ -29,6 +29,7 @@ mod packed;
 mod panel;
 mod plan;
 pub mod row;
+mod row_half;
 mod split;
 mod strided;
 mod tiles;
@@ -82,7 +83,7 @@ impl Compiled {
     /// If the program is not well-formed.
     pub fn with_isa(program: &Program, rank: usize, isa: Isa) -> Result<Compiled, ProgramError> {
         program.validate(rank)?;
-        let split = Split::new(normalised(program));
+        let split = Split::new(normalised(&program.without_halves()));
         let plan = Plan::new(&split.main, isa);
         let later = split.later.iter().map(|part| Compiled::with_isa(part, rank, isa)).collect::<Result<_, _>>()?;
         let cost_ns_per_point = cost::ns_per_point(&split.main);

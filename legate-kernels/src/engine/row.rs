@@ -6,7 +6,9 @@
 
 use super::fold_kernel::FoldKernel;
 use super::kernel::{self, Found, Kernel, STRIP};
-use crate::dtype::{DType, Scalar};
+use super::row_half;
+use crate::dtype::{DType, F16, Scalar};
+use crate::half;
 use crate::isa::Isa;
 use crate::ops::{BinaryOp, ReduceOp, UnaryOp};
 use crate::reduce::BLOCK as FOLDED;
@@ -28,6 +30,9 @@ pub enum Input<'a> {
 /// # Panics
 /// If the operation has no loop from `dtype` to `result`, or a row has fewer than `n` elements.
 pub fn unary(op: UnaryOp, dtype: DType, result: DType, n: usize, dst: &mut [u8], x: Input<'_>) {
+    if op.is_lowered(dtype) {
+        return row_half::unary(op, result, n, dst, x);
+    }
     let loops = Loops { found: kernel::unary(op, dtype, Isa::best()), exact: kernel::exact_unary(op, dtype) };
     loops.run(n, (dst, result.size()), [(x, dtype.size())]);
 }
@@ -37,6 +42,9 @@ pub fn unary(op: UnaryOp, dtype: DType, result: DType, n: usize, dst: &mut [u8],
 /// # Panics
 /// As [`unary`].
 pub fn binary(op: BinaryOp, dtype: DType, result: DType, n: usize, dst: &mut [u8], [x, y]: [Input<'_>; 2]) {
+    if op.is_lowered(dtype) {
+        return row_half::binary(op, result, n, dst, [x, y]);
+    }
     let loops = Loops { found: kernel::binary(op, dtype, Isa::best()), exact: kernel::exact_binary(op, dtype) };
     loops.run(n, (dst, result.size()), [(x, dtype.size()), (y, dtype.size())]);
 }
@@ -46,7 +54,10 @@ pub fn binary(op: BinaryOp, dtype: DType, result: DType, n: usize, dst: &mut [u8
 /// # Panics
 /// If a row has fewer than `n` elements.
 pub fn cast(from: DType, to: DType, n: usize, dst: &mut [u8], x: Input<'_>) {
-    let loops = Loops { found: kernel::cast(from, to, Isa::best()), exact: Some(kernel::exact_cast(from, to)) };
+    if let Some(between) = half::between(from, to) {
+        return row_half::cast([from, between, to], n, dst, x);
+    }
+    let loops = Loops { found: kernel::cast(from, to, Isa::best()), exact: kernel::exact_cast(from, to) };
     loops.run(n, (dst, to.size()), [(x, from.size())]);
 }
 
@@ -103,6 +114,7 @@ pub fn extreme(dtype: DType, row: &[u8], largest: bool) -> Option<usize> {
         DType::U32 => of!(u32),
         DType::I64 => of!(i64),
         DType::U64 => of!(u64),
+        DType::F16 => of!(F16),
         DType::F32 => of!(f32),
         DType::F64 => of!(f64),
         DType::C64 | DType::C128 => None,

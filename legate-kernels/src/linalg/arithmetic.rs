@@ -1,6 +1,6 @@
 //! The two operations that matrix products are made of, as NumPy defines them for each element type.
 
-use crate::dtype::{B8, C64, C128, Element};
+use crate::dtype::{B8, C64, C128, Element, F16};
 
 /// Sums and products of one element type: integers wrap, bool has *or* for sum and *and* for product.
 pub trait Arithmetic: Element {
@@ -59,6 +59,19 @@ macro_rules! complexes {
     )*};
 }
 complexes!(C64 C128);
+
+/// Each step is rounded, as NumPy's running sums are.
+impl Arithmetic for F16 {
+    const ZERO: F16 = F16::ZERO;
+    #[inline(always)]
+    fn plus(self, other: F16) -> F16 {
+        F16::from_f32(self.to_f32() + other.to_f32())
+    }
+    #[inline(always)]
+    fn times(self, other: F16) -> F16 {
+        F16::from_f32(self.to_f32() * other.to_f32())
+    }
+}
 
 impl Arithmetic for B8 {
     const ZERO: B8 = B8(0);

@@ -4,6 +4,7 @@ use super::integer::{Power, Quotient};
 use super::real;
 use super::{Loop, for_family, loops, out_type, vectorises};
 use crate::dtype::{B8, DType, Element, Kind, Scalar};
+use crate::half;
 use crate::math::{self, Real, complex};
 use num_complex::Complex;
 use serde::{Deserialize, Serialize};
@@ -148,6 +149,11 @@ impl BinaryOp {
     /// The output type for inputs of type `input`; `None` if there is no such loop (cast first).
     pub fn result(self, input: DType) -> Option<DType> {
         self.loops().iter().find(|l| l.0 == input).map(|l| l.1)
+    }
+
+    /// Whether the loop for inputs of type `input` is that for float32, between conversions.
+    pub(crate) fn is_lowered(self, input: DType) -> bool {
+        input == DType::F16 && self.visit(input, Vectorises).is_none()
     }
 
     /// Whether the body for inputs of type `input` compiles to vector instructions.
@@ -356,7 +362,8 @@ binary_ops! {
     }
     /// The next float after `x` towards `y`.
     Nextafter "nextafter" ulp 0 {
-        float -> same |x, y| math::nextafter(x, y),
+        half => same |x, y| half::nextafter(x, y),
+        wide -> same |x, y| math::nextafter(x, y),
     }
     /// 0 for negative `x`, 1 for positive, `y` at zero.
     Heaviside "heaviside" ulp 0 {
@@ -382,6 +389,6 @@ binary_ops! {
     }
     /// The complex number of these parts. Not a NumPy ufunc.
     Complex "complex" ulp 0 {
-        float -> complex |x, y| Complex::new(x, y),
+        wide -> complex |x, y| Complex::new(x, y),
     }
 }

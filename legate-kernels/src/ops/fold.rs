@@ -66,17 +66,17 @@ macro_rules! visit_one {
 // The flag is `FOR_EACH_ISA`.
 reduce_ops! {
     /// The sum.
-    Add true { bool int float complex }
+    Add true { bool int wide complex }
     /// The product.
-    Multiply true { bool int float complex }
+    Multiply true { bool int wide complex }
     /// The smallest; NaN if there is one.
-    Minimum true { bool int float complex }
+    Minimum true { bool int wide complex }
     /// The largest; NaN if there is one.
-    Maximum true { bool int float complex }
+    Maximum true { bool int wide complex }
     /// The smallest, NaNs left out.
-    Fmin false { bool int float complex }
+    Fmin false { bool int wide complex }
     /// The largest, NaNs left out.
-    Fmax false { bool int float complex }
+    Fmax false { bool int wide complex }
     /// Whether all hold.
     LogicalAnd true { bool }
     /// Whether any holds.

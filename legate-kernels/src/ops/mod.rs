@@ -29,6 +29,7 @@ pub(crate) use fold::{FoldRow, FoldVisitor};
 pub(crate) use unary::{UnaryFn, UnaryVisitor};
 
 use crate::dtype::{DType, Scalar};
+use crate::half;
 
 /// The value of `op(x)`; `None` if the operation has no loop for the type of `x`.
 ///
@@ -37,12 +38,23 @@ use crate::dtype::{DType, Scalar};
 /// assert_eq!(ops::unary(UnaryOp::Negative, Scalar::new(3i8)), Some(Scalar::new(-3i8)));
 /// ```
 pub fn unary(op: UnaryOp, x: Scalar) -> Option<Scalar> {
-    op.visit(x.dtype(), unary::Eval(x))
+    match op.visit(x.dtype(), unary::Eval(x)) {
+        None if x.dtype() == DType::F16 => half::through_singles(op.result(DType::F16)?, [x], |[x]| unary(op, x)),
+        value => value,
+    }
 }
 
 /// The value of `op(x, y)`; `None` if the operation has no loop for the type of `x`, or `y` has another type.
 pub fn binary(op: BinaryOp, x: Scalar, y: Scalar) -> Option<Scalar> {
-    (x.dtype() == y.dtype()).then(|| op.visit(x.dtype(), binary::Eval(x, y))).flatten()
+    if x.dtype() != y.dtype() {
+        return None;
+    }
+    match op.visit(x.dtype(), binary::Eval(x, y)) {
+        None if x.dtype() == DType::F16 => {
+            half::through_singles(op.result(DType::F16)?, [x, y], |[x, y]| binary(op, x, y))
+        }
+        value => value,
+    }
 }
 
 /// A loop: the type of the inputs and the type of the output.
@@ -66,7 +78,8 @@ const fn sorted<const N: usize>(mut loops: [Loop; N]) -> [Loop; N] {
     loops
 }
 
-/// Calls `$m!($T, $args…)` for each Rust type of a family.
+/// Calls `$m!($T, $args…)` for each Rust type of a family that has bodies of its own. A `float` clause has loops for float16 too, which are computed in float32
+/// ([`mod@crate::half`]); `wide` floats are those without it, and `half` is a body for it alone.
 macro_rules! for_family {
     (bool, $m:ident!($($args:tt)*)) => { $m!($crate::dtype::B8, $($args)*); };
     (signed, $m:ident!($($args:tt)*)) => { $m!(i8, $($args)*); $m!(i16, $($args)*); $m!(i32, $($args)*); $m!(i64, $($args)*); };
@@ -76,6 +89,8 @@ macro_rules! for_family {
         $crate::ops::for_family!(unsigned, $m!($($args)*));
     };
     (float, $m:ident!($($args:tt)*)) => { $m!(f32, $($args)*); $m!(f64, $($args)*); };
+    (half, $m:ident!($($args:tt)*)) => { $m!($crate::dtype::F16, $($args)*); };
+    (wide, $m:ident!($($args:tt)*)) => { $crate::ops::for_family!(float, $m!($($args)*)); };
     (double, $m:ident!($($args:tt)*)) => { $m!(f64, $($args)*); };
     (complex, $m:ident!($($args:tt)*)) => { $m!($crate::dtype::C64, $($args)*); $m!($crate::dtype::C128, $($args)*); };
     (complex_double, $m:ident!($($args:tt)*)) => { $m!($crate::dtype::C128, $($args)*); };
@@ -116,7 +131,11 @@ macro_rules! loops {
     (@ [$($done:tt)*] int $out:ident $($rest:tt)*) => {
         $crate::ops::loops!(@one [$($done)*] $out (i8, i16, i32, i64, u8, u16, u32, u64) $($rest)*)
     };
-    (@ [$($done:tt)*] float $out:ident $($rest:tt)*) => { $crate::ops::loops!(@one [$($done)*] $out (f32, f64) $($rest)*) };
+    (@ [$($done:tt)*] float $out:ident $($rest:tt)*) => {
+        $crate::ops::loops!(@one [$($done)*] $out ($crate::dtype::F16, f32, f64) $($rest)*)
+    };
+    (@ [$($done:tt)*] half $out:ident $($rest:tt)*) => { $crate::ops::loops!(@one [$($done)*] $out ($crate::dtype::F16) $($rest)*) };
+    (@ [$($done:tt)*] wide $out:ident $($rest:tt)*) => { $crate::ops::loops!(@one [$($done)*] $out (f32, f64) $($rest)*) };
     (@ [$($done:tt)*] double $out:ident $($rest:tt)*) => { $crate::ops::loops!(@one [$($done)*] $out (f64) $($rest)*) };
     (@ [$($done:tt)*] complex $out:ident $($rest:tt)*) => {
         $crate::ops::loops!(@one [$($done)*] $out ($crate::dtype::C64, $crate::dtype::C128) $($rest)*)

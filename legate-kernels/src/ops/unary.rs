@@ -3,6 +3,7 @@
 use super::{Loop, for_family, loops, out_type, vectorises};
 use crate::cast::{Convert, ConvertTo};
 use crate::dtype::{B8, DType, Element, Kind, Scalar};
+use crate::half;
 use crate::math::{self, Real};
 use num_complex::Complex;
 use serde::{Deserialize, Serialize};
@@ -143,6 +144,11 @@ impl UnaryOp {
     /// The output type for inputs of type `input`; `None` if there is no such loop (cast first).
     pub fn result(self, input: DType) -> Option<DType> {
         self.loops().iter().find(|l| l.0 == input).map(|l| l.1)
+    }
+
+    /// Whether the loop for inputs of type `input` is that for float32, between conversions.
+    pub(crate) fn is_lowered(self, input: DType) -> bool {
+        input == DType::F16 && self.visit(input, Vectorises).is_none()
     }
 
     /// Whether the body for inputs of type `input` compiles to vector instructions.
@@ -392,7 +398,8 @@ unary_ops! {
     }
     /// The distance to the next float away from zero.
     Spacing "spacing" ulp 0 {
-        float -> same |x| math::spacing(x),
+        half => same |x| half::spacing(x),
+        wide -> same |x| math::spacing(x),
     }
     /// The complex conjugate.
     Conjugate "conjugate" ulp 0 {
@@ -416,6 +423,6 @@ unary_ops! {
     }
     /// The error function. Not a NumPy ufunc; normal distributions are made of it.
     Erf "erf" ulp 2 {
-        float -> same |x| Real::erf(x),
+        wide -> same |x| Real::erf(x),
     }
 }

@@ -1,7 +1,7 @@
 //! Keys: unsigned integers in the order of the elements.
 
 use super::vectors::{self, Vectors};
-use crate::dtype::{B8, Element};
+use crate::dtype::{B8, Element, F16};
 use crate::isa::Isa;
 
 /// An element type with NumPy's order of sorting: NaN comes last.
@@ -133,12 +133,13 @@ macro_rules! floats {
             #[inline(always)]
             fn to_rank(self) -> u64 {
                 // The sum has no negative zero.
-                u64::from(if self.is_nan() { <$t>::NAN.to_key() } else { (self + 0.0).to_key() })
+                u64::from(if self.is_nan() { <$t>::NAN.to_key() } else { (self + <$t>::default()).to_key() })
             }
         }
     )*};
 }
 floats! {
+    F16, u16;
     f32, u32;
     f64, u64;
 }

@@ -49,7 +49,7 @@ fn build(inputs: &[DType], recipes: &[Recipe], rank: usize) -> (Program, Vec<DTy
         let of = |p: &Program, v: ValueId| p.value_dtype(v).unwrap();
         let made = match *recipe {
             Recipe::Const(i) => {
-                let dtype = DType::ALL[i as usize % 13];
+                let dtype = DType::ALL[i as usize % DType::ALL.len()];
                 let list = nasty(dtype);
                 p.constant(list[i as usize % list.len()])
             }
@@ -71,7 +71,7 @@ fn build(inputs: &[DType], recipes: &[Recipe], rank: usize) -> (Program, Vec<DTy
                 let y = p.cast(of(&p, pick(x)), pick(y));
                 p.select(cond, pick(x), y)
             }
-            Recipe::Cast(to, v) => p.cast(DType::ALL[to as usize % 13], pick(v)),
+            Recipe::Cast(to, v) => p.cast(DType::ALL[to as usize % DType::ALL.len()], pick(v)),
             Recipe::Store(v) => {
                 p.store(operands.len() as u16, pick(v));
                 operands.push(of(&p, pick(v)));

@@ -18,11 +18,12 @@ impl Session {
         if a.ndim() != 1 || a.size() == 0 || !self.is_small(a.size(), a.nbytes()) {
             return None;
         }
-        let dtype = match reduction {
+        let result = match reduction {
             Reduction::Mean | Reduction::Var | Reduction::Std => mean_type(a.dtype()),
             Reduction::ArgMin | Reduction::ArgMax => a.dtype(),
             _ => accumulator(elements_op(reduction)?, a.dtype(), &ReduceOptions::default()),
         };
+        let dtype = result.computed();
         let spread = matches!(reduction, Reduction::Var | Reduction::Std);
         if (spread && (dtype.kind() == Kind::Complex || a.nbytes() as u64 >= self.moments_bytes()))
             || elements_op(reduction).is_some_and(|op| op.result(dtype).is_none())
@@ -35,7 +36,7 @@ impl Session {
         let n = a.size();
         self.note_at_once(n as u64, || label(reduction));
         let sum = |row: &[u8]| divided(kernels::fold(ReduceOp::Add, dtype, row), n as f64);
-        match reduction {
+        let value = match reduction {
             Reduction::ArgMin | Reduction::ArgMax => {
                 let place = kernels::extreme(dtype, bytes, reduction == Reduction::ArgMax)?;
                 Some(Scalar::new(place as i64))
@@ -48,7 +49,8 @@ impl Session {
                 if reduction == Reduction::Var { Some(variance) } else { ops::unary(UnaryOp::Sqrt, variance) }
             }
             _ => Some(kernels::fold(elements_op(reduction)?, dtype, bytes)),
-        }
+        };
+        if result == dtype { value } else { value.map(|value| rounded(value, dtype, result)) }
     }
 
     /// A fold of a small matrix at hand along one axis; `None` if it should be had by [`Session::reduce`]. Only folds whose order is plain: of rows of one
@@ -70,7 +72,8 @@ impl Session {
             _ => return None,
         };
         let op = elements_op(reduction)?;
-        let dtype = accumulator(op, a.dtype(), &ReduceOptions::default());
+        let delivered = accumulator(op, a.dtype(), &ReduceOptions::default());
+        let dtype = delivered.computed();
         if op.result(dtype).is_none() || !self.is_small(a.size(), a.nbytes()) {
             return None;
         }
@@ -93,7 +96,12 @@ impl Session {
         }
         drop(backing);
         self.note_at_once(a.size() as u64, || label(reduction));
-        Some(made(&[kept], dtype, result))
+        if delivered != dtype {
+            let mut rounded = HostBuffer::unwritten(kept as usize * delivered.size());
+            kernels::cast(dtype, delivered, kept as usize, rounded.as_mut_slice(), Input::Row(result.as_slice()));
+            result = rounded;
+        }
+        Some(made(&[kept], delivered, result))
     }
 
     /// Where the extreme of each row of a matrix is.
@@ -117,10 +125,10 @@ impl Session {
 
     /// The dot product of two small vectors at hand; `None` if it should be had by [`Session::dot`].
     pub fn dot_small(&self, x: &NdArray, y: &NdArray) -> Option<Scalar> {
-        let dtype = x.dtype();
+        let dtype = x.dtype().computed();
         // Truth values have a product of their own.
         let fits =
-            dtype != DType::Bool && x.ndim() == 1 && y.shape() == x.shape() && y.dtype() == dtype && x.size() > 0;
+            dtype != DType::Bool && x.ndim() == 1 && y.shape() == x.shape() && y.dtype() == x.dtype() && x.size() > 0;
         if !fits || !self.is_small(x.size(), x.nbytes() + y.nbytes()) {
             return None;
         }
@@ -133,7 +141,7 @@ impl Session {
         let inputs = [left.input(), right.input()];
         kernels::binary(BinaryOp::Multiply, dtype, dtype, n, products.as_mut_slice(), inputs);
         self.note_at_once(n as u64, || "dot".to_owned());
-        Some(kernels::fold(ReduceOp::Add, dtype, products.as_slice()))
+        Some(rounded(kernels::fold(ReduceOp::Add, dtype, products.as_slice()), dtype, x.dtype()))
     }
 }
 
@@ -146,6 +154,11 @@ fn squares(dtype: DType, x: &[u8], mean: &Scalar) -> HostBuffer {
     let inputs = [Input::Row(difference.as_slice()); 2];
     kernels::binary(BinaryOp::Multiply, dtype, dtype, n, squares.as_mut_slice(), inputs);
     squares
+}
+
+/// What was computed in one type, in the type that is asked for.
+fn rounded(value: Scalar, computed: DType, dtype: DType) -> Scalar {
+    if value.dtype() == computed && computed != dtype { cast(value, dtype) } else { value }
 }
 
 /// What a report calls it.

@@ -10,7 +10,11 @@ use std::sync::atomic::{AtomicU16, Ordering};
 pub(super) type Loop = (DType, DType);
 
 /// Types of arrays, then the kinds of Python numbers.
-const TYPES: usize = 16;
+const TYPES: usize = STRONG + 3;
+const STRONG: usize = DType::ALL.len();
+const INT: u8 = STRONG as u8;
+const FLOAT: u8 = INT + 1;
+const COMPLEX: u8 = INT + 2;
 const UNKNOWN: u16 = 0;
 /// There is none, or it takes more than a loop over values of one type.
 const NONE: u16 = 1;
@@ -33,17 +37,17 @@ impl TypeCode {
     pub(super) fn weak(value: Weak) -> TypeCode {
         match value.kind() {
             Kind::Bool => TypeCode::strong(DType::Bool),
-            Kind::Signed | Kind::Unsigned => TypeCode(13),
-            Kind::Float => TypeCode(14),
-            Kind::Complex => TypeCode(15),
+            Kind::Signed | Kind::Unsigned => TypeCode(INT),
+            Kind::Float => TypeCode(FLOAT),
+            Kind::Complex => TypeCode(COMPLEX),
         }
     }
 
     fn arg_type(self) -> ArgType {
         match self.0 {
-            13 => ArgType::Weak(Kind::Signed, DType::I64),
-            14 => ArgType::Weak(Kind::Float, DType::F64),
-            15 => ArgType::Weak(Kind::Complex, DType::C128),
+            INT => ArgType::Weak(Kind::Signed, DType::I64),
+            FLOAT => ArgType::Weak(Kind::Float, DType::F64),
+            COMPLEX => ArgType::Weak(Kind::Complex, DType::C128),
             strong => ArgType::Strong(DType::ALL[strong as usize]),
         }
     }
@@ -90,7 +94,8 @@ mod tests {
     fn what_is_remembered_is_what_resolution_says() {
         for _ in 0..2 {
             for &op in BinaryOp::ALL.iter().filter(|op| **op != BinaryOp::Power) {
-                for (a, b) in (0..16).flat_map(|a| (0..13).map(move |b| (TypeCode(a), TypeCode(b)))) {
+                for (a, b) in (0..TYPES as u8).flat_map(|a| (0..STRONG as u8).map(move |b| (TypeCode(a), TypeCode(b))))
+                {
                     let expected = match resolve::binary(op, [a.arg_type(), b.arg_type()]) {
                         Ok((BinaryLoop::Same(input), result)) => Some((input, result)),
                         _ => None,

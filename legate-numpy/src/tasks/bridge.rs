@@ -26,7 +26,7 @@ use legate_kernels::scan::scan;
 use legate_kernels::search::search;
 use legate_kernels::select::{RawVector, compress, count_blocks};
 use legate_kernels::sort;
-use legate_kernels::{dispatch_dtype, dispatch_ordered};
+use legate_kernels::{dispatch_computed, dispatch_dtype, dispatch_ordered};
 use smallvec::{SmallVec, smallvec};
 
 fn raw(view: &OperandView) -> RawOperand {
@@ -56,7 +56,7 @@ pub(super) fn fill_random(stream: &Stream, ctx: &TaskContext<'_>) {
 
 /// Multiplies the operands of a running task: two factors and the result.
 pub(super) fn multiply(args: ProductArgs, ctx: &TaskContext<'_>) {
-    dispatch_dtype!(args.dtype, T => multiply_as::<T>(args.kind, ctx));
+    dispatch_computed!(args.dtype, T => multiply_as::<T>(args.kind, ctx));
 }
 
 fn multiply_as<T: Arithmetic>(kind: ProductKind, ctx: &TaskContext<'_>) {

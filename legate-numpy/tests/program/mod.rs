@@ -127,6 +127,7 @@ const TYPES: &[DType] = &[
     DType::U64,
     DType::I8,
     DType::C64,
+    DType::F16,
 ];
 const UNARY: &[&str] =
     &["negative", "absolute", "sqrt", "square", "exp", "sin", "isnan", "logical_not", "floor", "conjugate", "sign"];
