@@ -26,6 +26,7 @@ for _module in (_composed, _queries, _searches, _views):
 
 # Most programs need few of the others: those are made when they are asked for.
 _fallback.register_native(_later.NAMES)
+_fallback.otherwise = _later.otherwise
 
 # --- NumPy's ---------------------------------------------------------------------------------------------------------
 for _name, _value in list(vars(_numpy).items()):

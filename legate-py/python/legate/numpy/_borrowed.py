@@ -16,8 +16,11 @@ import numpy
 import legate.numpy
 from legate import _native
 
-# What stands for NumPy's private functions of C: module beside this one, and name.
+# What stands for NumPy's private functions of C, and for helpers that loop over elements: module beside this one, and name.
 REPLACED = {
+    "_nanmedian": ("_statistics", "nanmedian_along"),
+    "_nanquantile_ureduce_func": ("_statistics", "nanquantile_along"),
+    "c_einsum": ("_einsum", "contract"),
     "correlate": ("_signal", "correlate_as_is"),
     "correlate2": ("_signal", "correlate_conjugated"),
 }
@@ -90,9 +93,9 @@ def stand_in(value, name=None):
         ours = _public(value, name)
         if ours is not None:
             return ours
-        if _python_part(value) is not None:
-            return borrow(value)
-        return _replaced(value)
+        if getattr(value, "__name__", None) in REPLACED:
+            return _replacement(value.__name__)
+        return value if _python_part(value) is None else borrow(value)
     if type(value) is dict:
         return {key: stand_in(item) for key, item in value.items()}
     if type(value) is tuple:
@@ -111,12 +114,15 @@ def _public(value, name):
     return None
 
 
-def _replaced(function):
-    """What stands for a private function of C."""
-    if type(function) is types.BuiltinFunctionType and function.__name__ in REPLACED:
-        module, name = REPLACED[function.__name__]
-        return getattr(importlib.import_module(f"legate.numpy.{module}"), name)
-    return function
+def _replacement(name):
+    module, name = REPLACED[name]
+    return getattr(importlib.import_module(f"legate.numpy.{module}"), name)
+
+
+def helper(function, name):
+    """The private `name` of the module of NumPy's that has the public `function`, on this namespace."""
+    value = _python_part(function).__globals__[name]
+    return stand_in(value, name)
 
 
 def namespace(module):
