@@ -48,7 +48,7 @@ def _cut(bits, count):
     extent = bits.shape[-1]
     if count <= extent:
         if count < -extent:
-            raise ValueError(f"-count larger than number of elements ({-count} > {extent})")
+            raise ValueError("-count larger than number of elements")
         return bits[..., :count]
     return native["concatenate"]([bits, native["zeros"]((*bits.shape[:-1], count - extent), bits.dtype)], -1)
 
