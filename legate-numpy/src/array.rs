@@ -4,13 +4,14 @@
 //! that operations still to come may be writing, or both while they agree.
 
 use crate::decode::decode;
+use crate::retype::{Origin, Retyped};
 use crate::view::{View, copied, volume};
 use legate_core::exec::HostBuffer;
 use legate_core::geometry::{Point, Rect};
 use legate_core::runtime::FieldHandle;
 use legate_kernels::dtype::{DType, Scalar};
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What arrays are views of.
 #[derive(Debug)]
@@ -21,6 +22,10 @@ pub(crate) struct Base {
     pub(crate) dtype: DType,
     /// Where the values are.
     pub(crate) cell: Mutex<Backing>,
+    /// The base whose memory this one shows as elements of another size.
+    pub(crate) origin: Option<Origin>,
+    /// Bases that show this one's memory so.
+    pub(crate) retyped: OnceLock<Box<Retyped>>,
 }
 
 /// Where the values of a base are. Those that are there agree; if none is, the base is still to be written (only inside this crate, until
@@ -33,12 +38,20 @@ pub(crate) struct Backing {
     pub(crate) host: Option<Arc<HostBuffer>>,
     /// A field of the runtime.
     pub(crate) field: Option<BaseField>,
+    /// How many launches have written to the field.
+    pub(crate) launches: u64,
 }
 
 impl Backing {
     /// Whether the values can be had without waiting.
     pub(crate) fn is_known(&self) -> bool {
         self.fill.is_some() || self.host.is_some()
+    }
+
+    /// The field has been written: what else had the values is old.
+    pub(crate) fn note_launch(&mut self) {
+        (self.fill, self.host) = (None, None);
+        self.launches += 1;
     }
 }
 
@@ -60,7 +73,11 @@ impl std::fmt::Debug for BaseField {
 impl Base {
     /// With this backing.
     pub(crate) fn new(shape: &[i64], dtype: DType, backing: Backing) -> Arc<Base> {
-        Arc::new(Base { shape: copied(shape), dtype, cell: Mutex::new(backing) })
+        Arc::new(Base { cell: Mutex::new(backing), ..Base::plain(shape, dtype) })
+    }
+    /// Still to be written, on its own.
+    pub(crate) fn plain(shape: &[i64], dtype: DType) -> Base {
+        Base { shape: copied(shape), dtype, cell: Mutex::default(), origin: None, retyped: OnceLock::new() }
     }
     /// Number of elements.
     pub(crate) fn size(&self) -> i64 {
@@ -140,10 +157,32 @@ impl NdArray {
         self.size() as usize * self.itemsize()
     }
     /// Bytes between neighbours along each dimension, as NumPy shows them.
+    ///
+    /// NumPy gives arrays that are made without elements strides of 0.
     pub fn strides_bytes(&self) -> Point {
-        let size = self.base.dtype.size() as i64;
+        let size = if self.base.size() == 0 { 0 } else { self.base.dtype.size() as i64 };
         self.view.strides.iter().map(|s| s * size).collect()
     }
+    /// Another view of the base's memory, of this element type: `offset` and `strides` in bytes, from the base's first element. `None` if that leaves the memory or does not
+    /// keep to whole elements. Read-only if elements are in it several times.
+    pub fn restrided(&self, offset: i64, shape: &[i64], strides: &[i64]) -> Option<NdArray> {
+        let size = self.base.dtype.size() as i64;
+        let start = offset - (self.offset_bytes() - self.view.offset * size);
+        if shape.len() != strides.len() || start % size != 0 || strides.iter().any(|stride| stride % size != 0) {
+            return None;
+        }
+        let strides = strides.iter().map(|stride| stride / size).collect();
+        let view = View { offset: start / size, shape: copied(shape), strides };
+        let fits = view.bounds().is_none_or(|(lo, hi)| lo >= 0 && hi < self.base.size());
+        let readonly = self.readonly || view.may_repeat();
+        fits.then(|| NdArray { readonly, ..self.with_view(view) })
+    }
+
+    /// Whether an element of the base may be in it several times. Never wrongly `false`.
+    pub fn may_repeat(&self) -> bool {
+        self.view.may_repeat()
+    }
+
     /// Bytes from the base's first element to this array's, as if the base lay in memory.
     pub fn offset_bytes(&self) -> i64 {
         let imaginary = if self.part == Part::Imag { self.itemsize() as i64 } else { 0 };

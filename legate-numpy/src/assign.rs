@@ -177,8 +177,11 @@ impl Session {
         };
         match (constant, where_) {
             (Some(value), None) if dst.covers_base() && dst.part == crate::array::Part::Whole => {
-                *dst.base.cell.lock() = Backing { fill: Some(cast(value, dst.dtype())), ..Backing::default() };
-                Ok(())
+                let mut backing = dst.base.cell.lock();
+                let launches = backing.launches;
+                *backing = Backing { fill: Some(cast(value, dst.dtype())), launches, ..Backing::default() };
+                drop(backing);
+                self.write_back(dst)
             }
             _ => self.write(dst, &src, where_),
         }

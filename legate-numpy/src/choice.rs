@@ -427,7 +427,7 @@ impl Session {
 
 /// The bytes of an array that is all of its base, if they are known.
 fn at_hand(a: &NdArray) -> Option<Arc<HostBuffer>> {
-    if !a.is_whole_base() { None } else { a.base.cell.lock().host.clone() }
+    if !a.is_whole_base() || a.base.origin.is_some() { None } else { a.base.cell.lock().host.clone() }
 }
 
 /// Whether the mask has the shape of the array's first dimensions.

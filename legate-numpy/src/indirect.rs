@@ -35,7 +35,7 @@ impl Session {
 
     /// `out[p] = table[index[p]]`: rows along the first dimensions. The index is a vector of int64 that are in bounds; `out` is new.
     pub(crate) fn gather_rows(&self, runtime: &Runtime, out: &NdArray, table: &NdArray, index: &NdArray) -> Result<()> {
-        let (table, index) = (self.seen(runtime, table), self.seen(runtime, index));
+        let (table, index) = (self.seen(runtime, table)?, self.seen(runtime, index)?);
         self.ensure_field(out, runtime, true);
         runtime.gather(self.seen_written(runtime, out), table, index, &self.provenance())?;
         written(out);
@@ -60,18 +60,20 @@ impl Session {
             Ok(copy.with_view(view))
         };
         let (index, values) = (apart(index)?, apart(values)?);
-        let (index, values) = (self.seen(runtime, &index), self.seen(runtime, &values));
+        let (index, values) = (self.seen(runtime, &index)?, self.seen(runtime, &values)?);
+        self.refresh(table)?;
         self.ensure_field(table, runtime, false);
         runtime.scatter(self.seen_written(runtime, table), values, index, &self.provenance())?;
         written(table);
-        Ok(())
+        self.write_back(table)
     }
 
     /// What core sees of an array that is read.
-    fn seen(&self, runtime: &Runtime, a: &NdArray) -> Store {
+    fn seen(&self, runtime: &Runtime, a: &NdArray) -> Result<Store> {
+        self.refresh(a)?;
         self.ensure_field(a, runtime, false);
         self.ensure_affine(a, false, runtime);
-        store(a)
+        Ok(store(a))
     }
 
     /// What core sees of an array that has a field and is written.
@@ -88,6 +90,5 @@ fn store(a: &NdArray) -> Store {
 
 /// What the host has of it is old.
 fn written(a: &NdArray) {
-    let mut backing = a.base.cell.lock();
-    (backing.fill, backing.host) = (None, None);
+    a.base.cell.lock().note_launch();
 }

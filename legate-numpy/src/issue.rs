@@ -61,13 +61,27 @@ pub(crate) struct Body<'s> {
     arguments: SmallVec<[Argument; 4]>,
     /// Folded dimensions.
     folded: u64,
+    /// Whether it makes memory that is seen in two ways agree (see [`crate::retype`]).
+    following: bool,
 }
 
 /// Building: each method appends steps and gives the value they make.
 impl<'s> Body<'s> {
     /// Nothing yet, at each point of a domain of these extents.
     pub(crate) fn new(session: &'s Session, domain: &[i64]) -> Body<'s> {
-        Body { session, domain: domain.into(), program: Program::new(), arguments: SmallVec::new(), folded: 0 }
+        Body {
+            session,
+            domain: domain.into(),
+            program: Program::new(),
+            arguments: SmallVec::new(),
+            folded: 0,
+            following: false,
+        }
+    }
+
+    /// As [`Body::new`], for arrays that are looked at as they are: the other way of seeing their memory is the caller's business.
+    pub(crate) fn following(session: &'s Session, domain: &[i64]) -> Body<'s> {
+        Body { following: true, ..Body::new(session, domain) }
     }
 
     /// The elements of `a`, which broadcasts to the domain.
@@ -180,6 +194,7 @@ impl Body<'_> {
         if self.domain.contains(&0) {
             return self.run_nowhere();
         }
+        self.refresh()?;
         let inline = self.is_inline()?;
         if !inline {
             // Whether views overlap is asked of the fields' final form.
@@ -200,8 +215,25 @@ impl Body<'_> {
         if self.domain.contains(&0) {
             return self.run_nowhere();
         }
+        self.refresh()?;
         self.separate_overlaps(true)?;
         self.run_on_host()
+    }
+
+    /// Makes memory that was written as elements of another size be seen.
+    fn refresh(&self) -> Result<()> {
+        match self.following {
+            true => Ok(()),
+            false => self.arguments.iter().try_for_each(|argument| self.session.refresh(&argument.array)),
+        }
+    }
+
+    /// Lets what was written be seen as elements of another size.
+    fn write_back(session: &Session, following: bool, arguments: &[Argument]) -> Result<()> {
+        if following {
+            return Ok(());
+        }
+        arguments.iter().filter(|a| a.role.writes()).try_for_each(|argument| session.write_back(&argument.array))
     }
 
     /// An empty domain writes nothing. (What a fold over nothing gives is the caller's business.)
@@ -264,7 +296,9 @@ impl Body<'_> {
         operands.extend(constants.iter().map(|value| HostOperand::read(value.as_bytes(), 0, &still)));
         let compiled = self.session.programs().compiled(&program, self.domain.len());
         host::run_compiled(&compiled, &self.domain, &mut operands).expect("views lie in their bases");
-        Ok(())
+        drop(operands);
+        drop(written);
+        Body::write_back(self.session, self.following, &self.arguments)
     }
 
     /// Gives each array a field in which its view is affine.
@@ -284,10 +318,9 @@ impl Body<'_> {
         let task = self.session.tasks().program;
         runtime.launch(LaunchRequest { task, args, shape: self.domain, operands, cuts, provenance })?;
         for argument in self.arguments.iter().filter(|a| a.role.writes()) {
-            let mut backing = argument.array.base.cell.lock();
-            (backing.fill, backing.host) = (None, None);
+            argument.array.base.cell.lock().note_launch();
         }
-        Ok(())
+        Body::write_back(self.session, self.following, &self.arguments)
     }
 
     /// The program as a launch has it, with its operands: what is updated becomes one operand that is read and one that is written.
@@ -461,7 +494,7 @@ impl NdArray {
 
     /// The one value of all elements, if it is known without waiting: constants, and small things of one element.
     pub(crate) fn known_constant(&self) -> Option<Scalar> {
-        if self.part != Part::Whole {
+        if self.part != Part::Whole || self.base.origin.is_some() {
             return None;
         }
         let backing = self.base.cell.lock();

@@ -29,6 +29,7 @@ mod quick;
 pub mod random;
 pub mod reduction;
 mod resolve;
+mod retype;
 mod routine;
 pub mod scan;
 pub mod search;

@@ -94,7 +94,7 @@ impl Session {
 
     /// Kernels multiply whole elements; views of parts are copied.
     fn whole_elements(&self, a: &NdArray) -> Result<NdArray> {
-        if a.part == Part::Whole { Ok(a.clone()) } else { self.copy(a) }
+        if a.part == Part::Whole && a.base.origin.is_none() { Ok(a.clone()) } else { self.copy(a) }
     }
 
     /// The bytes of the factors' bases, if it is computed now.

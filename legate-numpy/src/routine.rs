@@ -91,6 +91,7 @@ impl<'s> Call<'s> {
         if self.domain.contains(&0) {
             return self.run_nowhere();
         }
+        self.operands.iter().try_for_each(|(a, _)| self.session.refresh(a))?;
         self.separate_overlaps()?;
         match self.session.runtime() {
             Some(runtime) if !self.is_inline()? => self.launch(runtime),
@@ -155,7 +156,10 @@ impl<'s> Call<'s> {
             };
             operands.push((operand, a.base.dtype));
         }
-        run_routine_on_host(self.routine, &self.domain, &mut operands).map_err(Error::Index)
+        run_routine_on_host(self.routine, &self.domain, &mut operands).map_err(Error::Index)?;
+        drop(operands);
+        drop(written);
+        self.write_back()
     }
 
     fn launch(self, runtime: &Runtime) -> Result<()> {
@@ -180,10 +184,14 @@ impl<'s> Call<'s> {
             provenance: session.provenance(),
         })?;
         for (a, _) in self.operands.iter().filter(|(_, role)| *role != Role::Read) {
-            let mut backing = a.base.cell.lock();
-            (backing.fill, backing.host) = (None, None);
+            a.base.cell.lock().note_launch();
         }
-        Ok(())
+        self.write_back()
+    }
+
+    /// Lets what was written be seen as elements of another size.
+    fn write_back(&self) -> Result<()> {
+        self.operands.iter().filter(|(_, role)| *role != Role::Read).try_for_each(|(a, _)| self.session.write_back(a))
     }
 
     /// What does not use all dimensions of the domain is written as a fold is: once for all points along the others. The operator never joins

@@ -224,6 +224,7 @@ impl Session {
         if a.size() == 0 {
             return Ok(Arc::new(HostBuffer::zeroed(0)));
         }
+        self.refresh(a)?;
         if !a.is_ready() && a.base.nbytes() <= self.small_bytes {
             self.fetch_base(a, interrupted)?;
         }
@@ -266,6 +267,7 @@ impl Session {
     /// # Errors
     /// As [`Session::to_host`].
     pub fn local(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<Vec<LocalPiece>> {
+        self.refresh(a)?;
         let runtime = self.runtime().filter(|_| !a.is_ready() && a.size() > 0);
         let Some(runtime) = runtime else {
             let is_first = self.runtime().is_none_or(|runtime| runtime.is_first());
@@ -276,7 +278,8 @@ impl Session {
             return Ok(vec![LocalPiece { start, shape: a.shape().into(), values: self.to_host(a, interrupted)? }]);
         };
         // A view's elements are where its base's are; a copy of its own shape has pieces of its own.
-        let is_plain = a.is_whole_base() && *a.shape() == *a.base.shape && a.part == Part::Whole;
+        let own_memory = a.base.origin.is_none() && a.part == Part::Whole;
+        let is_plain = own_memory && a.is_whole_base() && *a.shape() == *a.base.shape;
         let mut own = if is_plain { a.clone() } else { self.copy(a)? };
         self.ensure_field(&own, runtime, false);
         if own.access().0.linear {

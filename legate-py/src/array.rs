@@ -11,7 +11,7 @@ use legate_numpy::{Layout, NdArray};
 use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyTuple, PyType};
 use std::sync::OnceLock;
 
 /// An array; the base of `ndarray` and of `deferred_scalar`.
@@ -85,8 +85,7 @@ pub(crate) fn view_as<'py>(
     let py = object.py();
     let base_new = py.get_type::<NdArrayObject>().getattr("__new__")?;
     let instance = base_new.call1((class, AsView { of: object.clone().unbind() }))?;
-    let finalize = class.getattr("__array_finalize__")?;
-    if !finalize.is_none() {
+    if !class.getattr("__array_finalize__")?.is_none() {
         instance.call_method1("__array_finalize__", (model.unwrap_or(object),))?;
     }
     Ok(instance)
@@ -102,16 +101,18 @@ struct AsView {
 impl NdArrayObject {
     /// An array of the given shape; its values are arbitrary, or those of `buffer`.
     #[new]
-    #[pyo3(signature = (shape, dtype = None, buffer = None, offset = 0, strides = None, order = None))]
+    #[pyo3(signature = (shape = None, dtype = None, buffer = None, offset = 0, strides = None, order = None))]
     fn new(
-        shape: &Bound<'_, PyAny>,
+        py: Python<'_>,
+        shape: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
         buffer: Option<&Bound<'_, PyAny>>,
         offset: isize,
         strides: Option<&Bound<'_, PyAny>>,
         order: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<NdArrayObject>> {
-        let py = shape.py();
+        let missing = || PyTypeError::new_err("ndarray() missing required argument 'shape' (pos 1)");
+        let shape = shape.ok_or_else(missing)?;
         let array = match shape.cast::<AsView>() {
             Ok(view) => {
                 let of = view.get().of.bind(py).cast::<Array>()?;
@@ -159,6 +160,11 @@ impl Array {
         PyTuple::new(py, self.nd().shape())
     }
 
+    #[deleter(shape)]
+    fn delete_shape(&self) -> PyResult<()> {
+        Err(PyAttributeError::new_err("Cannot delete array shape"))
+    }
+
     #[setter]
     fn set_shape(slf: &Bound<'_, Self>, shape: &Bound<'_, PyAny>) -> PyResult<()> {
         let attempt = || -> Attempt<()> {
@@ -204,6 +210,44 @@ impl Array {
     #[getter]
     fn strides<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.nd().strides_bytes())
+    }
+
+    #[deleter(strides)]
+    fn delete_strides(&self) -> PyResult<()> {
+        Err(PyAttributeError::new_err("Cannot delete array strides"))
+    }
+
+    #[setter]
+    fn set_strides(slf: &Bound<'_, Self>, strides: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (py, array) = (slf.py(), slf.get());
+        let nd = array.nd();
+        let Some(strides) = strides.try_iter().ok().and_then(|_| convert::integers(strides).ok()) else {
+            return Err(PyTypeError::new_err("invalid strides"));
+        };
+        if strides.len() != nd.ndim() {
+            let text = format!("strides must be  same length as shape ({})", nd.ndim());
+            return Err(PyValueError::new_err(text));
+        }
+        deprecated(
+            py,
+            "Setting the strides on a NumPy array has been deprecated in NumPy 2.4.\nAs an alternative, you can create a new view using np.lib.stride_tricks.as_strided.",
+        )?;
+        let restrided = nd.restrided(nd.offset_bytes(), nd.shape(), &strides);
+        let restrided =
+            restrided.ok_or_else(|| PyValueError::new_err("strides is not compatible with available memory"))?;
+        array.replace(restrided);
+        Ok(())
+    }
+
+    /// Another view of the memory: shape, strides in bytes, and the first element's offset in bytes; `None` if that leaves the memory, or does
+    /// not keep to whole elements.
+    fn _restrided<'py>(
+        slf: &Bound<'py, Self>,
+        shape: Vec<i64>,
+        strides: Vec<i64>,
+        offset: i64,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        slf.get().nd().restrided(offset, &shape, &strides).map(|nd| outcome::view(slf, nd)).transpose()
     }
 
     #[getter]
@@ -272,12 +316,15 @@ impl Array {
         (nd.is_c_contiguous(), nd.is_f_contiguous(), self.base.is_none(), !nd.is_readonly())
     }
 
-    fn _set_writeable(&self, writeable: bool) -> PyResult<()> {
+    fn _set_writeable(&self, py: Python<'_>, writeable: bool) -> PyResult<()> {
         let nd = self.nd();
         if nd.is_readonly() != writeable {
             return Ok(());
         }
-        if writeable && self.base.is_some() {
+        // A view may be written to if what it is a view of may be, and if no element is in it twice: of two that write it at the same time none is the last.
+        let owner =
+            self.base.as_ref().map(|base| base.bind(py).cast::<Array>().is_ok_and(|b| !b.get().nd().is_readonly()));
+        if writeable && (owner == Some(false) || nd.may_repeat()) {
             return Err(PyValueError::new_err("cannot set WRITEABLE flag to True of this array"));
         }
         let mut changed = nd.clone();
@@ -292,7 +339,9 @@ impl Array {
     }
 
     fn _may_overlap(&self, other: &Bound<'_, Array>) -> bool {
-        self.nd().may_share_memory(other.get().nd())
+        let (one, other) = (self.nd(), other.get().nd());
+        // Where elements have different sizes, what lies between the first and the last byte counts.
+        one.may_share_memory(other) || (!one.shares_base(other) && one.shares_memory_block(other))
     }
 
     /// Bytes from the start of the memory that this is a view of: where a NumPy array that lay in memory would have its address.
@@ -316,9 +365,26 @@ impl Array {
         slf.get().nd().bits_as(dtype).map(|nd| outcome::view(slf, nd)).transpose()
     }
 
-    /// This array as an instance of `class`.
-    fn _view_as<'py>(slf: &Bound<'py, Self>, class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
-        view_as(slf.as_any(), class, None)
+    /// The memory as elements of `dtype`, with this shape, strides in bytes and offset in bytes; `None` where that cannot be.
+    fn _retyped<'py>(
+        slf: &Bound<'py, Self>,
+        dtype: &Bound<'_, PyAny>,
+        offset: i64,
+        shape: Vec<i64>,
+        strides: Vec<i64>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Ok(dtype) = crate::dtype::parse(dtype) else { return Ok(None) };
+        slf.get().nd().retyped(dtype, offset, &shape, &strides).map(|nd| outcome::view(slf, nd)).transpose()
+    }
+
+    /// This array as an instance of `class`; `model`, by default this array, is what its `__array_finalize__` gets.
+    #[pyo3(signature = (class, model = None))]
+    fn _view_as<'py>(
+        slf: &Bound<'py, Self>,
+        class: &Bound<'py, PyType>,
+        model: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        view_as(slf.as_any(), class, model)
     }
 
     /// A read-only NumPy array of the values as they are now. Waits for them.
@@ -328,30 +394,46 @@ impl Array {
         host::snapshot(py, bytes, nd.shape(), nd.dtype())
     }
 
-    #[classattr]
-    fn __array_priority__() -> f64 {
-        1.0
+    #[getter]
+    fn __array_priority__(&self) -> f64 {
+        0.0
     }
 
-    #[classattr]
-    fn __array_finalize__(py: Python<'_>) -> Py<PyAny> {
-        py.None()
+    /// Told to instances of subclasses when they are made; does nothing here.
+    #[pyo3(signature = (obj, /))]
+    fn __array_finalize__(&self, obj: &Bound<'_, PyAny>) {
+        let _ = obj;
     }
 
-    #[pyo3(signature = (state = None))]
-    fn __deepcopy__<'py>(slf: &Bound<'py, Self>, state: Option<&Bound<'_, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
-        let _ = state; // nothing in an array can refer back to it
+    #[pyo3(signature = (memo, /))]
+    fn __deepcopy__<'py>(slf: &Bound<'py, Self>, memo: &Bound<'_, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let _ = memo; // nothing in an array can refer back to it
         Self::__copy__(slf)
     }
 
     fn __copy__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let copy = crate::session::session(py)?.copy(slf.get().nd()).map_err(|e| Failure::from(e).raise(py))?;
+        let session = crate::session::session(py)?;
+        let copy = session.copy_like(slf.get().nd()).map_err(|e| Failure::from(e).raise(py))?;
         if slf.is_instance_of::<DeferredScalar>() {
             return outcome::deferred_scalar(py, copy);
         }
         outcome::like(slf, outcome::array(py, copy)?)
     }
+
+    /// Bytes of the object, as NumPy counts them: what describes it, and its elements if they are its own.
+    fn __sizeof__(&self) -> usize {
+        const FIELDS: usize = 96; // of NumPy's structure
+        let nd = self.nd();
+        let own = if self.base.is_none() { nd.nbytes().max(nd.itemsize()) } else { 0 };
+        FIELDS + 2 * nd.ndim() * size_of::<i64>() + own
+    }
+}
+
+/// Warns as NumPy does where it will stop doing something.
+fn deprecated(py: Python<'_>, text: &str) -> PyResult<()> {
+    let text = std::ffi::CString::new(text).expect("no zero byte in it");
+    PyErr::warn(py, &py.get_type::<pyo3::exceptions::PyDeprecationWarning>(), &text, 1)
 }
 
 /// `target[...] = value`.

@@ -4,8 +4,9 @@ use crate::array::{Array, DeferredScalar, NdArrayObject};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PySlice;
+use pyo3::types::{PySlice, PyType};
 use pyo3::{Borrowed, PyTypeInfo};
+use std::ffi::CString;
 
 /// The bounds and the step of a slice; what was left out as the largest or smallest integers, which are clamped to an extent anyway.
 ///
@@ -28,6 +29,52 @@ pub(crate) fn install_length(py: Python<'_>) {
             (*(*class).tp_as_mapping).mp_length = Some(length);
         }
     }
+}
+
+/// Lets the texts of CPython's errors call arrays what NumPy's say (`unhashable type: 'numpy.ndarray'`), and attributes have NumPy's documentation. What the
+/// class is called, and where it lies, is said by `__name__` and `__module__`, which stay. Called once, when the module is made.
+pub(crate) fn speak_as_numpy(py: Python<'_>) -> PyResult<()> {
+    for class in [Array::type_object_raw(py), NdArrayObject::type_object_raw(py)] {
+        // SAFETY: attached, so nobody else looks at the types; a text that lives as long as the process.
+        unsafe { (*class).tp_name = c"numpy.ndarray".as_ptr() };
+    }
+    let (ours, numpys) = (py.get_type::<Array>(), py.import("numpy")?.getattr("ndarray")?);
+    for (name, attribute) in ours
+        .getattr("__dict__")?
+        .call_method0("items")?
+        .try_iter()?
+        .map(|item| item?.extract())
+        .collect::<PyResult<Vec<(String, Bound<'_, PyAny>)>>>()?
+    {
+        // SAFETY: a living object, and a type of CPython's that is never freed.
+        let is_attribute = unsafe { ffi::Py_TYPE(attribute.as_ptr()) == &raw mut ffi::PyGetSetDescr_Type };
+        let Some(text) = numpys.getattr_opt(&*name)?.and_then(|theirs| theirs.getattr("__doc__").ok()) else {
+            continue;
+        };
+        let Ok(Ok(text)) = text.extract::<String>().map(CString::new) else { continue };
+        if is_attribute {
+            // SAFETY: the descriptor is of the class that this structure describes; its definition lives as long as the type, and nobody else reads it now.
+            unsafe { (*(*attribute.as_ptr().cast::<ffi::PyGetSetDescrObject>()).d_getset).doc = text.into_raw() };
+        }
+    }
+    Ok(())
+}
+
+/// Makes `metaclass`, a subclass of `type`, the class of `ndarray` (`isinstance(x, ndarray)` asks it for what is not exactly one). Called once, before anybody
+/// has made a subclass.
+#[pyfunction]
+pub(crate) fn set_metaclass(metaclass: &Bound<'_, PyType>) -> PyResult<()> {
+    let py = metaclass.py();
+    let plain = py.get_type::<PyType>();
+    let size = |class: &Bound<'_, PyType>| -> PyResult<usize> { class.getattr("__basicsize__")?.extract() };
+    if !metaclass.is_subclass(&plain)? || size(metaclass)? != size(&plain)? {
+        return Err(PyTypeError::new_err("a metaclass has to extend type, and to have no fields of its own"));
+    }
+    let class = py.get_type::<NdArrayObject>();
+    // SAFETY: attached. The metaclass lays out its instances as `type` does (checked), so it may take the place of `type`; a class holds a reference to its own
+    // class if that is made at run time, as this one is: it is given away by `into_ptr`. `type` is not counted by its instances.
+    unsafe { (*class.as_ptr()).ob_type = metaclass.clone().into_ptr().cast() };
+    Ok(())
 }
 
 /// # Safety

@@ -28,6 +28,8 @@ pyo3::create_exception!(
 pub(crate) enum Failure {
     /// The native form does not cover this call: NumPy should be asked.
     Unsupported,
+    /// The arguments fit neither the native form nor, it seems, NumPy's: NumPy should say what is wrong, or, if it finds nothing, be asked.
+    Misused,
     /// The call was wrong, or the computation failed.
     Native(Error),
     /// A Python exception is on its way.
@@ -63,7 +65,7 @@ impl Failure {
     /// Whether the call itself was wrong, so that NumPy would refuse it too.
     pub(crate) fn is_refusal(&self, py: Python<'_>) -> bool {
         match self {
-            Failure::Unsupported => false,
+            Failure::Unsupported | Failure::Misused => false,
             Failure::Native(e) => matches!(
                 e.kind(),
                 ExceptionKind::ValueError
@@ -84,7 +86,9 @@ impl Failure {
         match self {
             Failure::Python(error) => error,
             Failure::Native(error) => exception(py, &error),
-            Failure::Unsupported => PyTypeError::new_err("legate.numpy has no native form of this operation"),
+            Failure::Unsupported | Failure::Misused => {
+                PyTypeError::new_err("legate.numpy has no native form of this operation")
+            }
         }
     }
 }

@@ -191,7 +191,16 @@ pub(crate) fn refused_types<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
     ours: PyErr,
 ) -> PyErr {
-    raised(function.py(), "refuse_types", (function, args, keywords(function.py(), kwargs)), ours)
+    refusal_of_types(function, args, kwargs).unwrap_or(ours)
+}
+
+/// As [`refused_types`]; `None` if NumPy raises nothing.
+pub(crate) fn refusal_of_types<'py>(
+    function: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> Option<PyErr> {
+    raised(function.py(), "refuse_types", (function, args, keywords(function.py(), kwargs)))
 }
 
 /// The exception that NumPy raises where its `function` refuses arguments of these shapes, dtypes and (other than arrays') values; `ours` if it
@@ -202,7 +211,16 @@ pub(crate) fn refused<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
     ours: PyErr,
 ) -> PyErr {
-    raised(function.py(), "refuse", (function, args, keywords(function.py(), kwargs)), ours)
+    refusal(function, args, kwargs).unwrap_or(ours)
+}
+
+/// As [`refused`]; `None` if NumPy raises nothing.
+pub(crate) fn refusal<'py>(
+    function: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> Option<PyErr> {
+    raised(function.py(), "refuse", (function, args, keywords(function.py(), kwargs)))
 }
 
 /// As [`refused`], for the method `name` of NumPy's ndarray.
@@ -213,10 +231,20 @@ pub(crate) fn refused_method<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
     ours: PyErr,
 ) -> PyErr {
-    raised(array.py(), "refuse_method", (array, name, args, keywords(array.py(), kwargs)), ours)
+    refusal_of_method(array, name, args, kwargs).unwrap_or(ours)
 }
 
-/// The exception that a function of the Python side raises; `ours` if it raises none.
-fn raised<'py>(py: Python<'py>, refuse: &str, call: impl PyCallArgs<'py>, ours: PyErr) -> PyErr {
-    python(py, refuse).and_then(|refuse| refuse.call1(call)).err().unwrap_or(ours)
+/// As [`refused_method`]; `None` if NumPy raises nothing.
+pub(crate) fn refusal_of_method<'py>(
+    array: &Bound<'py, PyAny>,
+    name: &str,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> Option<PyErr> {
+    raised(array.py(), "refuse_method", (array, name, args, keywords(array.py(), kwargs)))
+}
+
+/// The exception that a function of the Python side raises.
+fn raised<'py>(py: Python<'py>, refuse: &str, call: impl PyCallArgs<'py>) -> Option<PyErr> {
+    python(py, refuse).and_then(|refuse| refuse.call1(call)).err()
 }

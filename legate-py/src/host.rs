@@ -170,6 +170,11 @@ pub(crate) fn dtype_of_scalars(class: &Bound<'_, PyType>) -> PyResult<Option<DTy
 pub(crate) fn adopt(array: &Bound<'_, PyUntypedArray>) -> Attempt<NdArray> {
     let dtype = crate::dtype::native(&array.dtype()).ok_or(Failure::Unsupported)?;
     let py = array.py();
+    if !array.is_c_contiguous() && array.is_fortran_contiguous() {
+        // Column-major stays column-major.
+        let transposed = array.call_method0("transpose")?.cast_into::<PyUntypedArray>().map_err(PyErr::from)?;
+        return Ok(adopt(&transposed)?.transpose(None)?);
+    }
     let contiguous = contiguous(array)?;
     let shape: Vec<i64> = array.shape().iter().map(|&n| n as i64).collect();
     let len = array.len() * dtype.size();

@@ -42,6 +42,8 @@ mod _native {
     #[pymodule_export]
     use super::array::{Array, DeferredScalar, NdArrayObject};
     #[pymodule_export]
+    use super::capi::set_metaclass;
+    #[pymodule_export]
     use super::error::{ControlReplicationError, TaskError};
     #[pymodule_export]
     use super::explain::Recording;
@@ -69,6 +71,7 @@ mod _native {
         freelist::install(module.py());
         capi::install_length(module.py());
         super::functions::define_methods(module.py())?;
+        capi::speak_as_numpy(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

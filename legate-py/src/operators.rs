@@ -9,10 +9,12 @@ use crate::functions::quick::plain;
 use crate::outcome;
 use crate::scalars;
 use crate::session::{issue, session, started};
-use legate_numpy::{Arg, CallOptions, Casting, Kind, NdArray, Operand, Ufunc, Weak};
+use legate_kernels::dtype::B8;
+use legate_numpy::{Arg, CallOptions, Casting, Kind, NdArray, Operand, Scalar, Ufunc, Weak};
 use pyo3::basic::CompareOp;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyNotImplemented, PyTuple};
+use pyo3::types::{PyDict, PyNotImplemented, PyString, PyTuple};
 use std::sync::OnceLock;
 
 /// An operator of Python that is a ufunc.
@@ -113,7 +115,7 @@ fn defers_to(other: &Object<'_>) -> bool {
     if let Ok(protocol) = class.getattr("__array_ufunc__") {
         return protocol.is_none();
     }
-    class.getattr("__array_priority__").and_then(|p| p.extract::<f64>()).is_ok_and(|priority| priority > 1.0)
+    other.getattr("__array_priority__").and_then(|p| p.extract::<f64>()).is_ok_and(|priority| priority > 0.0)
 }
 
 /// `left op right`, one of which is `slf`.
@@ -210,8 +212,15 @@ fn unary<'py>(slf: &Bound<'py, Array>, op: Operator) -> PyResult<Object<'py>> {
     attempt().or_else(|failure| or_numpy(py, failure, op, &(slf,).into_pyobject(py)?))
 }
 
-/// A comparison.
+/// A comparison. No number equals `None` or a text.
 pub(crate) fn compare<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: CompareOp) -> PyResult<Object<'py>> {
+    let is_no_number = other.is_none() || other.cast_exact::<PyString>().is_ok();
+    if is_no_number && matches!(op, CompareOp::Eq | CompareOp::Ne) {
+        let (py, differs) = (slf.py(), Scalar::new(B8(u8::from(matches!(op, CompareOp::Ne)))));
+        let full = session(py)?.full(slf.get().nd().shape(), &Operand::Scalar(differs), None);
+        let value = full.map_err(Failure::from).and_then(|full| outcome::like_value(slf, full));
+        return value.map_err(|failure| failure.raise(py));
+    }
     binary(slf, other, Operator::of(op), false)
 }
 
@@ -224,7 +233,18 @@ fn or_numpy<'py>(
 ) -> PyResult<Object<'py>> {
     let (ufunc, function) = op.names();
     match failure {
-        Failure::Unsupported => fallback::operator(function, ufunc, operands),
+        Failure::Unsupported => {
+            // No arithmetic goes with `None` or a text: NumPy refuses.
+            let is_no_number =
+                |operand: Bound<'_, PyAny>| operand.is_none() || operand.is_exact_instance_of::<PyString>();
+            if operands.iter().any(is_no_number) {
+                let function = py.import("operator")?.getattr(function)?;
+                if let Some(refusal) = fallback::refusal_of_types(&function, operands, None) {
+                    return Err(refusal);
+                }
+            }
+            fallback::operator(function, ufunc, operands)
+        }
         failure if failure.is_refused_type() => {
             let function = py.import("operator")?.getattr(function)?;
             Err(fallback::refused_types(&function, operands, None, failure.raise(py)))
@@ -285,6 +305,25 @@ pub(crate) fn matmul<'py>(left: &Object<'py>, right: &Object<'py>, model: &Bound
         }
         failure => Err(failure.raise(py)),
     })
+}
+
+/// `divmod(left, right)`, one of which is `slf`. What is refused is refused as the ufunc `divmod` does.
+fn divmod<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, reflected: bool) -> PyResult<Object<'py>> {
+    let py = slf.py();
+    let quotient = binary(slf, other, Operator::FloorDivide, reflected);
+    let parts = quotient.and_then(|quotient| Ok([quotient, binary(slf, other, Operator::Remainder, reflected)?]));
+    match parts {
+        Ok([quotient, remainder]) if quotient.is(not_implemented(py)) || remainder.is(not_implemented(py)) => {
+            Ok(not_implemented(py))
+        }
+        Ok(parts) => Ok(PyTuple::new(py, parts)?.into_any()),
+        Err(error) if error.is_instance_of::<PyTypeError>(py) => {
+            let function = py.import("numpy")?.getattr("divmod")?;
+            let operands = if reflected { (other, slf.as_any()) } else { (slf.as_any(), other) };
+            Err(fallback::refused_types(&function, &operands.into_pyobject(py)?, None, error))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 macro_rules! binary_slots {
@@ -349,22 +388,23 @@ impl NdArrayObject {
 
     fn __imatmul__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
         let array = slf.as_super();
-        let product = matmul(slf.as_any(), other, array)?;
-        scalars::note_write();
-        let py = slf.py();
+        let (py, nd) = (slf.py(), array.get().nd());
         let attempt = || -> Attempt<()> {
-            let product = convert::array(&product)?;
-            let nd = array.get().nd();
-            if product.shape() != nd.shape() {
-                return Err(Failure::Python(pyo3::exceptions::PyValueError::new_err(format!(
-                    "matmul: Output operand 0 has a mismatch with the in-place array: {:?} and {:?}",
-                    product.shape(),
-                    nd.shape()
-                ))));
+            let product = convert::array(&matmul(slf.as_any(), other, array)?)?;
+            if product.shape() != nd.shape() || nd.ndim() == 0 {
+                return Err(Failure::Misused);
             }
+            scalars::note_write();
             Ok(session(py)?.copyto(nd, &Operand::Array(product), Casting::SameKind, None)?)
         };
-        attempt().map_err(|f| f.raise(py))
+        attempt().map_err(|failure| {
+            let operator = py.import("operator").and_then(|operator| operator.getattr("imatmul"));
+            let refused = |operator, operands| fallback::refused(&operator, &operands, None, failure.raise(py));
+            match (operator, (slf, other).into_pyobject(py)) {
+                (Ok(operator), Ok(operands)) => refused(operator, operands),
+                (Err(error), _) | (_, Err(error)) => error,
+            }
+        })
     }
 }
 
@@ -401,15 +441,11 @@ impl Array {
     }
 
     fn __divmod__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let quotient = binary(slf, other, Operator::FloorDivide, false)?;
-        let remainder = binary(slf, other, Operator::Remainder, false)?;
-        Ok(PyTuple::new(slf.py(), [quotient, remainder])?.into_any())
+        divmod(slf, other, false)
     }
 
     fn __rdivmod__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let quotient = binary(slf, other, Operator::FloorDivide, true)?;
-        let remainder = binary(slf, other, Operator::Remainder, true)?;
-        Ok(PyTuple::new(slf.py(), [quotient, remainder])?.into_any())
+        divmod(slf, other, true)
     }
 
     fn __richcmp__<'py>(

@@ -9,7 +9,7 @@ use crate::session::{interrupted, session};
 use legate_numpy::{DType, Kind};
 use numpy::{PyArrayDescr, PyArrayDescrMethods};
 use pyo3::basic::CompareOp;
-use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -93,6 +93,7 @@ impl Array {
         Ok(stand_in(slf)?.str()?.into_any())
     }
 
+    #[pyo3(signature = (spec, /))]
     fn __format__<'py>(slf: &Bound<'py, Self>, spec: &str) -> PyResult<Bound<'py, PyAny>> {
         stand_in(slf)?.call_method1("__format__", (spec,))
     }
@@ -118,8 +119,14 @@ impl Array {
         slf.as_any().rich_compare(value, CompareOp::Eq)?.call_method0("any")?.is_truthy()
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        python(slf.py(), "reduce")?.call1((slf,))
+    #[getter]
+    fn flags<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        python(slf.py(), "flags")?.call1((slf,))
+    }
+
+    #[setter]
+    fn set_dtype(slf: &Bound<'_, Self>, dtype: &Bound<'_, PyAny>) -> PyResult<()> {
+        python(slf.py(), "set_dtype")?.call1((slf, dtype)).map(drop)
     }
 
     /// `numpy.asarray` of this array: read-only, a copy of the values as they are now. With ``copy=True`` it may be written to.
@@ -139,7 +146,11 @@ impl Array {
         match copy {
             Some(true) if same => snapshot.call_method0("copy"),
             Some(false) if !same => {
-                Err(PyValueError::new_err("Unable to avoid copy while creating an array as requested."))
+                // NumPy has the words.
+                let kwargs = PyDict::new(py);
+                kwargs.set_item("copy", false)?;
+                let own = descriptor(py, slf.get().nd().dtype())?;
+                py.import("numpy")?.call_method1("empty", (0, own))?.call_method("__array__", (dtype,), Some(&kwargs))
             }
             _ if same => Ok(snapshot),
             _ => snapshot.call_method1("astype", (dtype,)),
@@ -151,7 +162,7 @@ impl Array {
         python(slf.py(), "array_interface")?.call1((slf.get()._snapshot(slf.py())?,))
     }
 
-    #[pyo3(signature = (ufunc, method, *inputs, **kwargs))]
+    #[pyo3(signature = (ufunc, method, /, *inputs, **kwargs))]
     fn __array_ufunc__<'py>(
         slf: &Bound<'py, Self>,
         ufunc: &Bound<'py, PyAny>,
@@ -179,7 +190,13 @@ impl Array {
     }
 
     #[classmethod]
+    #[pyo3(signature = (item, /))]
     fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let given = item.cast::<PyTuple>().map_or(1, |items| items.len());
+        if !(1..=2).contains(&given) {
+            let what = if given == 0 { "few" } else { "many" };
+            return Err(PyTypeError::new_err(format!("Too {what} arguments for numpy.ndarray")));
+        }
         cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
     }
 
@@ -242,6 +259,17 @@ impl Elements {
 
 #[pymethods]
 impl DeferredScalar {
+    /// The class of the NumPy scalar that this stands for: what `isinstance` asks. `type` says what it is.
+    #[getter]
+    fn __class__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyType>> {
+        Ok(descriptor(slf.py(), slf.as_super().get().nd().dtype())?.typeobj())
+    }
+
+    #[getter]
+    fn __array_priority__(&self) -> f64 {
+        -1_000_000.0
+    }
+
     fn __hash__(slf: &Bound<'_, Self>) -> PyResult<isize> {
         numpy_scalar(slf.py(), slf.as_super().get())?.hash()
     }

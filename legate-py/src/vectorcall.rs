@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{Borrowed, PyClass};
 use std::any::Any;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Positional arguments, borrowed from the caller.
@@ -142,6 +142,15 @@ unsafe fn plainly(py: Python<'_>, callable: *mut ffi::PyObject, call: &Call<'_, 
     }
 }
 
+/// NumPy's documentation of the method of its ndarray called `name`, with the signature as CPython keeps it; `None` if this NumPy tells no signature.
+fn documentation(py: Python<'_>, name: &str) -> PyResult<Option<CString>> {
+    let Some(method) = py.import("numpy")?.getattr("ndarray")?.getattr_opt(name)? else { return Ok(None) };
+    let signature: Option<String> = method.getattr("__text_signature__")?.extract()?;
+    let text: Option<String> = method.getattr("__doc__")?.extract()?;
+    Ok(signature
+        .and_then(|signature| CString::new(format!("{name}{signature}\n--\n\n{}", text.unwrap_or_default())).ok()))
+}
+
 /// A method of a class. The type stands for it, and has no values.
 pub(crate) trait Method {
     /// The class.
@@ -156,17 +165,19 @@ pub(crate) trait Method {
 
 /// Gives the class its method `M`.
 pub(crate) fn define<M: Method>(py: Python<'_>) -> PyResult<()> {
-    // The definition of a method lives as long as the class, that is as the process.
+    let name = M::NAME.to_str().expect("a name is text");
+    // The definition of a method, and its text, live as long as the class, that is as the process.
+    let documentation = documentation(py, name)?.map_or(M::DOC, |text| &*Box::leak(text.into_boxed_c_str()));
     let definition = Box::leak(Box::new(ffi::PyMethodDef {
         ml_name: M::NAME.as_ptr(),
         ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: method::<M> },
         ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
-        ml_doc: M::DOC.as_ptr(),
+        ml_doc: documentation.as_ptr(),
     }));
     let class = py.get_type::<M::Class>();
     // SAFETY: attached; a type object, and a definition whose flags tell the signature of its function.
     let method = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyDescr_NewMethod(class.as_type_ptr(), definition))? };
-    class.setattr(M::NAME.to_str().expect("a name is text"), method)
+    class.setattr(name, method)
 }
 
 /// The function of a method.

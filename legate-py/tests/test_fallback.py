@@ -182,7 +182,7 @@ def test_out_is_written():
 
 def test_results_that_numpy_would_share_are_read_only():
     x = np.arange(4.0)
-    bits = x.view(numpy.int32)
+    bits = x.view("S4")
     assert not bits.flags.writeable
     with pytest.raises(ValueError, match="read-only"):
         bits[0] = 1

@@ -241,7 +241,7 @@ def test_views_know_their_base():
 def test_methods_are_methods():
     x = np.array([1.0, 2.0])
     assert np.ndarray.sum(x) == 3.0 and x.sum.__name__ == "sum"
-    assert list(inspect.signature(np.ndarray.sum).parameters) == ["self", "args", "kwargs"]
+    assert inspect.signature(np.ndarray.sum) == inspect.signature(numpy.ndarray.sum)
     with pytest.raises(TypeError):
         np.ndarray.sum(numpy.ones(2))
     with pytest.raises(TypeError):

@@ -32,7 +32,7 @@ impl NdArray {
             return false;
         }
         let (Some(at), Some(mut backing)) = (self.place(index), locked(self)) else { return false };
-        let Backing { fill, host: Some(bytes), field } = &mut *backing else { return false };
+        let Backing { fill, host: Some(bytes), field, .. } = &mut *backing else { return false };
         let size = self.base.dtype.size();
         let value = if value.dtype() == self.base.dtype { value } else { cast(value, self.base.dtype) };
         let bytes = Arc::make_mut(bytes).as_mut_slice();

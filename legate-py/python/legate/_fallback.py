@@ -230,6 +230,7 @@ class _Gatherer:
 WRITES = {
     "copyto": (0,),
     "fill_diagonal": (0,),
+    "imatmul": (0,),
     "place": (0,),
     "put": (0,),
     "put_along_axis": (0,),
@@ -329,7 +330,7 @@ def refuse(function, args, kwargs):
 def refuse_method(array, name, args, kwargs):
     """As :func:`refuse`, for the method `name` of an array."""
     subject = _as_output(array) if name in MUTATING_METHODS else _as_zeros(array)
-    refuse(getattr(subject, name), args, kwargs)
+    refuse(getattr(numpy.ndarray, name), (subject, *args), kwargs)
 
 
 def _as_zeros(value):

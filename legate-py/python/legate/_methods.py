@@ -1,87 +1,15 @@
 """The methods of arrays that are not native: each of NumPy's that our class lacks is added, falling back."""
 
+import abc
 import functools
 import operator
+import types
 
 import numpy
 
-from legate import _fallback, _native
+from legate import _exchange, _fallback, _layout, _native
 
 Array = _native.Array
-
-
-class Flags:
-    """How an array lies in memory and whether it may be written to: NumPy's `flags`."""
-
-    _ALIASES = {
-        "C": "c_contiguous",
-        "C_CONTIGUOUS": "c_contiguous",
-        "CONTIGUOUS": "c_contiguous",
-        "F": "f_contiguous",
-        "F_CONTIGUOUS": "f_contiguous",
-        "FORTRAN": "f_contiguous",
-        "O": "owndata",
-        "OWNDATA": "owndata",
-        "W": "writeable",
-        "WRITEABLE": "writeable",
-        "A": "aligned",
-        "ALIGNED": "aligned",
-        "X": "writebackifcopy",
-        "WRITEBACKIFCOPY": "writebackifcopy",
-        "FNC": "fnc",
-        "FORC": "forc",
-        "B": "behaved",
-        "BEHAVED": "behaved",
-        "CA": "carray",
-        "CARRAY": "carray",
-        "FA": "farray",
-        "FARRAY": "farray",
-    }
-
-    def __init__(self, array):
-        object.__setattr__(self, "_array", array)
-
-    c_contiguous = contiguous = property(lambda self: self._array._layout()[0])
-    f_contiguous = fortran = property(lambda self: self._array._layout()[1])
-    owndata = property(lambda self: self._array._layout()[2])
-    aligned = property(lambda self: True)
-    writebackifcopy = property(lambda self: False)
-    fnc = property(lambda self: self.f_contiguous and not self.c_contiguous)
-    forc = property(lambda self: self.f_contiguous or self.c_contiguous)
-    behaved = property(lambda self: self.writeable)
-    carray = property(lambda self: self.writeable and self.c_contiguous)
-    farray = property(lambda self: self.writeable and self.fnc)
-
-    @property
-    def writeable(self):
-        return self._array._layout()[3]
-
-    @writeable.setter
-    def writeable(self, value):
-        self._array._set_writeable(bool(value))
-
-    def __setattr__(self, name, value):
-        if name != "writeable":
-            raise AttributeError(f"attribute '{name}' of flags cannot be set")
-        object.__setattr__(self, name, value)
-
-    def __getitem__(self, key):
-        try:
-            return getattr(self, self._ALIASES[key])
-        except KeyError:
-            raise KeyError("Unknown flag") from None
-
-    def __setitem__(self, key, value):
-        setattr(self, self._ALIASES.get(key, key), value)
-
-    def __eq__(self, other):
-        return isinstance(other, Flags) and repr(self) == repr(other)
-
-    __hash__ = None
-
-    def __repr__(self):
-        names = ("C_CONTIGUOUS", "F_CONTIGUOUS", "OWNDATA", "WRITEABLE", "ALIGNED", "WRITEBACKIFCOPY")
-        return "".join(f"  {name} : {self[name]}\n" for name in names)
 
 
 class FlatIterator:
@@ -158,76 +86,73 @@ def item(array, *args):
     return numpy.asarray(array).item()
 
 
-def view(array, dtype=None, type=None):  # noqa: A002 (NumPy's name)
-    """The same elements as another class, or their bits as another dtype; where the sizes differ, a read-only copy."""
-    if isinstance(dtype, builtin_type) and issubclass(dtype, (Array, numpy.ndarray)):
-        dtype, type = None, dtype
-    if dtype is not None and numpy.dtype(dtype) != array.dtype:
-        bits = array._bits_as(dtype)
-        return _fallback.call_method(array, "view", (dtype,), {}) if bits is None else bits
-    if type is None or type is Array:
-        return array[...]
-    if issubclass(type, numpy.ndarray):
-        return array._snapshot().view(type)
-    return array._view_as(type)
+def partition(self, kth, /, axis=-1, kind="introselect", order=None):
+    """Puts the elements at the places `kth` where sorting would; smaller ones before, larger ones behind. (All are sorted.)"""
+    if not self.flags.writeable:
+        raise ValueError("partition array is read-only")
+    _check_partition(self, kth, axis, kind, order)
+    self.sort(axis)
 
 
-builtin_type = type
+def argpartition(self, kth, /, axis=-1, kind="introselect", order=None):
+    """The indices that would partition the array. (They would sort it.)"""
+    _check_partition(self, kth, axis, kind, order)
+    return self.argsort(axis)
 
 
-def resize(array, *new_shape, refcheck=True):
-    """Changes shape and size in place: the values stay in row-major order, what is new is zero."""
-    shape = new_shape[0] if len(new_shape) == 1 else new_shape
-    if not array.flags.owndata:
-        raise ValueError("cannot resize this array: it does not own its data")
-    copy = numpy.array(array._snapshot())
-    copy.resize(shape, refcheck=False)
-    array._become(_native.adopt(copy))
+def _check_partition(array, kth, axis, kind, order):
+    """Refuses what NumPy refuses, which sees an array of this one's extent along the axis."""
+    extents = (array.size,) if axis is None else array.shape
+    axis = -1 if axis is None else operator.index(axis)
+    inside = -len(extents) <= axis < len(extents)
+    extent = extents[axis] if inside else 1
+    places = kth if isinstance(kth, (tuple, list)) else (kth,)
+    plain = all(isinstance(place, int) and -extent <= place < extent for place in places)
+    if not (inside and plain and kind == "introselect" and order is None):
+        shape = tuple([n if d == axis % len(extents) else 1 for d, n in enumerate(extents)]) if inside else (1,) * len(extents)
+        numpy.broadcast_to(numpy.zeros((), array.dtype), shape).copy().partition(_fallback.gather(kth), axis, kind, order)
 
 
-def setflags(array, write=None, align=None, uic=None):
-    """Sets whether the array may be written to."""
-    if write is not None:
-        array._set_writeable(bool(write))
+class Kind(abc.ABCMeta):
+    """The class of `ndarray`: an array of NumPy's is an instance too. Arrays of strings, objects and records are NumPy's here, and
+    libraries hand programs NumPy's arrays; what asks whether something is an array means those as well.
+
+    It extends `ABCMeta` so that subclasses of arrays may be abstract base classes, as NumPy's may.
+    """
+
+    def __instancecheck__(cls, instance):
+        if cls is _native.ndarray:
+            return type.__instancecheck__(cls, instance) or isinstance(instance, numpy.ndarray)
+        return super().__instancecheck__(instance)
+
+    def __subclasscheck__(cls, subclass):
+        if cls is _native.ndarray:
+            return type.__subclasscheck__(cls, subclass) or issubclass(subclass, numpy.ndarray)
+        return super().__subclasscheck__(subclass)
 
 
-def dlpack(array, *, stream=None, max_version=None, dl_device=None, copy=None):
-    """A DLPack capsule of a copy of the values."""
-    return numpy.array(array._snapshot()).__dlpack__()
-
-
-def to_device(array, device, /, *, stream=None):
-    """The array itself: there is one device."""
-    if device != "cpu":
-        raise ValueError(f'Unsupported device "{device}". Only "cpu" is accepted.')
-    return array
-
-
-def array_namespace(array, *, api_version=None):
-    """`legate.numpy`."""
-    import legate.numpy
-
-    if api_version is not None:
-        numpy.empty(0).__array_namespace__(api_version=api_version)
-    return legate.numpy
-
-
-def array_wrap(array, result, context=None, return_scalar=False):
-    """`result` as an array of this library."""
-    wrapped = _native.wrap(result) if isinstance(result, numpy.ndarray) else result
-    return wrapped[()] if return_scalar and isinstance(wrapped, Array) else wrapped
+_native.set_metaclass(Kind)
 
 
 OWN = {
-    "__array_namespace__": array_namespace,
-    "__array_wrap__": array_wrap,
-    "__dlpack__": dlpack,
-    "__dlpack_device__": lambda array: (1, 0),
-    "resize": resize,
-    "setflags": setflags,
-    "to_device": to_device,
-    "view": view,
-    "flags": property(Flags),
+    "__array_namespace__": _exchange.array_namespace,
+    "__array_wrap__": _exchange.array_wrap,
+    "__dlpack__": _exchange.dlpack,
+    "__dlpack_device__": _exchange.dlpack_device,
+    "__reduce__": _exchange.reduce,
+    "__reduce_ex__": _exchange.reduce_ex,
+    "__setstate__": _exchange.setstate,
+    "argpartition": argpartition,
+    "byteswap": _layout.byteswap,
+    "dump": _exchange.dump,
+    "dumps": _exchange.dumps,
+    "getfield": _layout.getfield,
+    "partition": partition,
+    "resize": _layout.resize,
+    "setfield": _layout.setfield,
+    "setflags": _layout.setflags,
+    "to_device": _exchange.to_device,
+    "view": _layout.view,
     "flat": property(FlatIterator, _set_flat),
     "data": property(memoryview),
     "ctypes": property(lambda array: array._snapshot().ctypes),
@@ -249,6 +174,10 @@ def _fallback_method(name):
 def install():
     """Completes the class. What it has already is kept."""
     for name, value in OWN.items():
+        origin = getattr(numpy.ndarray, name)
+        if isinstance(value, types.FunctionType):
+            value.__name__, value.__qualname__ = name, f"ndarray.{name}"
+            value.__doc__ = origin.__doc__ or value.__doc__
         setattr(Array, name, value)
     for name in dir(numpy.ndarray):
         if not name.startswith("_") and not hasattr(Array, name) and callable(getattr(numpy.ndarray, name)):

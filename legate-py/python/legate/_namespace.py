@@ -93,6 +93,12 @@ class vectorize(numpy.vectorize):  # noqa: N801 (NumPy's name)
 GRIDS = {"mgrid", "ogrid", "r_", "c_"}
 CLASSES = {"vectorize": vectorize}
 
+# Functions of submodules that are composed of native operations: module and name.
+REPLACED = {
+    "lib.stride_tricks.as_strided": ("legate.numpy._memory", "as_strided"),
+    "lib.stride_tricks.sliding_window_view": ("legate.numpy._memory", "sliding_window_view"),
+}
+
 
 def adopt(module, name):
     """What `legate.numpy` shows for `name` of NumPy's `module`.
@@ -113,6 +119,9 @@ def adopt(module, name):
         return ufunc_of(value)
     if qualified in GRIDS:
         return Grid(qualified, value)
+    if qualified in REPLACED:
+        module, replaced = REPLACED[qualified]
+        return getattr(importlib.import_module(module), replaced)
     if callable(value) and name not in AS_IS:
         return fallback_function(qualified, value, quiet=name in QUIET or module.__name__ in QUIET_MODULES)
     return value

@@ -4,10 +4,10 @@ import sys
 
 import numpy
 
-from legate import _fallback, _namespace, _native
+from legate import _fallback, _layout, _namespace, _native
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Printing and pickling
+# Printing
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -20,18 +20,14 @@ def array_repr(array, stand_in):
     return numpy.array_repr(stand_in.view(type(name, (numpy.ndarray,), {})))
 
 
-def reduce(array):
-    """What pickle stores: the class and the values."""
-    values = numpy.array(array._snapshot())
-    if isinstance(array, _native.deferred_scalar):
-        return values[()].__reduce__()
-    return rebuild, (type(array), values)
+def flags(array):
+    """NumPy's `flags`."""
+    return _layout.Flags(array)
 
 
-def rebuild(kind, values):
-    """The array that :func:`reduce` described."""
-    array = _native.adopt(values)
-    return array if kind is _native.ndarray else array._view_as(kind)
+def set_dtype(array, dtype):
+    """``array.dtype = dtype``."""
+    _layout.set_dtype(array, dtype)
 
 
 def ufunc_named(function):

@@ -18,6 +18,8 @@ use smallvec::SmallVec;
 pub(crate) struct Parameters {
     names: Vec<&'static str>,
     positional: usize,
+    /// How many of them are never given by keyword.
+    positional_only: usize,
     /// Whether further positional arguments are taken, any number of them.
     variadic: bool,
     /// The names as Python has them.
@@ -25,19 +27,21 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    /// From NumPy's notation without defaults: `"a axis dtype * keepdims"`; `+shape` stands for NumPy's `*shape`.
+    /// From NumPy's notation without defaults: `"a / axis dtype * keepdims"`; `+shape` stands for NumPy's `*shape`.
     pub(crate) fn parse(text: &'static str) -> Parameters {
         let mut names = Vec::new();
         let mut positional = None;
-        let mut variadic = false;
+        let (mut variadic, mut positional_only) = (false, 0);
         for word in text.split_whitespace() {
             match word {
+                "/" => positional_only = names.len(),
                 "*" => positional = Some(names.len()),
                 _ if word.starts_with('+') => variadic = true,
                 name => names.push(name),
             }
         }
-        Parameters { positional: positional.unwrap_or(names.len()), names, variadic, interned: PyOnceLock::new() }
+        let positional = positional.unwrap_or(names.len());
+        Parameters { positional, positional_only, names, variadic, interned: PyOnceLock::new() }
     }
 
     /// Whether the arguments, of which `first` come before those of `call`, are those of the first parameters in order: positional ones, and keywords that
@@ -48,6 +52,9 @@ impl Parameters {
             return false;
         }
         let Some(names) = call.names else { return true };
+        if given < self.positional_only {
+            return false;
+        }
         // Names in a program's text are interned; others are found by [`Arguments::bind`].
         let interned = self
             .interned
@@ -70,7 +77,7 @@ impl<'a, 'py> Arguments<'a, 'py> {
     /// Binds. `first`, if any, comes before `args`.
     ///
     /// # Errors
-    /// [`Failure::Unsupported`] if something does not fit: NumPy has the words for it.
+    /// [`Failure::Misused`] if something does not fit.
     pub(crate) fn bind(
         py: Python<'py>,
         parameters: &'a Parameters,
@@ -86,26 +93,26 @@ impl<'a, 'py> Arguments<'a, 'py> {
             } else if parameters.variadic {
                 bound.rest.push(value);
             } else {
-                return Err(Failure::Unsupported);
+                return Err(Failure::Misused);
             }
         }
         if let Some(kwargs) = kwargs {
             for (key, value) in kwargs.iter() {
-                bound.bind_keyword(&key, value)?;
+                bound.bind_keyword(&key, value, parameters.positional_only)?;
             }
         }
         bound.drop_no_values()?;
         Ok(bound)
     }
 
-    fn bind_keyword(&mut self, key: &Bound<'py, PyAny>, value: Bound<'py, PyAny>) -> Attempt<()> {
+    fn bind_keyword(&mut self, key: &Bound<'py, PyAny>, value: Bound<'py, PyAny>, from: usize) -> Attempt<()> {
         let key = key.cast::<PyString>().map_err(PyErr::from)?.to_str()?;
         match self.names.iter().position(|name| *name == key) {
-            Some(i) if self.values[i].is_none() => {
+            Some(i) if i >= from && self.values[i].is_none() => {
                 self.values[i] = Some(value);
                 Ok(())
             }
-            _ => Err(Failure::Unsupported),
+            _ => Err(Failure::Misused),
         }
     }
 
@@ -132,6 +139,17 @@ impl<'a, 'py> Arguments<'a, 'py> {
         session(self.py)
     }
 
+    /// What was given after the first argument, by name.
+    pub(crate) fn keywords(&self) -> PyResult<Bound<'py, PyDict>> {
+        let given = PyDict::new(self.py);
+        for (name, value) in self.names.iter().zip(&self.values).skip(1) {
+            if let Some(value) = value {
+                given.set_item(name, value)?;
+            }
+        }
+        Ok(given)
+    }
+
     /// Argument `i`, if it was given and is not `None`.
     pub(crate) fn get(&self, i: usize) -> Option<&Bound<'py, PyAny>> {
         self.values[i].as_ref().filter(|v| !v.is_none())
@@ -144,7 +162,7 @@ impl<'a, 'py> Arguments<'a, 'py> {
 
     /// Argument `i`, which has no default.
     pub(crate) fn required(&self, i: usize) -> Attempt<&Bound<'py, PyAny>> {
-        self.values[i].as_ref().ok_or(Failure::Unsupported)
+        self.values[i].as_ref().ok_or(Failure::Misused)
     }
 
     /// Positional arguments beyond the last positional parameter.
@@ -196,11 +214,11 @@ impl<'a, 'py> Arguments<'a, 'py> {
     /// `order=`.
     ///
     /// # Errors
-    /// [`Failure::Unsupported`] for what is no order: NumPy has the words.
+    /// [`Failure::Misused`] for what is no order.
     pub(crate) fn layout(&self, i: usize, default: Layout) -> Attempt<Layout> {
         let Some(order) = self.get(i) else { return Ok(default) };
-        let Ok(text) = order.cast::<PyString>() else { return Err(Failure::Unsupported) };
-        Layout::parse(text.to_str()?).ok_or(Failure::Unsupported)
+        let Ok(text) = order.cast::<PyString>() else { return Err(Failure::Misused) };
+        Layout::parse(text.to_str()?).ok_or(Failure::Misused)
     }
 
     /// `out=`: an array of ours (a tuple of one, as ufuncs have it). NumPy's own arrays as `out` are NumPy's business.

@@ -7,7 +7,7 @@ use crate::error::{Attempt, Failure};
 use crate::outcome;
 use legate_numpy::{Casting, DType, Layout, NdArray, Operand, Weak};
 use pyo3::prelude::*;
-use pyo3::types::PyFloat;
+use pyo3::types::{PyBytes, PyFloat};
 
 type Result<'py> = Attempt<Bound<'py, PyAny>>;
 
@@ -36,8 +36,8 @@ methods! {
     copy("self order") = |a| a.result_array_like(0, copied(a, Layout::C)?); quick::copy,
     astype("self dtype order casting subok copy") = astype; quick::astype,
     tolist("self") = tolist; quick::tolist,
-    tobytes("self order") = |_| Err(Failure::Unsupported); quick::tobytes,
-    fill("self value") = fill; quick::fill,
+    tobytes("self order") = tobytes; quick::tobytes,
+    fill("self value /") = fill; quick::fill,
 }
 
 fn array<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
@@ -53,7 +53,8 @@ fn array<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
             if nd.shares_base(of.get().nd()) && ndmin <= nd.ndim() as i64 {
                 return plain(a, of);
             }
-            Ok(outcome::array(a.py(), raised(a, nd, ndmin)?)?)
+            let nd = raised(a, nd, ndmin)?;
+            if a.flag(4)? { a.result_array_like(0, nd) } else { Ok(outcome::array(a.py(), nd)?) }
         }
         Err(_) => {
             let nd = laid_out(a, from_object(a, object, a.get(1), dtype)?, a.layout(3, Layout::K)?)?;
@@ -302,6 +303,8 @@ fn astype<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let dtype = crate::dtype::parse(a.required(1)?)?;
     let copy = a.get(5).map(|c| c.is_truthy()).transpose()?.unwrap_or(true);
     let (session, casting, layout) = (a.session()?, a.casting(3, Casting::Unsafe)?, a.layout(2, Layout::K)?);
+    let subok = a.get(4).map(|s| s.is_truthy()).transpose()?.unwrap_or(true);
+    let copy = copy || !(subok || crate::freelist::is_plain(of.as_any()));
     let nd = match copy || !layout.is_met(of.get().nd()) {
         true => session.copy_as(of.get().nd(), dtype, casting, layout)?,
         false => session.astype(of.get().nd(), dtype, casting, copy)?,
@@ -312,17 +315,28 @@ fn astype<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     if of.is_instance_of::<crate::array::DeferredScalar>() {
         return outcome::value(a.py(), nd);
     }
-    a.result_array_like(0, nd)
+    if subok { a.result_array_like(0, nd) } else { Ok(outcome::array(a.py(), nd)?) }
 }
 
 fn fill<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let value = a.operand(1)?;
     if matches!(&value, Operand::Array(v) if v.ndim() > 0) {
-        return Err(Failure::Unsupported);
+        return Err(Failure::Misused);
     }
     crate::scalars::note_write();
     a.session()?.assign(&a.array(0)?, &value)?;
     Ok(a.py().None().into_bound(a.py()))
+}
+
+/// The elements' bytes, in the order asked for.
+fn tobytes<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let layout = match a.layout(1, Layout::C)? {
+        Layout::K => Layout::C,
+        layout => layout,
+    };
+    let nd = layout.visited(&a.array(0)?);
+    let bytes = outcome::bytes(a.py(), &nd)?;
+    Ok(PyBytes::new(a.py(), &bytes.as_slice()[..nd.nbytes()]).into_any())
 }
 
 /// The elements as (nested) lists of Python numbers.

@@ -4,7 +4,7 @@ use super::{Arguments, Row, quick};
 use crate::error::{Attempt, Failure};
 use crate::outcome;
 
-use legate_numpy::{NdArray, Norm, Session};
+use legate_numpy::{NdArray, Norm, ReduceOptions, Reduction, Session};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -70,9 +70,24 @@ fn tensordot<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
 }
 
 fn trace<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
-    a.without(&[4, 5])?;
-    let nd = a.session()?.trace(&a.array(0)?, a.integer(1, 0)?, a.integer(2, 0)?, a.integer(3, 1)?)?;
-    a.result_like(0, nd, None)
+    let (offset, axis1, axis2, dtype, out) =
+        (a.integer(1, 0)?, a.integer(2, 0)?, a.integer(3, 1)?, a.dtype(4)?, a.out(5)?);
+    let (array, session) = (a.array(0)?, a.session()?);
+    let nd = match dtype {
+        None => session.trace(&array, offset, axis1, axis2)?,
+        dtype => {
+            let diagonal = array.diagonal(offset, axis1, axis2)?;
+            session.reduce(
+                Reduction::Sum,
+                &diagonal,
+                &ReduceOptions { axis: Some(&[-1]), dtype, ..Default::default() },
+            )?
+        }
+    };
+    if let Some(out) = &out {
+        super::reductions::store(session, &nd, out.get().nd())?;
+    }
+    a.result_like(0, nd, out)
 }
 
 /// The diagonal of a matrix is a read-only view, as NumPy's.

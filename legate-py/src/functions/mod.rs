@@ -174,6 +174,10 @@ impl Row {
         let (args, kwargs) = (&args, kwargs.as_ref());
         self.attempt(py, Some(array.as_any()), args, kwargs).or_else(|failure| match failure {
             Failure::Unsupported => fallback::method(array.as_any(), self.name, args, kwargs),
+            Failure::Misused => match fallback::refusal_of_method(array.as_any(), self.name, args, kwargs) {
+                Some(error) => Err(error),
+                None => fallback::method(array.as_any(), self.name, args, kwargs),
+            },
             failure if failure.is_refusal(py) => {
                 Err(fallback::refused_method(array.as_any(), self.name, args, kwargs, failure.raise(py)))
             }
@@ -212,6 +216,10 @@ impl Function {
     ) -> PyResult<Bound<'py, PyAny>> {
         self.row.attempt(py, None, args, kwargs).or_else(|failure| match failure {
             Failure::Unsupported => fallback::function(self.row.name, self.numpy.bind(py), args, kwargs),
+            Failure::Misused => match fallback::refusal(self.numpy.bind(py), args, kwargs) {
+                Some(error) => Err(error),
+                None => fallback::function(self.row.name, self.numpy.bind(py), args, kwargs),
+            },
             failure if failure.is_refusal(py) => {
                 Err(fallback::refused(self.numpy.bind(py), args, kwargs, failure.raise(py)))
             }

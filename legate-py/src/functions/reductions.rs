@@ -119,19 +119,30 @@ fn all<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     fold(a, Reduction::All, &LOGICAL)
 }
 fn mean<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    if a.get(5).is_some() {
+        return composed(a, "mean");
+    }
     fold(a, Reduction::Mean, &MEAN)
 }
 fn var<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
-    spread(a, Reduction::Var)
+    spread(a, Reduction::Var, "var")
 }
 fn std<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
-    spread(a, Reduction::Std)
+    spread(a, Reduction::Std, "std")
 }
 
-/// A mean that the caller knows already, and `correction`, another name of `ddof`, are left to NumPy.
-fn spread<'py>(a: &Arguments<'_, 'py>, reduction: Reduction) -> Result<'py> {
-    a.without(&[7, 8])?;
+/// Chosen elements, a mean that the caller knows already, and `correction`, another name of `ddof`, take several operations.
+fn spread<'py>(a: &Arguments<'_, 'py>, reduction: Reduction, name: &str) -> Result<'py> {
+    if (6..=8).any(|i| a.get(i).is_some()) {
+        return composed(a, name);
+    }
     fold(a, reduction, &SPREAD)
+}
+
+/// What the Python part makes of other reductions.
+fn composed<'py>(a: &Arguments<'_, 'py>, name: &str) -> Result<'py> {
+    let function = a.py().import("legate.numpy._moments")?.getattr(name)?;
+    Ok(function.call((a.required(0)?,), Some(&a.keywords()?))?)
 }
 
 fn argmax<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {

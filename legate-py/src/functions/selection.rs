@@ -78,38 +78,52 @@ fn highest(dtype: DType) -> i128 {
     }
 }
 
-/// Rounding to integers is `rint`; integers are what they are.
+/// To so many decimals. Integers are what they are, unless digits before the point go.
 fn round<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
-    let decimals = a.integer(1, 0)?;
-    let nd = a.array(0)?;
-    if decimals != 0 && nd.dtype().kind() == Kind::Float {
-        return round_to(a, nd, decimals);
-    }
-    if decimals < 0 || (decimals > 0 && nd.dtype().kind() == Kind::Complex) {
-        return Err(Failure::Unsupported);
-    }
-    let out = a.out(2)?;
-    let name = match nd.dtype().kind() {
-        Kind::Float | Kind::Complex => "rint",
+    let (nd, decimals, out) = (a.array(0)?, a.integer(1, 0)?, a.out(2)?);
+    let rounded = match nd.dtype().kind() {
         Kind::Bool => return Err(Failure::Unsupported),
-        Kind::Signed | Kind::Unsigned => "positive",
+        Kind::Signed | Kind::Unsigned if decimals >= 0 => a.session()?.copy_like(&nd)?,
+        Kind::Signed | Kind::Unsigned => {
+            let session = a.session()?;
+            session.astype(&round_to(a, nd.clone(), decimals)?, nd.dtype(), Casting::Unsafe, false)?
+        }
+        Kind::Complex if decimals != 0 => {
+            let session = a.session()?;
+            let rounded = session.copy_like(&nd)?;
+            let parts = |z: &NdArray| [z.real(), z.imag().expect("a complex array has imaginary parts")];
+            for (part, target) in parts(&nd).into_iter().zip(parts(&rounded)) {
+                session.assign(&target, &Operand::Array(round_to(a, part, decimals)?))?;
+            }
+            rounded
+        }
+        _ => round_to(a, nd, decimals)?,
     };
-    elementwise(a, name, nd, out)
+    if let Some(out) = &out {
+        let target = out.get().nd();
+        if target.shape() != rounded.shape() {
+            return Err(Failure::Misused);
+        }
+        a.session()?.copyto(target, &Operand::Array(rounded.clone()), Casting::SameKind, None)?;
+    }
+    a.result_like(0, rounded, out)
 }
 
 /// As NumPy does it: the elements times a power of ten (or divided by one), rounded, and back.
-fn round_to<'py>(a: &Arguments<'_, 'py>, nd: NdArray, decimals: i64) -> Result<'py> {
-    a.without(&[2])?;
+fn round_to(a: &Arguments<'_, '_>, nd: NdArray, decimals: i64) -> Attempt<NdArray> {
     let session = a.session()?;
-    let power = Operand::Weak(Weak::Float(power_of_ten(decimals.unsigned_abs()).ok_or(Failure::Unsupported)?));
-    let (there, back) = if decimals > 0 { ("multiply", "divide") } else { ("divide", "multiply") };
     let call = |name: &str, operands: &[Operand]| -> Attempt<NdArray> {
         let ufunc = Ufunc::lookup(name).ok_or(Failure::Unsupported)?;
         Ok(session.call(ufunc, operands, &CallOptions::default())?)
     };
+    if decimals == 0 {
+        return call("rint", &[Operand::Array(nd)]);
+    }
+    let power = Operand::Weak(Weak::Float(power_of_ten(decimals.unsigned_abs()).ok_or(Failure::Unsupported)?));
+    let (there, back) = if decimals > 0 { ("multiply", "divide") } else { ("divide", "multiply") };
     let scaled = call(there, &[Operand::Array(nd), power.clone()])?;
     let rounded = call("rint", &[Operand::Array(scaled)])?;
-    a.result_like(0, call(back, &[Operand::Array(rounded), power])?, None)
+    call(back, &[Operand::Array(rounded), power])
 }
 
 /// NumPy's: exact up to 1e22.

@@ -34,9 +34,23 @@ pub(crate) fn is_after(side: &Bound<'_, PyAny>) -> Option<bool> {
 }
 
 fn searchsorted<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
-    a.without(&[3])?;
-    let after = a.get(2).map_or(Some(false), is_after).ok_or(Failure::Unsupported)?;
+    let after = a.get(2).map_or(Some(false), is_after).ok_or(Failure::Misused)?;
     let (sorted, needles, session) = (a.array(0)?, a.array(1)?, a.session()?);
+    if sorted.ndim() != 1 {
+        return Err(Failure::Misused);
+    }
+    let sorted = match a.get(3) {
+        None => sorted,
+        Some(sorter) => {
+            let sorter = convert::array(sorter)?;
+            let is_index = matches!(sorter.dtype().kind(), Kind::Signed | Kind::Unsigned);
+            if !is_index || sorter.shape() != sorted.shape() {
+                return Err(Failure::Misused);
+            }
+            let sorter = std::slice::from_ref(&sorter);
+            a.issue(&sorted, || session.select_by_index(&sorted, sorter, &interrupted))?
+        }
+    };
     let places = a.issue(&sorted, || session.searchsorted(&sorted, &needles, after))?;
     outcome::value(a.py(), places)
 }
@@ -46,7 +60,7 @@ fn repeat<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let (array, counts, session) = (a.array(0)?, a.array(1)?, a.session()?);
     let axis = a.get(2).map(convert::index).transpose()?;
     if !matches!(counts.dtype().kind(), Kind::Signed | Kind::Unsigned) {
-        return Err(Failure::Unsupported);
+        return Err(Failure::Misused);
     }
     let each = |count: i64| a.issue(&array, || session.repeat(&array, count, axis));
     let repeated = match counts.size() {

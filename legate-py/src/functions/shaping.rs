@@ -25,7 +25,10 @@ pub(super) static ROWS: &[&Row] = &[
 
 methods! {
     reshape("self +shape * order copy") = |a| {
-        let shape = variadic_integers(a)?.ok_or(Failure::Unsupported)?;
+        if matches!(a.variadic(), [one] if one.is_none()) {
+            return a.view(0, a.array(0)?);
+        }
+        let shape = variadic_integers(a)?.ok_or(Failure::Misused)?;
         reshaped(a, &shape, 1, 2)
     }; quick::reshape,
     transpose("self +axes") = |a| {
@@ -34,7 +37,7 @@ methods! {
     }; quick::transpose,
     ravel("self order") = ravel; quick::ravel,
     flatten("self order") = flatten; quick::flatten,
-    swapaxes("self axis1 axis2") = swapaxes; quick::swapaxes,
+    swapaxes("self axis1 axis2 /") = swapaxes; quick::swapaxes,
     squeeze("self axis") = squeeze,
     diagonal("self offset axis1 axis2") = diagonal,
 }

@@ -29,15 +29,15 @@ fn axis(a: &Arguments<'_, '_>) -> Attempt<Option<i64>> {
 
 /// All kinds give what a stable one gives. Anything else than a kind is NumPy's to refuse, and so are arrays without an axis.
 fn check(a: &Arguments<'_, '_>) -> Attempt<()> {
-    a.without(&[3])?;
-    if a.array(0)?.ndim() == 0 || (a.get(2).is_some() && a.get(4).is_some()) {
-        return Err(Failure::Unsupported);
+    // No native array has fields to order by.
+    if a.get(3).is_some() || a.array(0)?.ndim() == 0 || (a.get(2).is_some() && a.get(4).is_some()) {
+        return Err(Failure::Misused);
     }
     let Some(kind) = a.get(2) else { return Ok(()) };
-    let Ok(kind) = kind.cast::<PyString>() else { return Err(Failure::Unsupported) };
+    let Ok(kind) = kind.cast::<PyString>() else { return Err(Failure::Misused) };
     match kind.to_str()? {
         "quicksort" | "mergesort" | "heapsort" | "stable" => Ok(()),
-        _ => Err(Failure::Unsupported),
+        _ => Err(Failure::Misused),
     }
 }
 
@@ -58,7 +58,7 @@ fn argsort<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
 fn sort_in_place<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     check(a)?;
     let (array, session) = (a.array(0)?, a.session()?);
-    let axis = axis(a)?.ok_or(Failure::Unsupported)?;
+    let axis = axis(a)?.ok_or(Failure::Misused)?;
     crate::scalars::note_write();
     a.issue(&array, || session.sort_in_place(&array, axis))?;
     Ok(a.py().None().into_bound(a.py()))

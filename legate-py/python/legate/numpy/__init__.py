@@ -18,15 +18,16 @@ _namespace.install()
 globals().update(_native.functions())
 
 # --- composed of native operations -----------------------------------------------------------------------------------
-from legate.numpy import _composed, _later, _queries, _searches, _views  # noqa: E402
+from legate.numpy import _composed, _later, _memory, _queries, _searches, _views  # noqa: E402
 
-for _module in (_composed, _queries, _searches, _views):
+for _module in (_composed, _memory, _queries, _searches, _views):
     globals().update({_name: getattr(_module, _name) for _name in _module.__all__})
     _fallback.register_native(_module.__all__)
 
 # Most programs need few of the others: those are made when they are asked for.
 _fallback.register_native(_later.NAMES)
 _fallback.otherwise = _later.otherwise
+_fallback.register_native(_namespace.REPLACED)
 
 # --- NumPy's ---------------------------------------------------------------------------------------------------------
 for _name, _value in list(vars(_numpy).items()):

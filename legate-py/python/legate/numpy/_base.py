@@ -30,9 +30,9 @@ def normalize_axis(axis, ndim):
     return normalize_axis_index(axis, ndim)
 
 
-def normalize_axes(axis, ndim, argname=None):
-    """One axis or several as a tuple of numbers in ``0..ndim``, each once."""
-    return normalize_axis_tuple(axis, ndim, argname)
+def normalize_axes(axis, ndim, argname=None, allow_duplicate=False):
+    """One axis or several as a tuple of numbers in ``0..ndim``, each once (unless `allow_duplicate`)."""
+    return normalize_axis_tuple(axis, ndim, argname, allow_duplicate)
 
 
 def fall_back(name, *args, **kwargs):
