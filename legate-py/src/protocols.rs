@@ -70,11 +70,11 @@ impl Array {
     }
 
     fn __int__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        slf.get()._snapshot(slf.py())?.call_method0("__int__")
+        stand_in(slf)?.call_method0("__int__")
     }
 
     fn __complex__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        slf.get()._snapshot(slf.py())?.call_method0("__complex__")
+        stand_in(slf)?.call_method0("__complex__")
     }
 
     fn __index__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {

@@ -7,9 +7,17 @@ import numpy
 
 from legate import _native
 from legate._exchange import from_dlpack
-from legate.numpy._base import asanyarray, fall_back, normalize_axes
+from legate.numpy._base import asanyarray, asarray, fall_back, normalize_axes
 
-__all__ = ["from_dlpack"]
+__all__ = ["asfortranarray", "from_dlpack"]
+
+
+def asfortranarray(a, dtype=None, *, like=None):
+    """`a` as an array of one dimension or more that is column-major in memory: itself if it is so."""
+    if like is not None:
+        return fall_back("asfortranarray", a, dtype, like=like)
+    a = asarray(a, dtype, order="F")
+    return a if a.ndim else a.reshape(1)
 
 
 def as_strided(x, shape=None, strides=None, subok=False, writeable=True):
