@@ -5,6 +5,7 @@
 use crate::operand::RawOperand;
 use crate::parallel::{Shared, Threads};
 use crate::select::RawVector;
+use smallvec::SmallVec;
 
 /// An index outside of `-n..n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,10 +123,10 @@ unsafe fn gather_flat<E: Copy>(
     Ok(())
 }
 
-/// `target[index[k], i] = values[k, i]` for all `k` in order, where the row lies in `first .. first + rows` of the `n` rows there are; `target` begins at the first of them.
-/// So where several indices name one row the last one wins, whatever the cutting.
+/// `target[o, index[k], i] = values[k, o, i]` for all `k` in order, where the row lies in `first .. first + rows` of the `n` rows there are; `target` begins at the first of
+/// them. So where several indices name one row the last one wins, whatever the cutting.
 ///
-/// `extents = [rows, inner, indices]`; strides: of `target` (row, inner), of `values` (index, inner).
+/// `extents = [outer, rows, inner, indices]`; strides: of `target` (outer, row, inner), of `values` (index, outer, inner).
 ///
 /// # Errors
 /// An index that is out of bounds; parts of `target` have been written then.
@@ -137,39 +138,48 @@ unsafe fn gather_flat<E: Copy>(
 /// As [`gather()`], `target` being written.
 pub unsafe fn scatter(
     size: usize,
-    extents: [usize; 3],
+    extents: [usize; 4],
     (first, n): (usize, usize),
     target: &RawOperand,
     index: RawVector,
     values: &RawOperand,
     threads: Threads<'_>,
 ) -> Result<(), OutOfBounds> {
-    let [rows, inner, indices] = extents;
-    let parts = if indices < FEW || inner * size <= NARROW { 1 } else { threads.count().min(rows).max(1) };
+    let [outer, rows, inner, indices] = extents;
+    // Slabs are written independently. Of one slab each thread has rows of its own, and looks at all indices.
+    let cut_slabs = outer > 1 && indices * outer >= FEW;
+    let cut_rows = !cut_slabs && indices >= FEW && inner * size > NARROW;
+    let most = if cut_slabs { outer } else { rows };
+    let parts = if cut_slabs || cut_rows { threads.count().min(most).max(1) } else { 1 };
     let (target_at, values_at) = (Shared::new(target.ptr), Shared::new(values.ptr));
     let index_at = (Shared::new(index.ptr), index.stride);
-    let (target_strides, values_strides) = (&target.strides, &values.strides);
+    let ([t_outer, t_row, t_inner], [v_index, v_outer, v_inner]) = (three(target), three(values));
     let failed = std::sync::Mutex::new(None);
     threads.for_each(parts, |part| {
-        let (from, to) = (rows * part / parts, rows * (part + 1) / parts);
-        let ptr = target_at.get().wrapping_offset(from as isize * target_strides[0]);
-        let target = RawOperand { ptr, strides: target_strides.clone() };
-        let values = RawOperand { ptr: values_at.get(), strides: values_strides.clone() };
+        let cut = |extent: usize| extent * part / parts..extent * (part + 1) / parts;
+        let (slabs, own) = if cut_slabs { (cut(outer), 0..rows) } else { (0..outer, cut(rows)) };
         let index = RawVector { ptr: index_at.0.get(), stride: index_at.1 };
-        let (extents, range) = ([to - from, inner, indices], (first + from, n));
-        // SAFETY: the caller's word; the parts have rows of their own.
-        let done = unsafe {
-            match size {
-                1 => scatter_as::<u8>(extents, range, &target, index, &values),
-                2 => scatter_as::<u16>(extents, range, &target, index, &values),
-                4 => scatter_as::<u32>(extents, range, &target, index, &values),
-                8 => scatter_as::<u64>(extents, range, &target, index, &values),
-                16 => scatter_as::<[u64; 2]>(extents, range, &target, index, &values),
-                _ => panic!("no element has {size} bytes"),
+        let (extents, range) = ([own.len(), inner, indices], (first + own.start, n));
+        for slab in slabs.map(|slab| slab as isize) {
+            let to = target_at.get().wrapping_offset(slab * t_outer + own.start as isize * t_row);
+            let from = values_at.get().wrapping_offset(slab * v_outer);
+            let target = RawOperand { ptr: to, strides: SmallVec::from_slice(&[t_row, t_inner]) };
+            let values = RawOperand { ptr: from, strides: SmallVec::from_slice(&[v_index, v_inner]) };
+            // SAFETY: the caller's word; the parts have slabs or rows of their own.
+            let done = unsafe {
+                match size {
+                    1 => scatter_as::<u8>(extents, range, &target, index, &values),
+                    2 => scatter_as::<u16>(extents, range, &target, index, &values),
+                    4 => scatter_as::<u32>(extents, range, &target, index, &values),
+                    8 => scatter_as::<u64>(extents, range, &target, index, &values),
+                    16 => scatter_as::<[u64; 2]>(extents, range, &target, index, &values),
+                    _ => panic!("no element has {size} bytes"),
+                }
+            };
+            if let Err(error) = done {
+                *failed.lock().expect("nobody panics while holding it") = Some(error);
+                return;
             }
-        };
-        if let Err(error) = done {
-            *failed.lock().expect("nobody panics while holding it") = Some(error);
         }
     });
     failed.into_inner().expect("nobody panics while holding it").map_or(Ok(()), Err)
@@ -265,12 +275,13 @@ mod tests {
             let mut target = vec![u64::MAX; n];
             for piece in 0..pieces {
                 let (from, to) = (n * piece / pieces, n * (piece + 1) / pieces);
-                let row = |ptr: *mut u64| RawOperand { ptr: ptr.cast(), strides: smallvec![8, 0] };
-                let (target, values) = (row(target[from..].as_mut_ptr()), row(values.as_mut_ptr()));
+                let row = |ptr: *mut u64| RawOperand { ptr: ptr.cast(), strides: smallvec![0, 8, 0] };
+                let column = |ptr: *mut u64| RawOperand { ptr: ptr.cast(), strides: smallvec![8, 0, 0] };
+                let (target, values) = (row(target[from..].as_mut_ptr()), column(values.as_mut_ptr()));
                 let index = vector(&mut index);
                 Threads::scoped(threads, |threads| {
                     // SAFETY: `m` indices and values, and the rows of this piece.
-                    unsafe { scatter(8, [to - from, 1, m], (from, n), &target, index, &values, threads) }.unwrap();
+                    unsafe { scatter(8, [1, to - from, 1, m], (from, n), &target, index, &values, threads) }.unwrap();
                 });
             }
             assert!(target == wanted, "{threads} threads, {pieces} pieces");
@@ -289,22 +300,50 @@ mod tests {
         }
         for threads in [1, 3] {
             let mut target = vec![u64::MAX; n * inner];
-            let rows = |ptr: *mut u64| RawOperand { ptr: ptr.cast(), strides: smallvec![8 * inner as isize, 8] };
-            let (to, from) = (rows(target.as_mut_ptr()), rows(values.as_mut_ptr()));
+            let width = 8 * inner as isize;
+            let to = RawOperand { ptr: target.as_mut_ptr().cast(), strides: smallvec![0, width, 8] };
+            let from = RawOperand { ptr: values.as_mut_ptr().cast(), strides: smallvec![width, 0, 8] };
             let index = vector(&mut index);
             Threads::scoped(threads, |threads| {
                 // SAFETY: `m` indices and rows of values, and all rows of the target.
-                unsafe { scatter(8, [n, inner, m], (0, n), &to, index, &from, threads) }.unwrap();
+                unsafe { scatter(8, [1, n, inner, m], (0, n), &to, index, &from, threads) }.unwrap();
             });
             assert!(target == wanted, "{threads} threads");
         }
         for bad in [50, -51] {
             let (mut target, mut index) = ([0u64; 10], [3, bad]);
-            let row = |ptr: *mut u64| RawOperand { ptr: ptr.cast(), strides: smallvec![8, 0] };
-            let (to, from) = (row(target.as_mut_ptr()), row(values.as_mut_ptr()));
+            let to = RawOperand { ptr: target.as_mut_ptr().cast(), strides: smallvec![0, 8, 0] };
+            let from = RawOperand { ptr: values.as_mut_ptr().cast(), strides: smallvec![8, 0, 0] };
             // SAFETY: two indices and values, ten of the fifty rows.
-            let outcome = unsafe { scatter(8, [10, 1, 2], (0, n), &to, vector(&mut index), &from, Threads::ALONE) };
+            let outcome = unsafe { scatter(8, [1, 10, 1, 2], (0, n), &to, vector(&mut index), &from, Threads::ALONE) };
             assert_eq!(outcome, Err(OutOfBounds(bad)));
+        }
+    }
+
+    #[test]
+    fn slabs_are_scattered_by_all_threads() {
+        let (outer, n, inner, m) = (40, 7, 3, 1000);
+        let mut index: Vec<i64> = (0..m as i64).map(|k| k * k % 13 - 6).collect();
+        let mut values: Vec<u64> = (0..(m * outer * inner) as u64).collect();
+        let mut wanted = vec![u64::MAX; outer * n * inner];
+        for (k, o) in (0..m).flat_map(|k| (0..outer).map(move |o| (k, o))) {
+            let row = index[k].rem_euclid(n as i64) as usize;
+            let from = (k * outer + o) * inner;
+            wanted[(o * n + row) * inner..][..inner].copy_from_slice(&values[from..][..inner]);
+        }
+        for threads in [1, 3] {
+            let mut target = vec![u64::MAX; outer * n * inner];
+            let width = 8 * inner as isize;
+            let strides = smallvec![width * n as isize, width, 8];
+            let to = RawOperand { ptr: target.as_mut_ptr().cast(), strides };
+            let strides = smallvec![width * outer as isize, width, 8];
+            let from = RawOperand { ptr: values.as_mut_ptr().cast(), strides };
+            let index = vector(&mut index);
+            Threads::scoped(threads, |threads| {
+                // SAFETY: `m` indices and boxes of values, and all of the target.
+                unsafe { scatter(8, [outer, n, inner, m], (0, n), &to, index, &from, threads) }.unwrap();
+            });
+            assert!(target == wanted, "{threads} threads");
         }
     }
 }

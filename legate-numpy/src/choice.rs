@@ -20,7 +20,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Whether to go on waiting: asked from time to time.
-type Interrupted<'a> = &'a dyn Fn() -> bool;
+pub(crate) type Interrupted<'a> = &'a dyn Fn() -> bool;
 
 /// Up to this many indices whose values are at hand are looked at on the calling thread.
 const FEW_INDICES: i64 = 1 << 14;
@@ -79,7 +79,7 @@ impl Session {
     /// `a[mask] = values` for a mask of `a`'s shape: one value for all, or one for each selected element. Waits for the mask.
     ///
     /// # Errors
-    /// NumPy's for shapes and counts that do not fit; [`Error::Unsupported`] for views without a flat form.
+    /// NumPy's for shapes and counts that do not fit.
     pub fn assign_by_mask(
         &self,
         a: &NdArray,
@@ -98,16 +98,20 @@ impl Session {
         if array.ndim() == 0 {
             return self.copyto(a, values, Casting::Unsafe, Some(mask));
         }
+        if array.ndim() > 1 {
+            return Err(Error::Type(format!(
+                "NumPy boolean array indexing assignment requires a 0 or 1-dimensional input, input has {} dimensions",
+                array.ndim()
+            )));
+        }
         let positions = self.flat_positions(mask, interrupted)?;
         let (given, selected) = (array.size(), positions.size());
-        if array.ndim() > 1 || (given != selected && given != 1) {
+        if given != selected && given != 1 {
             return Err(Error::Value(format!(
                 "NumPy boolean array indexing assignment cannot assign {given} input values to the {selected} output values where the mask is true"
             )));
         }
-        let flat =
-            a.view.reshaped(&[a.size()]).ok_or_else(|| Error::Unsupported("a view without a flat form".into()))?;
-        self.scatter(&a.with_view(flat), &positions, values)
+        self.assign_by_positions(a, positions, values)
     }
 
     /// Counts the ones of a bool array, in row-major order.
@@ -305,7 +309,7 @@ impl Session {
     }
 
     /// Integers as int64.
-    fn as_index(&self, index: &NdArray) -> Result<NdArray> {
+    pub(crate) fn as_index(&self, index: &NdArray) -> Result<NdArray> {
         match index.dtype().kind() {
             Kind::Signed | Kind::Unsigned => self.astype(index, DType::I64, Casting::Unsafe, false),
             _ => Err(Error::Index("arrays used as indices must be of integer (or boolean) type".into())),
@@ -313,7 +317,13 @@ impl Session {
     }
 
     /// Refuses the first index outside of `-n..n`.
-    fn check_bounds(&self, index: &NdArray, n: i64, axis: usize, interrupted: Interrupted<'_>) -> Result<()> {
+    pub(crate) fn check_bounds(
+        &self,
+        index: &NdArray,
+        n: i64,
+        axis: usize,
+        interrupted: Interrupted<'_>,
+    ) -> Result<()> {
         if index.size() == 0 {
             return Ok(());
         }
@@ -387,12 +397,12 @@ impl Session {
         let values = self.values_for(values, a.dtype(), &shape)?;
         let m = index.size();
         let index = self.ravel(index)?;
-        let call = Call::new(self, Routine::Scatter { size: a.itemsize() }, &[n, inner, m], &[2])
+        let call = Call::new(self, Routine::Scatter { size: a.itemsize() }, &[1, n, inner, m], &[3])
             .on_all_cores(true)
             .costing(m * inner, 3.0)
-            .update(&a.with_view(flat), &[0, 1])
-            .read(&index, &[2])?
-            .read(&self.reshape(&values, &[m, inner])?, &[2, 1])?;
+            .update(&a.with_view(flat), &[1, 2])
+            .read(&index, &[3])?
+            .read(&self.reshape(&values, &[m, inner])?, &[3, 2])?;
         match self.tells_rows(a).filter(|_| values.size() > 0 && values.part == Part::Whole) {
             Some(runtime) if !call.is_inline()? => {
                 let rows: Point = std::iter::once(m).chain(rest.iter().copied()).collect();
@@ -400,28 +410,6 @@ impl Session {
             }
             _ => call.run(),
         }
-    }
-
-    /// Values as elements of `dtype`, stretched to `shape`.
-    fn values_for(&self, values: &Operand, dtype: DType, shape: &[i64]) -> Result<NdArray> {
-        let array = match values {
-            Operand::Array(a) => self.astype(a, dtype, Casting::Unsafe, false)?,
-            Operand::Scalar(s) => self.scalar(legate_kernels::cast::cast(*s, dtype)),
-            Operand::Weak(w) => self.scalar(w.to_scalar(dtype)?),
-        };
-        // Leading dimensions of extent 1 are dropped where there are too many.
-        let extra = array.ndim().saturating_sub(shape.len());
-        let array = match array.shape()[..extra].iter().all(|&n| n == 1) {
-            true => self.reshape(&array, &array.shape()[extra..])?,
-            false => array,
-        };
-        let view = array.view.broadcast(shape).ok_or_else(|| {
-            let (from, into) = (crate::error::ShapeText::from(array.shape()), crate::error::ShapeText::from(shape));
-            Error::Value(format!(
-                "shape mismatch: value array of shape {from} could not be broadcast to indexing result of shape {into}"
-            ))
-        })?;
-        Ok(array.with_view(view))
     }
 }
 
@@ -441,7 +429,7 @@ fn check_mask(a: &NdArray, mask: &NdArray) -> Result<()> {
     }
 }
 
-fn mask_mismatch(axis: usize, n: i64, given: i64) -> Error {
+pub(crate) fn mask_mismatch(axis: usize, n: i64, given: i64) -> Error {
     Error::Index(format!(
         "boolean index did not match indexed array along axis {axis}; size of axis is {n} but size of corresponding boolean axis is {given}"
     ))

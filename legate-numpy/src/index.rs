@@ -29,7 +29,7 @@ pub enum IndexItem {
 
 impl IndexItem {
     /// Dimensions of the array that it uses up.
-    fn consumes(self) -> usize {
+    pub(crate) fn consumes(self) -> usize {
         usize::from(matches!(self, IndexItem::Int(_) | IndexItem::Slice { .. }))
     }
 }
@@ -97,8 +97,13 @@ pub struct Picked<'a> {
 }
 
 impl<'a> Picked<'a> {
-    fn from(of: &'a View) -> Picked<'a> {
+    pub(crate) fn from(of: &'a View) -> Picked<'a> {
         Picked { of, source: 0, offset: of.offset, shape: Point::new(), strides: Point::new() }
+    }
+
+    /// The dimension that comes next, of the array and of the result so far.
+    pub(crate) fn next(&self) -> (usize, usize) {
+        (self.source, self.shape.len())
     }
 
     /// Dimensions for which no entry has come yet.
@@ -157,7 +162,7 @@ impl<'a> Picked<'a> {
         self.source += dimensions;
     }
 
-    fn finished(mut self) -> View {
+    pub(crate) fn finished(mut self) -> View {
         self.keep(self.left());
         View { offset: self.offset, shape: self.shape, strides: self.strides }
     }

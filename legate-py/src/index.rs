@@ -9,8 +9,8 @@ use crate::functions::quick::plain;
 use crate::outcome;
 use crate::scalars;
 use crate::session::{interrupted, session, started};
-use legate_numpy::{Arg, DType, Error, IndexItem, Kind, NdArray, Picked, Scalar};
-use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
+use legate_numpy::{Arg, DType, Error, IndexItem, KeyEntry, Kind, NdArray, Picked, Scalar};
+use numpy::PyUntypedArray;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyEllipsis, PyFloat, PyInt, PyList, PySlice, PyTuple};
@@ -56,15 +56,15 @@ fn item(entry: &Bound<'_, PyAny>) -> PyResult<Option<IndexItem>> {
     Ok(entry.extract::<i64>().ok().map(IndexItem::Int))
 }
 
-/// Arrays of one dimension or more, sequences and bools select elements; 0-d integer arrays are integers.
+/// Arrays, sequences and bools select elements (arrays without dimensions are copied from). Scalars of integers that are still to come are integers.
 fn is_advanced(entry: &Bound<'_, PyAny>) -> bool {
     if let Some(array) = convert::as_array(entry) {
-        return array.nd().ndim() > 0 || array.nd().dtype() == DType::Bool;
+        return array.nd().dtype() == DType::Bool || !entry.is_instance_of::<DeferredScalar>();
     }
-    if let Ok(array) = entry.cast::<PyUntypedArray>() {
-        return array.ndim() > 0 || array.dtype().kind() == b'b';
-    }
-    entry.cast_exact::<PyBool>().is_ok() || entry.cast::<PyList>().is_ok() || entry.cast::<PyTuple>().is_ok()
+    entry.cast::<PyUntypedArray>().is_ok()
+        || entry.cast_exact::<PyBool>().is_ok()
+        || entry.cast::<PyList>().is_ok()
+        || entry.cast::<PyTuple>().is_ok()
 }
 
 fn slice_item(slice: &Bound<'_, PySlice>) -> PyResult<IndexItem> {
@@ -88,24 +88,7 @@ impl Array {
         if !basic(key, &mut items)? {
             return get_chosen(slf, key);
         }
-        let attempt = || -> Attempt<Bound<'py, PyAny>> {
-            let nd = slf.get().nd().index(&items)?;
-            if nd.ndim() > 0 || items.contains(&IndexItem::Ellipsis) {
-                return Ok(outcome::view(slf, nd)?);
-            }
-            if slf.is_instance_of::<DeferredScalar>() {
-                return Ok(slf.clone().into_any());
-            }
-            // A scalar is a copy: it keeps its value when the array is written to.
-            if nd.is_ready() {
-                return outcome::value(py, nd);
-            }
-            match scalars::read(py, slf.get(), &items)? {
-                Some(scalar) => Ok(crate::host::scalar(py, &scalar)?),
-                None => outcome::value(py, session(py)?.copy(&nd)?),
-            }
-        };
-        attempt().map_err(|f| f.raise(py))
+        get_basic(slf, &items).map_err(|f| f.raise(py))
     }
 
     fn __setitem__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -135,6 +118,26 @@ impl Array {
     fn __delitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<()> {
         let _ = key;
         Err(pyo3::exceptions::PyValueError::new_err("cannot delete array elements"))
+    }
+}
+
+/// `a[items]`: a view, or a scalar.
+fn get_basic<'py>(slf: &Bound<'py, Array>, items: &Items) -> Attempt<Bound<'py, PyAny>> {
+    let py = slf.py();
+    let nd = slf.get().nd().index(items)?;
+    if nd.ndim() > 0 || items.contains(&IndexItem::Ellipsis) {
+        return Ok(outcome::view(slf, nd)?);
+    }
+    if slf.is_instance_of::<DeferredScalar>() {
+        return Ok(slf.clone().into_any());
+    }
+    // A scalar is a copy: it keeps its value when the array is written to.
+    if nd.is_ready() {
+        return outcome::value(py, nd);
+    }
+    match scalars::read(py, slf.get(), items)? {
+        Some(scalar) => Ok(crate::host::scalar(py, &scalar)?),
+        None => outcome::value(py, session(py)?.copy(&nd)?),
     }
 }
 
@@ -251,83 +254,88 @@ fn set_basic(slf: &Bound<'_, Array>, items: &Items, value: &Bound<'_, PyAny>) ->
     let value = direct.map_or_else(|| convert::operand(value), Ok)?;
     session.set_index(slf.get().nd(), items, &value).map_err(|error| match error {
         Error::BroadcastInto { .. } if is_list => Failure::Unsupported,
+        Error::BroadcastInto { into, .. } if into.0.is_empty() && !items.contains(&IndexItem::Ellipsis) => {
+            Error::Value("setting an array element with a sequence.".into()).into()
+        }
         Error::IntegerOutOfBounds { .. } => Failure::Unsupported,
         error => error.into(),
     })
 }
 
-/// A key that chooses elements by masks or integers.
-enum Choice {
-    /// A bool array of the shape of the first dimensions.
-    Mask(NdArray),
-    /// Integer arrays, one for each of the first dimensions.
-    Indices(SmallVec<[NdArray; 4]>),
-    /// An integer or a bool array at this dimension, beside slices.
-    Along { items: Items, axis: usize, index: NdArray },
+/// A key entry by entry, and whether it has an array without dimensions, for which NumPy gives a copy where it would give a view for an integer.
+struct Entries {
+    entries: SmallVec<[KeyEntry; 4]>,
+    has_array: bool,
 }
 
-impl Choice {
-    /// What a key that is not basic says of an array of `ndim` dimensions.
+impl Entries {
+    /// What a key says that has more than integers, slices, `...` and `None`. Waits for integers and bools that are arrays without dimensions.
     ///
     /// # Errors
-    /// [`Failure::Unsupported`] for what NumPy should look at.
-    fn of(key: &Bound<'_, PyAny>, ndim: usize) -> Attempt<Choice> {
-        let Ok(tuple) = key.cast_exact::<PyTuple>() else {
-            let array = as_indices(key)?;
-            return match array.dtype() {
-                _ if array.ndim() == 0 => Err(Failure::Unsupported),
-                DType::Bool => Ok(Choice::Mask(array)),
-                _ => Ok(Choice::Indices(SmallVec::from_iter([array]))),
-            };
-        };
-        let mut items = Items::new();
-        let mut arrays: SmallVec<[NdArray; 4]> = SmallVec::new();
-        let mut place = 0;
-        for (k, entry) in tuple.iter_borrowed().enumerate() {
-            match item(&entry)? {
-                Some(IndexItem::NewAxis) => return Err(Failure::Unsupported),
-                Some(item) => items.push(item),
-                None => {
-                    arrays.push(as_indices(&entry)?);
-                    place = k;
-                    items.push(IndexItem::Slice { start: None, stop: None, step: None });
-                }
-            }
+    /// [`Failure::Unsupported`] for what is no key: NumPy has the words for it.
+    fn of(key: &Bound<'_, PyAny>) -> Attempt<Entries> {
+        let mut all = Entries { entries: SmallVec::new(), has_array: false };
+        match key.cast::<PyTuple>() {
+            Ok(tuple) => tuple.iter_borrowed().try_for_each(|entry| all.add(&entry))?,
+            Err(_) => all.add(key)?,
         }
-        if arrays.iter().any(|array| array.ndim() == 0) || arrays.is_empty() {
-            return Err(Failure::Unsupported);
-        }
-        let has_integers = items.iter().any(|item| matches!(item, IndexItem::Int(_)));
-        if arrays.len() == tuple.len() && arrays.iter().all(|array| array.dtype() != DType::Bool) {
-            return Ok(Choice::Indices(arrays));
-        }
-        if arrays.len() > 1 || has_integers || items.len() > ndim + 1 {
-            return Err(Failure::Unsupported);
-        }
-        let index = arrays.swap_remove(0);
-        let after_ellipsis = items[..place].contains(&IndexItem::Ellipsis);
-        let axis = if after_ellipsis { ndim.checked_sub(items.len() - place) } else { Some(place) };
-        match axis {
-            Some(axis) if axis < ndim && (index.dtype() != DType::Bool || index.ndim() == 1) => {
-                Ok(Choice::Along { items, axis, index })
-            }
-            _ => Err(Failure::Unsupported),
-        }
+        Ok(all)
     }
 
-    /// The array to wait for.
-    fn array(&self) -> &NdArray {
-        match self {
-            Choice::Mask(array) | Choice::Along { index: array, .. } => array,
-            Choice::Indices(arrays) => arrays.iter().find(|array| !array.is_ready()).unwrap_or(&arrays[0]),
-        }
+    fn add(&mut self, object: &Bound<'_, PyAny>) -> Attempt<()> {
+        let entry = match item(object)? {
+            Some(item) => KeyEntry::Basic(item),
+            None => {
+                let array = as_indices(object)?;
+                match (array.ndim(), array.dtype()) {
+                    (0, DType::Bool) => KeyEntry::Flag(place_of(&outcome::item(object.py(), &array)?) != 0),
+                    (0, _) => {
+                        self.has_array |= is_array(object);
+                        KeyEntry::Basic(IndexItem::Int(place_of(&outcome::item(object.py(), &array)?)))
+                    }
+                    (_, DType::Bool) => KeyEntry::Mask(array),
+                    _ => KeyEntry::Integers(array),
+                }
+            }
+        };
+        self.entries.push(entry);
+        Ok(())
     }
+
+    /// The entries, if all of them are basic.
+    fn basic(&self) -> Option<Items> {
+        let item = |entry: &KeyEntry| match entry {
+            KeyEntry::Basic(item) => Some(*item),
+            _ => None,
+        };
+        self.entries.iter().map(item).collect()
+    }
+
+    /// The array to wait for: one that is still to come, else what is indexed.
+    fn waited_for<'a>(&'a self, indexed: &'a NdArray) -> &'a NdArray {
+        let array = |entry: &'a KeyEntry| match entry {
+            KeyEntry::Integers(array) | KeyEntry::Mask(array) => Some(array),
+            _ => None,
+        };
+        self.entries.iter().filter_map(array).find(|array| !array.is_ready()).unwrap_or(indexed)
+    }
+}
+
+/// An array of ours or of NumPy's, that is: no scalar.
+fn is_array(object: &Bound<'_, PyAny>) -> bool {
+    let ours = convert::as_array(object).is_some() && !object.is_instance_of::<DeferredScalar>();
+    ours || object.cast::<PyUntypedArray>().is_ok()
+}
+
+/// An element as 64 bits, as NumPy casts indices.
+fn place_of(value: &Scalar) -> i64 {
+    legate_numpy::cast_scalar(*value, DType::I64).get().expect("it was cast to int64")
 }
 
 /// An array or a list as indices; an empty list holds integers.
 pub(crate) fn as_indices(object: &Bound<'_, PyAny>) -> Attempt<NdArray> {
     let array = convert::array(object)?;
-    if array.size() == 0 && array.dtype() == DType::F64 && object.cast::<PyList>().is_ok() {
+    if array.size() == 0 && array.dtype() == DType::F64 && !is_array(object) {
         return Ok(session(object.py())?.zeros(array.shape(), DType::I64)?);
     }
     match array.dtype().kind() {
@@ -341,17 +349,14 @@ fn get_chosen<'py>(slf: &Bound<'py, Array>, key: &Bound<'py, PyAny>) -> PyResult
     let (py, nd) = (slf.py(), slf.get().nd());
     let attempt = || -> Attempt<Bound<'py, PyAny>> {
         let session = session(py)?;
-        let choice = Choice::of(key, nd.ndim())?;
-        let waited_for = crate::functions::choice::waited_for(nd, choice.array());
-        let chosen = crate::session::issue(py, waited_for, || match &choice {
-            Choice::Mask(mask) => session.select_by_mask(nd, mask, &interrupted),
-            Choice::Indices(indices) => session.select_by_index(nd, indices, &interrupted),
-            Choice::Along { items, axis, index } => {
-                let view = nd.index(items)?;
-                let index = session.as_places(index, view.shape()[*axis], *axis, &interrupted)?;
-                session.take_along(&view, &index, *axis, &interrupted)
-            }
-        })?;
+        let key = Entries::of(key)?;
+        if let Some(items) = key.basic() {
+            let found = get_basic(slf, &items)?;
+            let Some(view) = convert::as_array(&found).filter(|_| key.has_array) else { return Ok(found) };
+            return Ok(outcome::like(slf, outcome::array(py, session.copy_like(view.nd())?)?)?);
+        }
+        let waited_for = key.waited_for(nd);
+        let chosen = crate::session::issue(py, waited_for, || session.get_chosen(nd, &key.entries, &interrupted))?;
         Ok(outcome::like(slf, outcome::array(py, chosen)?)?)
     };
     attempt().or_else(|failure| match failure {
@@ -364,16 +369,15 @@ fn get_chosen<'py>(slf: &Bound<'py, Array>, key: &Bound<'py, PyAny>) -> PyResult
 fn set_chosen(slf: &Bound<'_, Array>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> Attempt<()> {
     let (py, nd) = (slf.py(), slf.get().nd());
     let session = session(py)?;
-    let choice = Choice::of(key, nd.ndim())?;
+    let key = Entries::of(key)?;
+    if let Some(items) = key.basic() {
+        return set_basic(slf, &items, value);
+    }
     let value = convert::operand(value)?;
-    let waited_for = crate::functions::choice::waited_for(nd, choice.array());
-    let assigned = crate::session::issue(py, waited_for, || match &choice {
-        Choice::Mask(mask) => session.assign_by_mask(nd, mask, &value, &interrupted),
-        Choice::Indices(indices) => session.assign_by_index(nd, indices, &value, &interrupted),
-        Choice::Along { .. } => Err(Error::Unsupported("assignment beside slices".into())),
-    });
+    let waited_for = key.waited_for(nd);
+    let assigned = crate::session::issue(py, waited_for, || session.set_chosen(nd, &key.entries, &value, &interrupted));
     match assigned {
-        Err(Failure::Native(Error::IntegerOutOfBounds { .. } | Error::Value(_))) => Err(Failure::Unsupported),
+        Err(Failure::Native(Error::IntegerOutOfBounds { .. })) => Err(Failure::Unsupported),
         other => other,
     }
 }

@@ -116,6 +116,9 @@ fn elements<'a>(a: &NdArray, bytes: &'a [u8]) -> Option<Row<'a>> {
 /// As [`elements`], for elements of `size` bytes.
 fn viewed<'a>(view: &View, size: usize, bytes: &'a [u8]) -> Option<Row<'a>> {
     let n = view.size();
+    if n == 0 {
+        return Some(Row::Bytes(&[])); // its offset may lie outside
+    }
     if view.is_c_contiguous() {
         let first = view.offset as usize * size;
         return Some(Row::Bytes(&bytes[first..first + n as usize * size]));

@@ -197,9 +197,10 @@ unsafe fn run_routine(
             }
             (Routine::Scatter { size }, [target, index, values]) => {
                 let v = &values.strides;
-                let values = RawOperand { ptr: values.ptr, strides: smallvec![v[2], v[1]] };
-                let (extents, range) = ([extents[0], extents[1], extents[2]], (begin(0), domain[0] as usize));
-                scatter(size, extents, range, target, along(index, 2), &values, threads).map_err(out_of_bounds)
+                let values = RawOperand { ptr: values.ptr, strides: smallvec![v[3], v[0], v[2]] };
+                let extents = [extents[0], extents[1], extents[2], extents[3]];
+                let range = (begin(1), domain[1] as usize);
+                scatter(size, extents, range, target, along(index, 3), &values, threads).map_err(out_of_bounds)
             }
             (routine, operands) => panic!("{routine:?} with {} operands", operands.len()),
         }

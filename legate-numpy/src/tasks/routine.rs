@@ -33,7 +33,7 @@ pub(crate) enum Routine {
     Compress(Selected),
     /// `out[o, k, i] = source[o, index[k], i]`, elements of `size` bytes: domain (outer, indices, inner, n); source (0, 3, 2), index (1), out (0, 1, 2).
     Gather { size: usize },
-    /// `target[index[k], i] = values[k, i]`: domain (n, inner, indices); target (0, 1), index (2), values (2, 1).
+    /// `target[o, index[k], i] = values[k, o, i]`: domain (outer, n, inner, indices); target (0, 1, 2), index (3), values (3, 0, 2).
     Scatter { size: usize },
 }
 

@@ -353,23 +353,27 @@ def _as_output(value):
 
 
 def get_item(array, key):
-    """``array[key]`` for a key of arrays, lists or bools: a copy."""
+    """``array[key]`` for what is no key, which NumPy refuses; if it does not, a copy."""
     key = gather(key)
+    refused = _as_zeros(array)[key]
     if not _selects(key):
-        return _as_zeros(array)[key]  # not a key at all: NumPy raises
+        return refused
     report("ndarray.__getitem__")
     return _native.call(operator.getitem, (array._snapshot(), key), {})
 
 
 def set_item(array, key, value):
     """``array[key] = value`` for keys or values that are not native: the array is gathered, written to, and stored back."""
-    key = gather(key)
+    key, value = gather(key), gather(value)
     if not array.flags.writeable:
         raise ValueError("assignment destination is read-only")
+    if type(value) is int:
+        numpy.empty(1, array.dtype)[0] = value  # NumPy refuses what does not fit
+    _as_zeros(array)[key]  # and what is no key
     if _selects(key):
         report("ndarray.__setitem__")
     copy = numpy.array(array._snapshot())
-    copy[key] = gather(value)
+    copy[key] = value
     array[...] = copy
 
 
