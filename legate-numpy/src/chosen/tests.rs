@@ -118,7 +118,7 @@ fn by_hand(s: &Session, shape: &[i64], key: &[KeyEntry]) -> (Vec<i64>, Vec<i64>)
             })
             .collect();
         at.reverse();
-        let mut chosen = vec![0, 0];
+        let mut chosen = [0, 0];
         chosen[2 - joint_rank..].copy_from_slice(&at[before..before + joint_rank]);
         let own: Vec<i64> = at[..before].iter().chain(&at[before + joint_rank..]).copied().collect();
         let element = sources.iter().zip(shape).fold(0, |element, ((is_chosen, how, list), extent)| {

@@ -367,14 +367,23 @@ def set_item(array, key, value):
     key, value = gather(key), gather(value)
     if not array.flags.writeable:
         raise ValueError("assignment destination is read-only")
-    if type(value) is int:
-        numpy.empty(1, array.dtype)[0] = value  # NumPy refuses what does not fit
-    _as_zeros(array)[key]  # and what is no key
+    # NumPy refuses what is no key, and what is no value: for a key of arrays it looks at the value first.
+    for refuse in (_check_value, _check_key) if _selects(key) else (_check_key, _check_value):
+        refuse(array, key, value)
     if _selects(key):
         report("ndarray.__setitem__")
     copy = numpy.array(array._snapshot())
     copy[key] = value
     array[...] = copy
+
+
+def _check_key(array, key, value):
+    _as_zeros(array)[key]
+
+
+def _check_value(array, key, value):
+    if type(value) in (int, str, bytes):
+        numpy.empty(1, array.dtype)[0] = value
 
 
 def _selects(key):
