@@ -367,9 +367,14 @@ def set_item(array, key, value):
     key, value = gather(key), gather(value)
     if not array.flags.writeable:
         raise ValueError("assignment destination is read-only")
-    # NumPy refuses what is no key, and what is no value: for a key of arrays it looks at the value first.
-    for refuse in (_check_value, _check_key) if _selects(key) else (_check_key, _check_value):
-        refuse(array, key, value)
+    try:
+        _as_zeros(array)[key]
+    except IndexError as error:
+        # NumPy looks at the value before it looks where indices lead.
+        if _selects(key) and ("out of bounds" in str(error) or "shape mismatch" in str(error)):
+            _check_value(array, value)
+        raise
+    _check_value(array, value)
     if _selects(key):
         report("ndarray.__setitem__")
     copy = numpy.array(array._snapshot())
@@ -377,11 +382,7 @@ def set_item(array, key, value):
     array[...] = copy
 
 
-def _check_key(array, key, value):
-    _as_zeros(array)[key]
-
-
-def _check_value(array, key, value):
+def _check_value(array, value):
     if type(value) in (int, str, bytes):
         numpy.empty(1, array.dtype)[0] = value
 
