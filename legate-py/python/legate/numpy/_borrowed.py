@@ -18,6 +18,7 @@ from legate import _native
 
 # What stands for NumPy's private functions of C, and for helpers that loop over elements: module beside this one, and name.
 REPLACED = {
+    "_median_nancheck": ("_statistics", "with_nan_of_lanes"),
     "_nanmedian": ("_statistics", "nanmedian_along"),
     "_nanquantile_ureduce_func": ("_statistics", "nanquantile_along"),
     "c_einsum": ("_einsum", "contract"),

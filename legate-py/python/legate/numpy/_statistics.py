@@ -74,6 +74,17 @@ def _sums_of(places, weights, n):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+def with_nan_of_lanes(data, result, axis):
+    """`result`, made of the sorted `data`, with NaN for each lane that has one. What is an array is written to."""
+    if data.size == 0 or data.dtype.kind not in "fc":
+        return result
+    last = data.take(-1, axis=axis)
+    if isinstance(result, (numpy.generic, _native.deferred_scalar)):
+        return where(isnan(last), last, result)[()]
+    native["copyto"](result, last, where=isnan(last))
+    return result
+
+
 class _Lanes:
     """The elements along one axis (None: all of them) in ascending order, NaN last, and how many are not NaN."""
 
