@@ -253,14 +253,15 @@ def _invoke(function, args, kwargs, written=()):
 
 
 def otherwise(name, function, args, kwargs):
-    """A native way for a call that the native `name` does not cover; `None` if there is none. (`legate.numpy` puts a better one here.)"""
+    """The result of a call that the native `name` does not cover, `NotImplemented` if there is no other native way. (`legate.numpy` puts a better one here.)"""
+    return NotImplemented
 
 
 def call(name, function, args, kwargs):
     """Calls NumPy's `function` on gathered arguments and tells the user."""
-    ours = otherwise(name, function, args, kwargs)
-    if ours is not None:
-        return ours(*args, **kwargs)
+    result = otherwise(name, function, args, kwargs)
+    if result is not NotImplemented:
+        return result
     report(name)
     return _invoke(function, args, kwargs, WRITES.get(name, ()))
 
@@ -286,6 +287,10 @@ def call_method(array, name, args, kwargs):
 def call_ufunc(function, method, args, kwargs):
     """Calls a NumPy ufunc, or its method (``reduce``, ``accumulate``, ``outer``, ``reduceat``, ``at``), on gathered arguments
     and tells the user."""
+    plainer = _plainer(kwargs)
+    if plainer is not None:
+        result = getattr(_ufunc_of(function), method)(*args, **plainer)
+        return _native.functions()["asarray"](result) if kwargs.get("out") is ... else result
     name = function.__name__
     report(name if method == "__call__" else f"{name}.{method}")
     if method == "__call__":
@@ -293,6 +298,24 @@ def call_ufunc(function, method, args, kwargs):
     else:
         written = (0,) if method == "at" else ()
     return _invoke(getattr(function, method), args, kwargs, written)
+
+
+def _ufunc_of(function):
+    from legate import _namespace
+
+    return _namespace.ufunc_of(function)
+
+
+def _plainer(kwargs):
+    """Keywords without NumPy's rarer notations: ``out=...`` (an array, also where a scalar is the rule), classes of dtypes, and the marker of what was not
+    given. `None` if there are none."""
+    plainer = {key: value for key, value in kwargs.items() if value is not numpy._NoValue and not (key == "out" and value is ...)}
+    dtype = plainer.get("dtype")
+    if isinstance(dtype, type(numpy.dtype)) and issubclass(dtype.type or object, (numpy.number, numpy.bool_)):
+        plainer["dtype"] = numpy.dtype(dtype.type)
+    elif len(plainer) == len(kwargs):
+        return None
+    return plainer
 
 
 def call_operator(name, ufunc, operands):

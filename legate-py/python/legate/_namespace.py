@@ -46,8 +46,11 @@ AS_IS = {
     "typename",
 }
 
-# Functions that only read their arguments for a person or a file: the values have to come to the host, nobody need be told.
-QUIET = {"array2string", "array_repr", "array_str", "save", "savetxt", "savez", "savez_compressed"}
+# Functions between the host and a person, a file or a buffer: their values are on the host whoever calls them, nobody need be told.
+QUIET = set(
+    "array2string array_repr array_str asmatrix bmat from_dlpack frombuffer fromfile fromiter fromregex fromstring genfromtxt load loadtxt "
+    "save savetxt savez savez_compressed".split()
+)
 QUIET_MODULES = {"numpy.testing"}
 
 # Submodules of NumPy that are not part of its array namespace.

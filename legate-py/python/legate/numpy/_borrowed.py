@@ -18,6 +18,7 @@ from legate import _native
 
 # What stands for NumPy's private functions of C, and for helpers that loop over elements: module beside this one, and name.
 REPLACED = {
+    "_array_converter": ("_converting", "ArrayConverter"),
     "_median_nancheck": ("_statistics", "with_nan_of_lanes"),
     "_nanmedian": ("_statistics", "nanmedian_along"),
     "_nanquantile_ureduce_func": ("_statistics", "nanquantile_along"),
@@ -89,7 +90,7 @@ def stand_in(value, name=None):
     if value is numpy.ndarray:
         return _native.ndarray
     if isinstance(value, type):
-        return value
+        return _replacement(name) if name in REPLACED else value
     if callable(value):
         ours = _public(value, name)
         if ours is not None:

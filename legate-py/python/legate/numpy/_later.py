@@ -7,7 +7,8 @@ import numpy
 # Names by the module beside this one that has them.
 MODULES = {
     "_statistics": "histogram",
-    "_sorting": "argpartition lexsort partition",
+    "_mathematics": "i0",
+    "_sorting": "argpartition lexsort partition sort_complex",
     "_bits": "packbits unpackbits",
 }
 
@@ -17,9 +18,9 @@ BORROWED = (
     "corrcoef cov median percentile quantile histogram2d histogram_bin_edges histogramdd "
     "nanargmax nanargmin nancumprod nancumsum nanmedian nanpercentile nanquantile nanstd nanvar "
     # mathematics
-    "angle cross cumulative_prod cumulative_sum ediff1d fix gradient i0 kron real_if_close sinc unwrap convolve correlate einsum einsum_path "
+    "angle cross cumulative_prod cumulative_sum ediff1d fix gradient kron real_if_close sinc unwrap convolve correlate einsum einsum_path "
     # shaping
-    "apply_along_axis apply_over_axes asarray_chkfinite astype block pad require resize sort_complex "
+    "apply_along_axis apply_over_axes asarray_chkfinite astype block pad require resize row_stack "
     # sets
     "intersect1d setdiff1d setxor1d union1d unique_all unique_counts unique_inverse unique_values "
     # creation
@@ -34,14 +35,30 @@ NAMES = {name for name in (*BORROWED, *_PLACES) if hasattr(numpy, name)}
 # Functions that cover the common calls, by the name of NumPy's: its code, borrowed, covers the others.
 WHOLE = frozenset("average isin linspace nan_to_num nanmax nanmean nanmin nanprod nansum unique".split())
 
+# What ours do not cover, in the modules beside this one: functions that answer `NotImplemented` for what they do not cover either.
+REMAINDERS = {
+    "arange": ("_mathematics", "complex_range"),
+    "argsort": ("_sorting", "complex_order"),
+    "bincount": ("_statistics", "counts_at_least"),
+    "sort": ("_sorting", "sorted_complex"),
+    "unique": ("_sets", "unique_along"),
+}
+
 
 def otherwise(name, function, args, kwargs):
-    """NumPy's `function`, borrowed, for a call that ours does not cover; `None` where NumPy itself has to be called."""
-    if name not in WHOLE or any(map(_holds_objects, args)):
-        return None
+    """The result of a call that the native function of that name does not cover; `NotImplemented` where NumPy itself has to be called."""
+    if any(map(_holds_objects, args)):
+        return NotImplemented
+    if name in REMAINDERS:
+        module, remainder = REMAINDERS[name]
+        result = getattr(importlib.import_module(f"legate.numpy.{module}"), remainder)(*args, **kwargs)
+        if result is not NotImplemented:
+            return result
+    if name not in WHOLE:
+        return NotImplemented
     from legate.numpy import _borrowed
 
-    return _borrowed.borrow(function)
+    return _borrowed.borrow(function)(*args, **kwargs)
 
 
 def _holds_objects(value):

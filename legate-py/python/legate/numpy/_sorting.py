@@ -1,13 +1,13 @@
-"""Partitions and orders by several keys, by sorting: a sorted array is partitioned everywhere."""
+"""Partitions, orders by several keys and of complex numbers, all by sorting: a sorted array is partitioned everywhere."""
 
 import operator
 
 import numpy
 
 from legate import _fallback, _native
-from legate.numpy._base import asanyarray, at_hand, fall_back, native, normalize_axis
+from legate.numpy._base import asanyarray, at_hand, fall_back, native, normalize_axis, ufunc
 
-__all__ = ["argpartition", "lexsort", "partition"]
+__all__ = ["argpartition", "lexsort", "partition", "sort_complex"]
 
 sort, argsort = native["sort"], native["argsort"]
 
@@ -54,6 +54,10 @@ def lexsort(keys, axis=-1):
     fits = arrays and all([isinstance(a, _native.Array) and a.shape == arrays[0].shape for a in arrays])
     if not fits or at_hand(*arrays) or any([a.dtype.kind == "c" for a in arrays]):
         return _native.call(numpy.lexsort, (keys, axis), {})
+    return _lexsorted(arrays, axis)
+
+
+def _lexsorted(arrays, axis):
     if arrays[0].ndim == 0:
         return native["zeros"]((), numpy.intp)[()]
     axis = normalize_axis(axis, arrays[0].ndim)
@@ -70,3 +74,42 @@ def _ordered(keys, chosen):
     for key in keys[1:]:
         order = chosen(order, argsort(chosen(key, order), -1, stable=True))
     return order
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Complex numbers
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def sort_complex(a):
+    """A sorted copy of `a`, by real and then by imaginary parts, as complex numbers."""
+    a = sort(asanyarray(a))
+    if a.dtype.kind == "c":
+        return a
+    return a.astype("F" if a.dtype.char in "bhBH" else "G" if a.dtype.char == "g" else "D")
+
+
+def complex_order(a, axis=-1, kind=None, order=None, *, stable=None):
+    """What sorts complex numbers: by their real parts, where these are equal by the imaginary ones; those with NaN last."""
+    a = asanyarray(a)
+    if not isinstance(a, _native.Array) or a.dtype.kind != "c" or order is not None or kind is not None and stable is not None:
+        return NotImplemented
+    if axis is None or a.ndim == 0:
+        a, axis = a.ravel(), -1
+    real, imag = a.real, a.imag
+    isnan = ufunc("isnan")
+    place = 2 * isnan(real).astype(numpy.int8) + isnan(imag).astype(numpy.int8)
+    return _lexsorted([imag, real, place], axis)
+
+
+def sorted_complex(a, axis=-1, kind=None, order=None, *, stable=None):
+    """Complex numbers, sorted."""
+    found = complex_order(a, axis, kind, order, stable=stable)
+    if found is NotImplemented:
+        return found
+    a = asanyarray(a)
+    if axis is None or a.ndim == 1:
+        return a.ravel().take(found)
+    from legate import numpy as np
+
+    return np.take_along_axis(a, found, axis)

@@ -1,5 +1,6 @@
 """Counts in bins, and order statistics that pass over NaN."""
 
+import operator
 import warnings
 
 import numpy
@@ -67,6 +68,13 @@ def _sums_of(places, weights, n):
     sums.real = bincount(places, weights.real.copy(), n)
     sums.imag = bincount(places, weights.imag.copy(), n)
     return sums
+
+
+def counts_at_least(x, /, weights=None, minlength=0):
+    """What `bincount` gives for a `minlength` that is an array or a scalar of NumPy's."""
+    if type(minlength) is int or minlength is None:
+        return NotImplemented
+    return native["bincount"](x, weights, operator.index(minlength))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
