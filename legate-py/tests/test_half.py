@@ -87,7 +87,7 @@ def test_running_sums_are_rounded_at_each_step():
 
 def test_scalars_and_weak_numbers():
     x = np.arange(5, dtype="f2")
-    assert type(x[1]) is numpy.float16 and type(x.sum()) is numpy.float16
+    assert isinstance(x[1], numpy.float16) and isinstance(x.sum(), numpy.float16)
     check(lambda module, x: (x + 1, x * 2.5, x + 1j, x > 1, x + numpy.float32(1), x + module.arange(5, dtype="i1")), numpy.arange(5, dtype="f2"))
     check(lambda module, x: (repr(x), str(x), x.tolist(), x.dtype.char), numpy.arange(5, dtype="f2") / 3)
     check(lambda module: module.arange(0, 3000, 1, dtype="f2"))

@@ -87,6 +87,8 @@ def array_wrap(self, array, context=None, return_scalar=False, /):
     wrapped = _native.wrap(array) if isinstance(array, numpy.ndarray) else array
     if not isinstance(wrapped, Array):
         return wrapped
+    if type(self) is _native.deferred_scalar:
+        return wrapped if wrapped.ndim else wrapped[()]
     if return_scalar and type(self) is _native.ndarray and not wrapped.ndim:
         return wrapped[()]
     return wrapped if type(wrapped) is type(self) else wrapped._view_as(type(self), self)
