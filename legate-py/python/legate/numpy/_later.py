@@ -33,13 +33,14 @@ _PLACES = {name: module for module, names in MODULES.items() for name in names.s
 NAMES = {name for name in (*BORROWED, *_PLACES) if hasattr(numpy, name)}
 
 # Functions that cover the common calls, by the name of NumPy's: its code, borrowed, covers the others.
-WHOLE = frozenset("average isin linspace nan_to_num nanmax nanmean nanmin nanprod nansum unique".split())
+WHOLE = frozenset("average hstack isin linspace nan_to_num nanmax nanmean nanmin nanprod nansum stack unique vstack".split())
 
 # What ours do not cover, in the modules beside this one: functions that answer `NotImplemented` for what they do not cover either.
 REMAINDERS = {
+    "any": ("_statistics", "any_of"),
     "arange": ("_mathematics", "complex_range"),
     "argsort": ("_sorting", "complex_order"),
-    "bincount": ("_statistics", "counts_at_least"),
+    "bincount": ("_statistics", "counted"),
     "sort": ("_sorting", "sorted_complex"),
     "unique": ("_sets", "unique_along"),
 }

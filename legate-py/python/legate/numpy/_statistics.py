@@ -70,11 +70,29 @@ def _sums_of(places, weights, n):
     return sums
 
 
-def counts_at_least(x, /, weights=None, minlength=0):
-    """What `bincount` gives for a `minlength` that is an array or a scalar of NumPy's."""
-    if type(minlength) is int or minlength is None:
+def any_of(a, *args, **kwargs):
+    """What `any` gives for `None`, by which NumPy's quantiles say that no slice can have NaN."""
+    return numpy.any(a, *args, **kwargs) if a is None else NotImplemented
+
+
+def counted(x, /, weights=None, minlength=0):
+    """What `bincount` gives for arrays that are no small ones at hand. Waits for the least and the largest element."""
+    x = asarray(x)
+    weights = None if weights is None else asarray(weights)
+    least = -1 if minlength is None else operator.index(minlength)
+    given = (x,) if weights is None else (x, weights)
+    if not all([isinstance(a, _native.Array) for a in given]) or x.ndim != 1 or not numpy.can_cast(x.dtype, numpy.intp) or least < 0:
+        return NotImplemented  # NumPy refuses it, or knows what to make of it
+    if weights is not None and (weights.shape != x.shape or not numpy.can_cast(weights.dtype, float)):
         return NotImplemented
-    return native["bincount"](x, weights, operator.index(minlength))
+    x = x.astype(numpy.intp, copy=False)
+    if x.size:
+        if int(x.min()) < 0:
+            return NotImplemented
+        least = max(least, int(x.max()) + 1)
+    sums = native["zeros"](least, numpy.intp if weights is None else float)
+    ufunc("add").at(sums, x, 1 if weights is None else weights)
+    return sums
 
 
 # ---------------------------------------------------------------------------------------------------------------------
