@@ -141,9 +141,13 @@ def _alone(a, labels, kept, extents):
     gone = tuple([axis for axis, label in enumerate(labels) if label not in kept])
     if gone:
         a = _stretched(a, {axis: extents[labels[axis]] for axis in gone})
-        a = a.any(axis=gone) if a.dtype.kind == "b" else a.sum(axis=gone, dtype=a.dtype)
+        a = _summed(a, gone)
         labels = [label for label in labels if label in kept]
-    return asanyarray(a), labels
+    return a, labels
+
+
+def _summed(a, axes):
+    return asanyarray(a.any(axis=axes) if a.dtype.kind == "b" else a.sum(axis=axes, dtype=a.dtype))
 
 
 def _stretched(a, extents):
@@ -171,14 +175,19 @@ def _pair(left, labels, right, others, kept, extents):
     # What only one has is kept: `_alone` has summed the rest.
     rows = [label for label in labels if label not in others]
     columns = [label for label in others if label not in labels]
+    order = [*batch, *rows, *columns]
     if not summed:
-        order = [*batch, *rows, *columns]
         return ufunc("multiply")(_expanded(left, labels, order), _expanded(right, others, order)), order
+    if batch and not (rows and columns):
+        # Not a product of matrices, but of each row with its own: one pass.
+        terms = [*order, *summed]
+        product = ufunc("multiply")(_expanded(left, labels, terms), _expanded(right, others, terms))
+        product = _stretched(product, {axis: extents[label] for axis, label in enumerate(terms)})
+        return _summed(product, tuple(range(len(order), len(terms)))), order
     shape = [_product(extents, part) for part in (batch, rows, summed, columns)]
     a = _grouped(left, labels, (batch, rows, summed), extents).reshape(shape[0], shape[1], shape[2])
     b = _grouped(right, others, (batch, summed, columns), extents).reshape(shape[0], shape[2], shape[3])
     product = ufunc("matmul")(a, b) if batch else ufunc("matmul")(a[0], b[0])
-    order = [*batch, *rows, *columns]
     return product.reshape([extents[label] for label in order]), order
 
 
