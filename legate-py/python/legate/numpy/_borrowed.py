@@ -19,10 +19,14 @@ from legate import _native
 # What stands for NumPy's private functions of C, and for helpers that loop over elements: module beside this one, and name.
 REPLACED = {
     "_array_converter": ("_converting", "ArrayConverter"),
+    "broadcast": ("_converting", "broadcast"),
+    "_unique_hash": ("_sets", "no_hashes"),
     "_median_nancheck": ("_statistics", "with_nan_of_lanes"),
     "_nanmedian": ("_statistics", "nanmedian_along"),
     "_nanquantile_ureduce_func": ("_statistics", "nanquantile_along"),
     "c_einsum": ("_einsum", "contract"),
+    "interp": ("_searches", "interpolated"),
+    "interp_complex": ("_searches", "interpolated_complex"),
     "correlate": ("_signal", "correlate_as_is"),
     "correlate2": ("_signal", "correlate_conjugated"),
 }
@@ -90,7 +94,7 @@ def stand_in(value, name=None):
     if value is numpy.ndarray:
         return _native.ndarray
     if isinstance(value, type):
-        return _replacement(name) if name in REPLACED else value
+        return _replacement(value.__name__) if value.__name__ in REPLACED else value
     if callable(value):
         ours = _public(value, name)
         if ours is not None:

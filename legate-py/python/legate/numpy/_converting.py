@@ -8,6 +8,15 @@ from legate.numpy._base import asanyarray
 __all__ = []
 
 
+def broadcast(*arguments):
+    """NumPy's `broadcast`, whose shape is what is asked for: the elements of arrays are not fetched for that."""
+    return numpy.broadcast(*[_of_its_shape(x) if isinstance(x, _native.Array) else x for x in arguments])
+
+
+def _of_its_shape(array):
+    return numpy.broadcast_to(numpy.zeros((), bool), array.shape)
+
+
 class ArrayConverter:
     """Several arguments as arrays.
 

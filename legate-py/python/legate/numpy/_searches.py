@@ -51,8 +51,26 @@ def interp(x, xp, fp, left=None, right=None, period=None):
         return _native.call(numpy.interp, (x, xp, fp, left, right, period), {})
     a, points, values = asanyarray(x), asanyarray(xp), asanyarray(fp)
     fits = points.ndim == 1 and points.shape == values.shape and points.size > 1
-    if period is not None or not fits or not _are_real(a, points, values):
+    if period is not None or values.dtype.kind == "c" and fits:
+        return borrowed("interp", x, xp, fp, left, right, period)
+    if not fits or not _are_real(a, points, values):
         return fall_back("interp", x, xp, fp, left, right, period)
+    return interpolated(a, points, values, left, right)
+
+
+def interpolated_complex(x, xp, fp, left=None, right=None):
+    """As :func:`interpolated`, between complex values."""
+    fp = asanyarray(fp)
+    ends = [(None, None) if end is None else (end.real, end.imag) for end in (left, right)]
+    real, imag = (interpolated(x, xp, part, ends[0][k], ends[1][k]) for k, part in enumerate((fp.real, fp.imag)))
+    result = native["empty"](real.shape, complex)
+    result.real, result.imag = real, imag
+    return result
+
+
+def interpolated(x, xp, fp, left=None, right=None):
+    """Between points in ascending order."""
+    a, points, values = asanyarray(x), asanyarray(xp), asanyarray(fp)
     a, points, values = (v.astype(float, copy=False) for v in (a, points, values))
     last = points.size - 1
     place = searchsorted(points, a, "right") - 1
