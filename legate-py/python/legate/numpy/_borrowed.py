@@ -31,6 +31,9 @@ REPLACED = {
     "correlate2": ("_signal", "correlate_conjugated"),
 }
 
+# Modules whose functions are about arrays of their own.
+NOT_OURS = ("numpy.ma", "numpy.matrixlib", "numpy.testing")
+
 _rebound = {}
 _globals = {}
 _namespaces = {}
@@ -56,9 +59,10 @@ def borrow(function):
 
 def _python_part(function):
     function = getattr(function, "_implementation", function) if isinstance(function, _DISPATCHER) else function
-    if type(function) is types.FunctionType and function.__globals__.get("__name__", "").startswith("numpy"):
-        return function
-    return None
+    if type(function) is not types.FunctionType:
+        return None
+    module = function.__globals__.get("__name__", "")
+    return function if module.startswith("numpy") and not module.startswith(NOT_OURS) else None
 
 
 def _bind(function):
@@ -90,7 +94,8 @@ def _provide(code, origin, target):
 def stand_in(value, name=None):
     """What borrowed code sees in the place of `value`, a global of one of NumPy's modules or an attribute of one."""
     if isinstance(value, types.ModuleType):
-        return namespace(value) if value.__name__.split(".")[0] == "numpy" else value
+        is_seen_through = value.__name__.startswith("numpy") and not value.__name__.startswith(NOT_OURS)
+        return namespace(value) if is_seen_through else value
     if value is numpy.ndarray:
         return _native.ndarray
     if isinstance(value, type):
@@ -117,6 +122,8 @@ def _public(value, name):
         public = getattr(numpy, candidate, None)
         if public is value or public is not None and getattr(public, "_implementation", None) is value:
             return getattr(legate.numpy, candidate)
+        if getattr(numpy.linalg, candidate, None) is value:
+            return getattr(legate.numpy.linalg, candidate)
     return None
 
 
@@ -145,13 +152,6 @@ class _Namespace:
         self._origin = origin
 
     def __getattr__(self, name):
-        value = _of_submodule(self._origin, name)
+        value = stand_in(getattr(self._origin, name), name)
         setattr(self, name, value)
         return value
-
-
-def _of_submodule(origin, name):
-    value = getattr(origin, name)
-    if origin.__name__ == "numpy.linalg" and callable(value) and not isinstance(value, type):
-        return getattr(legate.numpy.linalg, name)
-    return stand_in(value, name)
