@@ -22,8 +22,8 @@ pub(crate) struct Base {
     pub(crate) dtype: DType,
     /// Where the values are.
     pub(crate) cell: Mutex<Backing>,
-    /// The base whose memory this one shows as elements of another size.
-    pub(crate) origin: Option<Origin>,
+    /// The base whose memory this one shows as elements of another size. Boxed: few have one.
+    pub(crate) origin: Option<Box<Origin>>,
     /// Bases that show this one's memory so.
     pub(crate) retyped: OnceLock<Box<Retyped>>,
 }

@@ -101,7 +101,7 @@ fn in_size(root: &Arc<Base>, size: usize) -> Arc<Base> {
     }
     let origin = Origin { base: Arc::clone(root), seen: Mutex::new(None) };
     let base = Arc::new(Base {
-        origin: Some(origin),
+        origin: Some(Box::new(origin)),
         ..Base::plain(&extents(&root.shape, root.dtype.size(), size), word(size))
     });
     known.push(Arc::downgrade(&base));
