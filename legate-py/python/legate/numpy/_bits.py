@@ -5,7 +5,7 @@ import operator
 import numpy
 
 from legate import _fallback, _native
-from legate.numpy._base import asanyarray, fall_back, native, normalize_axis, ufunc
+from legate.numpy._base import asanyarray, at_hand, fall_back, native, normalize_axis
 
 __all__ = ["packbits", "unpackbits"]
 
@@ -20,13 +20,17 @@ def packbits(a, /, axis=None, bitorder="big"):
         return fall_back("packbits", a, axis, bitorder)
     if x.dtype.kind not in "biu" or bitorder not in SHIFTS:
         _fallback.refuse(numpy.packbits, (x, axis, bitorder), {})
+    if at_hand(x):
+        return _native.call(numpy.packbits, (x, axis, bitorder), {})
     x, axis = _along_last(x, axis)
     extent = x.shape[-1]
     if extent % 8:
         x = native["concatenate"]([x, native["zeros"]((*x.shape[:-1], -extent % 8), x.dtype)], -1)
-    bits = (x != 0).reshape(*x.shape[:-1], x.shape[-1] // 8, 8)
-    weights = native["asarray"](numpy.left_shift(numpy.uint8(1), SHIFTS[bitorder]))
-    return (bits * weights).sum(axis=-1, dtype=numpy.uint8).swapaxes(axis, -1)
+    total = None
+    for k, shift in enumerate(SHIFTS[bitorder]):
+        bit = (x[..., k::8] != 0) * numpy.left_shift(numpy.uint8(1), shift)
+        total = bit if total is None else total | bit
+    return total.swapaxes(axis, -1)
 
 
 def unpackbits(a, /, axis=None, count=None, bitorder="big"):
@@ -36,9 +40,12 @@ def unpackbits(a, /, axis=None, count=None, bitorder="big"):
         return fall_back("unpackbits", a, axis, count, bitorder)
     if x.dtype != numpy.uint8 or bitorder not in SHIFTS:
         _fallback.refuse(numpy.unpackbits, (x, axis, count, bitorder), {})
+    if at_hand(x):
+        return _native.call(numpy.unpackbits, (x, axis, count, bitorder), {})
     x, axis = _along_last(x, axis)
-    bits = ufunc("right_shift")(x[..., None], native["asarray"](SHIFTS[bitorder])) & numpy.uint8(1)
-    bits = bits.reshape(*x.shape[:-1], 8 * x.shape[-1])
+    bits = native["empty"]((*x.shape[:-1], 8 * x.shape[-1]), numpy.uint8)
+    for k, shift in enumerate(SHIFTS[bitorder]):
+        bits[..., k::8] = (x >> shift) & numpy.uint8(1)
     if count is not None:
         bits = _cut(bits, operator.index(count))
     return bits.swapaxes(axis, -1)
