@@ -209,3 +209,12 @@ def test_bits(rows, columns, axis, order, count):
     check(lambda m, x: m.packbits(x % 3, axis, order), x)
     check(lambda m, x: m.unpackbits(x, axis, bitorder=order), x)
     check(lambda m, x: m.unpackbits(x, axis, count, order), x)
+
+
+@pytest.mark.parametrize("dtype", ["i8", "i4", "u1", "i1"])
+def test_members_of_tables(dtype):
+    x = numpy.random.default_rng(2).integers(-100, 100, 9000).astype(dtype)
+    x[:2] = numpy.iinfo(dtype).min, numpy.iinfo(dtype).max
+    for tests in (x[5:9], x[:1], x[1:2], x[:2], x[7:8].astype("i8")):
+        for invert in (False, True):
+            check(lambda m, x, tests: m.isin(x, tests, invert=invert), x, tests)

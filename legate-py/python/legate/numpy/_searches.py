@@ -40,9 +40,22 @@ def isin(element, test_elements, assume_unique=False, invert=False, *, kind=None
     if kind is not None or not _are_real(a, tests) or kinds == {"i", "u"} or a.ndim == 0 or tests.size == 0:
         return borrowed("isin", element, test_elements, assume_unique, invert, kind=kind)
     tests = unique(tests)
+    if a.dtype.kind in "iu" and tests.dtype.kind in "iu" and a.size >= INTERPOLATED_FROM:
+        low, high = int(tests[0]), int(tests[-1])
+        if high - low <= 6 * a.size and numpy.iinfo(a.dtype).min <= low and high <= min(numpy.iinfo(a.dtype).max, numpy.iinfo(numpy.intp).max):
+            return _in_table(a, tests, low, high, invert)
     # Beyond the last one there is nothing to compare with: the last one will do.
     found = tests.take(searchsorted(tests, a), mode="clip")
     return ufunc("not_equal")(found, a) if invert else ufunc("equal")(found, a)
+
+
+def _in_table(a, tests, low, high, invert):
+    """Which integers are among `tests`, all of which lie in ``low..=high``: a table says which of those are."""
+    table = native["zeros"](high - low + 1, bool)
+    table[tests.astype(numpy.intp, copy=False) - low] = True
+    is_within = (a >= low) & (a <= high)
+    found = table.take(where(is_within, a, low).astype(numpy.intp, copy=False) - low) & is_within
+    return ~found if invert else found
 
 
 def interp(x, xp, fp, left=None, right=None, period=None):
