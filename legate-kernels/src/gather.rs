@@ -55,7 +55,7 @@ pub unsafe fn gather(
 
 /// The place that an index names.
 #[inline(always)]
-fn place(index: i64, n: usize) -> Result<usize, OutOfBounds> {
+pub(crate) fn place(index: i64, n: usize) -> Result<usize, OutOfBounds> {
     let counted = if index < 0 { index.wrapping_add(n as i64) } else { index };
     if (counted as u64) < n as u64 { Ok(counted as usize) } else { Err(OutOfBounds(index)) }
 }

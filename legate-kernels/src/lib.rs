@@ -45,6 +45,7 @@
 
 pub mod dtype;
 
+pub mod accumulate;
 pub mod cast;
 pub(crate) mod half;
 pub(crate) mod math;

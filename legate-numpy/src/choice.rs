@@ -190,17 +190,7 @@ impl Session {
             return Err(Error::Index("cannot do a non-empty take from an empty axes.".into()));
         }
         let index = self.as_index(index)?;
-        let index = match mode {
-            BoundsMode::Raise => {
-                self.check_bounds(&index, n, axis, interrupted)?;
-                index
-            }
-            BoundsMode::Wrap => self.apply2("remainder", &index, Scalar::new(n.max(1)))?,
-            BoundsMode::Clip => {
-                let (low, high) = (Operand::Scalar(Scalar::new(0i64)), Operand::Scalar(Scalar::new((n - 1).max(0))));
-                self.clip(&Operand::from(&index), Some(&low), Some(&high), None)?
-            }
-        };
+        let index = self.bounded(&index, n, axis, mode, interrupted)?;
         self.gather(&a, &index, axis)
     }
 
@@ -306,6 +296,28 @@ impl Session {
         let merged = volume(&a.shape()[..given]);
         let rows = std::iter::once(merged).chain(a.shape()[given..].iter().copied()).collect();
         Ok((rows, index.expect("there is an index")))
+    }
+
+    /// Indices into `n` elements along `axis`, which is more than none if there are indices.
+    pub(crate) fn bounded(
+        &self,
+        index: &NdArray,
+        n: i64,
+        axis: usize,
+        mode: BoundsMode,
+        interrupted: Interrupted<'_>,
+    ) -> Result<NdArray> {
+        match mode {
+            BoundsMode::Raise => {
+                self.check_bounds(index, n, axis, interrupted)?;
+                Ok(index.clone())
+            }
+            BoundsMode::Wrap => self.apply2("remainder", index, Scalar::new(n.max(1))),
+            BoundsMode::Clip => {
+                let (low, high) = (Operand::Scalar(Scalar::new(0i64)), Operand::Scalar(Scalar::new((n - 1).max(0))));
+                self.clip(&Operand::from(index), Some(&low), Some(&high), None)
+            }
+        }
     }
 
     /// Integers as int64.

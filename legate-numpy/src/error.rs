@@ -130,6 +130,8 @@ pub enum Error {
     ReadOnly,
     #[error("output array is read-only")]
     ReadOnlyOutput,
+    #[error("{0} is read-only")]
+    ReadOnlyOf(&'static str),
     #[error("Python integer {value} out of bounds for {dtype}")]
     IntegerOutOfBounds { value: String, dtype: DType },
     #[error("Cannot cast ufunc '{ufunc}' {side} from dtype('{from}') to dtype('{to}') with casting rule '{}'", casting.name())]

@@ -25,6 +25,7 @@ pub mod linalg;
 pub mod mapper;
 pub mod norm;
 mod order;
+mod placing;
 mod product;
 pub mod promote;
 mod quick;

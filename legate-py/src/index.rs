@@ -9,7 +9,7 @@ use crate::functions::quick::plain;
 use crate::outcome;
 use crate::scalars;
 use crate::session::{interrupted, session, started};
-use legate_numpy::{Arg, DType, Error, IndexItem, KeyEntry, Kind, NdArray, Picked, Scalar};
+use legate_numpy::{Arg, DType, Error, IndexItem, KeyEntry, Kind, NdArray, Picked, Scalar, Ufunc};
 use numpy::PyUntypedArray;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -322,7 +322,7 @@ impl Entries {
 }
 
 /// An array of ours or of NumPy's, that is: no scalar.
-fn is_array(object: &Bound<'_, PyAny>) -> bool {
+pub(crate) fn is_array(object: &Bound<'_, PyAny>) -> bool {
     let ours = convert::as_array(object).is_some() && !object.is_instance_of::<DeferredScalar>();
     ours || object.cast::<PyUntypedArray>().is_ok()
 }
@@ -380,4 +380,18 @@ fn set_chosen(slf: &Bound<'_, Array>, key: &Bound<'_, PyAny>, value: &Bound<'_, 
         Err(Failure::Native(Error::IntegerOutOfBounds { .. })) => Err(Failure::Unsupported),
         other => other,
     }
+}
+
+/// `ufunc.at(target, key, values)`.
+pub(crate) fn accumulate_at(
+    ufunc: Ufunc,
+    target: &Bound<'_, PyAny>,
+    key: &Bound<'_, PyAny>,
+    values: &Bound<'_, PyAny>,
+) -> Attempt<()> {
+    let (py, target) = (key.py(), target.cast::<Array>().map_err(|_| Failure::Unsupported)?);
+    let (nd, session, key) = (target.get().nd(), session(py)?, Entries::of(key)?);
+    let values = convert::operand(values)?;
+    scalars::note_write();
+    crate::session::issue(py, key.waited_for(nd), || session.ufunc_at(ufunc, nd, &key.entries, &values, &interrupted))
 }

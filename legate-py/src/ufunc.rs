@@ -288,7 +288,19 @@ impl UfuncObject {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        slf.get().or_numpy(Failure::Unsupported, "at", args, kwargs)
+        let attempt = || -> Attempt<Object<'py>> {
+            let (Some(NativeForm::Elementwise(ufunc)), [target, key, values]) =
+                (slf.get().native, &*args.iter().collect::<SmallVec<[_; 3]>>())
+            else {
+                return Err(Failure::Unsupported);
+            };
+            if kwargs.is_some_and(|kwargs| !kwargs.is_empty()) {
+                return Err(Failure::Unsupported);
+            }
+            crate::index::accumulate_at(ufunc, target, key, values)?;
+            Ok(args.py().None().into_bound(args.py()))
+        };
+        attempt().or_else(|failure| slf.get().or_numpy(failure, "at", args, kwargs))
     }
 
     /// NumPy's ufunc of this name.

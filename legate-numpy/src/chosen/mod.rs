@@ -9,6 +9,7 @@ mod along;
 mod tests;
 
 use crate::array::{NdArray, Part};
+use crate::assign::common_type;
 use crate::choice::Interrupted;
 use crate::error::{Casting, Error, Result, ShapeText};
 use crate::issue::Body;
@@ -18,10 +19,11 @@ use crate::routine::Call;
 use crate::session::Session;
 use crate::shape::broadcast_shapes;
 use crate::tasks::Routine;
-use crate::ufunc::Operand;
+use crate::ufunc::{Kernel, Operand, Ufunc};
 use crate::view::{View, volume};
 use along::{Along, Rows, along, step};
 use legate_core::geometry::Point;
+use legate_kernels::accumulate::accumulates;
 use legate_kernels::dtype::{DType, Scalar};
 use legate_kernels::ops::BinaryOp;
 use smallvec::SmallVec;
@@ -38,6 +40,24 @@ struct Choice {
     rank: usize,
     /// Whether some places may be counted from the end.
     signed: bool,
+}
+
+/// How values come to what is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    /// In the place of what is there.
+    Over,
+    /// Combined with it, one after the other.
+    By(BinaryOp),
+}
+
+impl Written {
+    fn routine(self, bits: &NdArray) -> Routine {
+        match self {
+            Written::Over => Routine::Scatter { size: bits.itemsize() },
+            Written::By(op) => Routine::Accumulate { op, dtype: bits.dtype() },
+        }
+    }
 }
 
 /// What a key chooses of an array.
@@ -159,30 +179,62 @@ impl Session {
         let chosen = self.chosen_of(layout, key, interrupted)?;
         let values = self.values_for(values, a.dtype(), &chosen.shape())?;
         self.check_places(&chosen, interrupted)?;
-        self.write_chosen(a, &chosen, &values)
+        self.write_chosen(a, &chosen, &values, Written::Over)
     }
 
-    /// Writes values to the elements of these row-major numbers, which differ from each other.
+    /// `ufunc.at(a, key, values)`: each chosen element is combined with its value, in the order of the key, so that one that is chosen twice meets both values. Waits for masks
+    /// and integers.
+    ///
+    /// # Errors
+    /// As [`Session::set_chosen`]; [`Error::Unsupported`] for ufuncs that are not binary or would make another type of the elements.
+    pub fn ufunc_at(
+        &self,
+        ufunc: Ufunc,
+        a: &NdArray,
+        key: &[KeyEntry],
+        values: &Operand,
+        interrupted: Interrupted<'_>,
+    ) -> Result<()> {
+        let refused = || Error::Unsupported("this ufunc with these types, element by element".into());
+        let Kernel::Binary(op) = ufunc.kernel() else { return Err(refused()) };
+        let same = common_type(&[&Operand::from(a), values])? == a.dtype();
+        if !same || !accumulates(op, a.dtype()) || matches!(a.part, Part::Bits(_)) {
+            return Err(refused());
+        }
+        if a.is_readonly() {
+            return Err(Error::ReadOnly);
+        }
+        let chosen = self.chosen_of(Layout::of(&a.view, key)?, key, interrupted)?;
+        let values = self.values_for(values, a.dtype(), &chosen.shape())?;
+        self.check_places(&chosen, interrupted)?;
+        self.write_chosen(a, &chosen, &values, Written::By(op))
+    }
+
+    /// Writes values to the elements of these row-major numbers, which are in bounds; of several for one the last wins.
     pub(crate) fn assign_by_positions(&self, a: &NdArray, positions: NdArray, values: &Operand) -> Result<()> {
+        if a.ndim() == 0 {
+            let vector = a.with_view(a.view.with_new_axis(0));
+            return self.assign_by_positions(&vector, positions, values);
+        }
         let joint = Point::from_slice(positions.shape());
-        let choice = Choice { index: positions, axis: 0, source: 0, rank: a.ndim(), signed: false };
+        let choice = Choice { index: positions, axis: 0, source: 0, rank: a.ndim(), signed: true };
         let (choices, rest) = (SmallVec::from_iter([choice]), SmallVec::new());
         let values = self.values_for(values, a.dtype(), &joint)?;
-        self.write_chosen(a, &Chosen { view: a.view.clone(), choices, joint, rest, before: 0 }, &values)
+        self.write_chosen(a, &Chosen { view: a.view.clone(), choices, joint, rest, before: 0 }, &values, Written::Over)
     }
 
     /// Writes values of the result's shape.
-    fn write_chosen(&self, a: &NdArray, chosen: &Chosen, values: &NdArray) -> Result<()> {
+    fn write_chosen(&self, a: &NdArray, chosen: &Chosen, values: &NdArray, how: Written) -> Result<()> {
         if values.size() == 0 {
             return Ok(());
         }
         if !a.is_part() {
-            return self.scatter_chosen(&as_bits(a), chosen, values);
+            return self.scatter_chosen(&as_bits(a), chosen, values, how);
         }
         // Halves of complex elements cannot be written by themselves: those among which the chosen ones are, are written together.
         let part = a.with_view(chosen.view.clone());
         let copy = self.copy(&part)?;
-        self.scatter_chosen(&copy, &chosen.within(&copy.view), values)?;
+        self.scatter_chosen(&copy, &chosen.within(&copy.view), values, how)?;
         self.assign(&part, &Operand::from(copy))
     }
 
@@ -316,7 +368,7 @@ impl Session {
     }
 
     /// Writes values of the result's shape to what is chosen of `bits`.
-    fn scatter_chosen(&self, bits: &NdArray, chosen: &Chosen, values: &NdArray) -> Result<()> {
+    fn scatter_chosen(&self, bits: &NdArray, chosen: &Chosen, values: &NdArray, how: Written) -> Result<()> {
         let places = along(chosen);
         let rows = Rows::of(bits, chosen, &places).filter(|rows| !rows.view.may_repeat());
         let front = values.with_view(values.view.permuted(&inverse(&chosen.joint_first())));
@@ -324,19 +376,18 @@ impl Session {
             let flat = self.one_by_one(chosen)?;
             let places = along(&flat);
             let rows = Rows::of(bits, &flat, &places).expect("nothing is left beside the chosen dimension");
-            return self.scatter_rows_of(bits, &flat, &places, &rows, &front);
+            return self.scatter_rows_of(bits, (&flat, &places, &rows), &front, how);
         };
-        self.scatter_rows_of(bits, chosen, &places, &rows, &front)
+        self.scatter_rows_of(bits, (chosen, &places, &rows), &front, how)
     }
 
     /// `values`: the joint dimensions in front.
     fn scatter_rows_of(
         &self,
         bits: &NdArray,
-        chosen: &Chosen,
-        along: &Along,
-        rows: &Rows,
+        (chosen, along, rows): (&Chosen, &Along, &Rows),
         values: &NdArray,
+        how: Written,
     ) -> Result<()> {
         // Of several values for one place the last one in row-major order wins.
         let order = Order::c(&chosen.joint);
@@ -347,14 +398,17 @@ impl Session {
         let permutation: SmallVec<[usize; 4]> = (0..joint).chain(rest).collect();
         let values = values.with_view(values.view.permuted(&permutation));
         let ([outer, n, inner], m) = (three(&rows.view.shape), index.size());
-        let call = Call::new(self, Routine::Scatter { size: bits.itemsize() }, &[outer, n, inner, m], &[3])
+        let call = Call::new(self, how.routine(bits), &[outer, n, inner, m], &[3])
             .on_all_cores(true)
             .costing(outer * m * inner, 3.0)
             .update(&bits.with_view(rows.view.clone()), &[0, 1, 2])
             .read(&index, &[3])?
             .read(&self.reshape(&values, &[m, outer, inner])?, &[3, 0, 2])?;
         let table = bits.with_view(rows.apart.clone());
-        match self.tells_rows(&table).filter(|_| rows.are_outermost() && values.part == Part::Whole) {
+        match self
+            .tells_rows(&table)
+            .filter(|_| rows.are_outermost() && values.part == Part::Whole && how == Written::Over)
+        {
             Some(runtime) if !call.is_inline()? => {
                 let shape: Point = std::iter::once(m).chain(rows.order.domain().iter().copied()).collect();
                 self.scatter_rows(runtime, &table, &index, &self.reshape(&values, &shape)?)

@@ -10,6 +10,7 @@ use super::linalg::{ProductArgs, ProductKind};
 use super::routine::Routine;
 use legate_core::exec::HostBuffer;
 use legate_core::operation::{OperandView, TaskContext, TaskError};
+use legate_kernels::accumulate::accumulate_at;
 use legate_kernels::dtype::DType;
 use legate_kernels::engine::Compiled;
 use legate_kernels::extreme::arg_extreme;
@@ -201,6 +202,13 @@ unsafe fn run_routine(
                 let extents = [extents[0], extents[1], extents[2], extents[3]];
                 let range = (begin(1), domain[1] as usize);
                 scatter(size, extents, range, target, along(index, 3), &values, threads).map_err(out_of_bounds)
+            }
+            (Routine::Accumulate { op, dtype }, [target, index, values]) => {
+                let v = &values.strides;
+                let values = RawOperand { ptr: values.ptr, strides: smallvec![v[3], v[0], v[2]] };
+                let extents = [extents[0], extents[1], extents[2], extents[3]];
+                let range = (begin(1), domain[1] as usize);
+                accumulate_at((op, dtype), extents, range, target, along(index, 3), &values).map_err(out_of_bounds)
             }
             (routine, operands) => panic!("{routine:?} with {} operands", operands.len()),
         }

@@ -4,6 +4,7 @@ use super::bridge;
 use legate_core::Error;
 use legate_core::operation::{Cost, Parallelism, Task, TaskArgs, TaskContext, TaskError};
 use legate_kernels::dtype::DType;
+use legate_kernels::ops::BinaryOp;
 use legate_kernels::scan::ScanOp;
 use legate_kernels::select::Selected;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,8 @@ pub(crate) enum Routine {
     Gather { size: usize },
     /// `target[o, index[k], i] = values[k, o, i]`: domain (outer, n, inner, indices); target (0, 1, 2), index (3), values (3, 0, 2).
     Scatter { size: usize },
+    /// `target[o, index[k], i] = op(target[o, index[k], i], values[k, o, i])`, in the order of the indices: as [`Routine::Scatter`].
+    Accumulate { op: BinaryOp, dtype: DType },
 }
 
 /// A routine, and an estimate of what a point of its domain takes.
@@ -91,6 +94,7 @@ impl Task for RunRoutine {
             Routine::Compress(_) => "compress",
             Routine::Gather { .. } => "gather",
             Routine::Scatter { .. } => "scatter",
+            Routine::Accumulate { .. } => "ufunc_at",
         };
         name.to_owned()
     }

@@ -31,22 +31,46 @@ class FlatIterator:
         return self
 
     def __next__(self):
-        if self.index >= self.base.size:
+        base, place = self.base, self.index
+        if place >= base.size:
             raise StopIteration
-        value = self.base[numpy.unravel_index(self.index, self.base.shape)] if self.base.ndim else self.base[()]
         self.index += 1
-        return value
+        if base.ndim == 1:
+            return base[place]
+        return base[numpy.unravel_index(place, base.shape)] if base.ndim else base[()]
 
     def __getitem__(self, key):
+        if type(key) is tuple:
+            if len(key) > 1:
+                raise IndexError("unsupported iterator index")
+            key = key[0] if key else Ellipsis
+        if type(key) is int and not -self.base.size <= key < self.base.size:
+            raise IndexError(f"index {key} is out of bounds for size {self.base.size}")
         value = self._view()[key]
         return value.copy() if isinstance(value, Array) and value.ndim else value
 
     def __setitem__(self, key, value):
-        flat = self._view()
-        value = numpy.asarray(_fallback.gather(value)).ravel() if numpy.ndim(value) > 1 else value
-        flat[key] = value
-        if not flat._may_overlap(self.base):  # a copy had to be made
-            self.base[...] = flat.reshape(self.base.shape)
+        if type(key) is tuple and len(key) == 1:
+            key = key[0]
+        base = self.base
+        if type(key) is int:
+            if not -base.size <= key < base.size:
+                raise IndexError(f"index {key} is out of bounds for size {base.size}")
+            base[numpy.unravel_index(key % base.size, base.shape) if base.ndim else ()] = value
+            return
+        if type(key) is slice and base.flags.c_contiguous:
+            target = self._view()[key]
+        else:
+            target = None
+        values = _native.functions()["asarray"](value).reshape(-1)
+        if values.size == 0:
+            raise ValueError("Error setting single item of array.")
+        if target is not None and values.size in (1, target.size):
+            target[...] = value if type(value) in (int, float, complex, bool) else values
+            return
+        places = _native.functions()["arange"](base.size)[key]
+        # Values are repeated, and those that are too many are left out.
+        _native.functions()["put"](base, places, value if type(value) is int else values)
 
     def copy(self):
         return self.base.flatten()
@@ -66,10 +90,21 @@ class FlatIterator:
 
 
 def _set_flat(array, value):
-    values = numpy.asarray(_fallback.gather(value)).ravel()
-    if values.size == 0:
-        raise ValueError("Error setting single item of array.")
-    array[...] = numpy.resize(values, array.shape)
+    FlatIterator(array)[...] = value
+
+
+def choose(array, choices, out=None, mode="raise"):
+    """For each element the element at its place of the choice that it numbers."""
+    import legate.numpy
+
+    return legate.numpy.choose(array, choices, out, mode)
+
+
+def compress(array, condition, axis=None, out=None):
+    """The slices along `axis` that `condition`, a vector, selects."""
+    import legate.numpy
+
+    return legate.numpy.compress(condition, array, axis, out)
 
 
 def item(array, *args):
@@ -135,6 +170,8 @@ _native.set_metaclass(Kind)
 
 
 OWN = {
+    "choose": choose,
+    "compress": compress,
     "__array_namespace__": _exchange.array_namespace,
     "__array_wrap__": _exchange.array_wrap,
     "__dlpack__": _exchange.dlpack,

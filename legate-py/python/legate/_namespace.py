@@ -71,7 +71,7 @@ def fallback_function(name, function, quiet=False):
 
 
 class Grid:
-    """An object of NumPy's that is used by indexing (`mgrid`, `r_`), behind gathering and wrapping."""
+    """An object of NumPy's that is used by indexing (`mgrid`, `r_`): NumPy's code on our namespace."""
 
     def __init__(self, name, origin):
         self._name = name
@@ -79,7 +79,15 @@ class Grid:
         self.__doc__ = origin.__doc__
 
     def __getitem__(self, key):
-        return _fallback.call(self._name, self._origin.__getitem__, (key,), {})
+        from legate.numpy import _borrowed
+
+        return _borrowed.borrow(type(self._origin).__getitem__)(self, key)
+
+    def __getattr__(self, name):
+        from legate.numpy import _borrowed
+
+        value = getattr(self._origin, name)
+        return _borrowed.stand_in(value) if callable(value) else value
 
     def __len__(self):
         return len(self._origin)

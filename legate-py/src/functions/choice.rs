@@ -5,7 +5,7 @@ use super::{Arguments, Row, quick};
 use crate::error::{Attempt, Failure};
 use crate::outcome;
 use crate::session::interrupted;
-use legate_numpy::{BoundsMode, DType, NdArray, Operand, ReduceOptions, Reduction, Scalar, Session};
+use legate_numpy::{BoundsMode, Casting, DType, NdArray, Operand, ReduceOptions, Reduction, Scalar, Session, Weak};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple};
@@ -17,11 +17,15 @@ pub(super) static ROWS: &[&Row] = &[
     row!("nonzero", "a", nonzero; quick::nonzero),
     row!("flatnonzero", "a", flatnonzero; quick::flatnonzero),
     row!("argwhere", "a", argwhere; quick::argwhere),
+    row!("put", "a ind v mode", put),
+    row!("place", "arr mask vals", place),
+    row!("putmask", "a mask values", putmask),
     row!("count_nonzero", "a axis * keepdims", count_nonzero; quick::count_nonzero),
 ];
 
 methods! {
     take("self indices axis out mode") = take; quick::take,
+    put("self indices values mode") = put,
     nonzero("self") = nonzero; quick::nonzero,
     item("self +index") = item; quick::item,
 }
@@ -30,10 +34,7 @@ fn take<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let (array, index) = (a.array(0)?, crate::index::as_indices(a.required(1)?)?);
     let axis = a.get(2).map(crate::convert::index).transpose()?;
     let out = a.out(3)?;
-    let mode = match a.get(4) {
-        None => BoundsMode::Raise,
-        Some(mode) => named_mode(mode)?,
-    };
+    let mode = mode(a, 4)?;
     let session = a.session()?;
     let nd = a.issue(waited_for(&array, &index), || session.take(&array, &index, axis, mode, &interrupted))?;
     if let Some(out) = &out {
@@ -48,6 +49,48 @@ fn item<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let item = ITEM.import(a.py(), "legate._methods", "item")?;
     let args: Vec<_> = std::iter::once(a.required(0)?).chain(a.variadic()).collect();
     Ok(item.call1(PyTuple::new(a.py(), args)?)?)
+}
+
+fn mode(a: &Arguments<'_, '_>, i: usize) -> Attempt<BoundsMode> {
+    a.get(i).map_or(Ok(BoundsMode::Raise), named_mode)
+}
+
+/// The array of ours that is written to.
+fn target<'a>(a: &'a Arguments<'_, '_>) -> Attempt<&'a NdArray> {
+    crate::scalars::note_write();
+    Ok(crate::convert::as_array(a.required(0)?).ok_or(Failure::Unsupported)?.nd())
+}
+
+/// Argument 2 as an array to be cast to the target's type: Python's integers have to fit.
+fn values(a: &Arguments<'_, '_>, target: &NdArray) -> Attempt<NdArray> {
+    match crate::convert::weak(a.required(2)?)? {
+        Some(value @ Weak::Int(_)) => Ok(a.session()?.scalar(value.to_scalar(target.dtype())?)),
+        _ => a.array(2),
+    }
+}
+
+fn put<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let (target, index) = (target(a)?, crate::index::as_indices(a.required(1)?)?);
+    let (values, mode, session) = (values(a, target)?, mode(a, 3)?, a.session()?);
+    a.issue(waited_for(target, &index), || session.put(target, &index, &values, mode, &interrupted))?;
+    Ok(a.py().None().into_bound(a.py()))
+}
+
+fn place<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let (target, mask, session) = (target(a)?, a.array(1)?, a.session()?);
+    let mut values = values(a, target)?;
+    if !crate::index::is_array(a.required(2)?) {
+        // What is no array yet becomes one of the target's type.
+        values = session.astype(&values, target.dtype(), Casting::Unsafe, false)?;
+    }
+    a.issue(waited_for(target, &mask), || session.place(target, &mask, &values, &interrupted))?;
+    Ok(a.py().None().into_bound(a.py()))
+}
+
+fn putmask<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    let (target, mask) = (target(a)?, a.array(1)?);
+    a.session()?.putmask(target, &mask, &values(a, target)?)?;
+    Ok(a.py().None().into_bound(a.py()))
 }
 
 fn named_mode(mode: &Bound<'_, PyAny>) -> Attempt<BoundsMode> {

@@ -1,5 +1,6 @@
 """Functions that are a few native operations one after the other. What they do not cover goes to NumPy."""
 
+import math
 import operator
 
 import numpy
@@ -273,12 +274,18 @@ def triu(m, k=0):
 
 
 def fill_diagonal(a, val, wrap=False):
-    """Writes `val` along the main diagonal of `a`."""
-    if not isinstance(a, _native.Array) or wrap or a.ndim != 2 or numpy.ndim(val) or not a.flags.c_contiguous:
-        return fall_back("fill_diagonal", a, val, wrap)
-    columns = a.shape[1]
-    a.reshape(-1)[: columns * columns : columns + 1] = val
-    return None
+    """Writes `val`, repeated, along the main diagonal of `a`."""
+    if a.ndim < 2:
+        raise ValueError("array must be at least 2-d")
+    end = None
+    if a.ndim == 2:
+        step = a.shape[1] + 1
+        end = None if wrap else a.shape[1] * a.shape[1]  # tall matrices have one diagonal, unless it wraps
+    else:
+        if len(set(a.shape)) > 1:
+            raise ValueError("All dimensions of input must be of equal length")
+        step = 1 + sum(math.prod(a.shape[:d]) for d in range(1, a.ndim))
+    a.flat[:end:step] = val
 
 
 # ---------------------------------------------------------------------------------------------------------------------

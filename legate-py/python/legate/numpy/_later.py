@@ -6,6 +6,7 @@ import numpy
 
 # Names by the module beside this one that has them.
 MODULES = {
+    "_choosing": "choose compress extract ravel_multi_index unravel_index",
     "_statistics": "histogram",
     "_mathematics": "i0",
     "_sorting": "argpartition lexsort partition sort_complex",
@@ -25,6 +26,9 @@ BORROWED = (
     "intersect1d setdiff1d setxor1d union1d unique_all unique_counts unique_inverse unique_values "
     # creation
     "bartlett blackman fromfunction geomspace hamming hanning kaiser logspace vander "
+    # indexing
+    "delete diag_indices diag_indices_from indices insert ix_ mask_indices piecewise put_along_axis select take_along_axis "
+    "tril_indices tril_indices_from trim_zeros triu_indices triu_indices_from "
     # polynomials
     "poly polyadd polyder polydiv polyfit polyint polymul polysub polyval roots "
 ).split()
