@@ -352,7 +352,8 @@ fn get_chosen<'py>(slf: &Bound<'py, Array>, key: &Bound<'py, PyAny>) -> PyResult
         let key = Entries::of(key)?;
         if let Some(items) = key.basic() {
             let found = get_basic(slf, &items)?;
-            let Some(view) = convert::as_array(&found).filter(|_| key.has_array) else { return Ok(found) };
+            let copied = key.has_array && !found.is_instance_of::<DeferredScalar>();
+            let Some(view) = convert::as_array(&found).filter(|_| copied) else { return Ok(found) };
             return Ok(outcome::like(slf, outcome::array(py, session.copy_like(view.nd())?)?)?);
         }
         let waited_for = key.waited_for(nd);

@@ -1,8 +1,8 @@
 //! Programs of the fuzzer: steps as data, and the machine that executes them twice.
 
 use legate_numpy::{
-    BoundsMode, CallOptions, Casting, DType, Error, IndexItem, Kind, NdArray, Operand, ReduceOptions, Reduction,
-    ScanOp, Session, Ufunc, Weak,
+    BoundsMode, CallOptions, Casting, DType, Error, IndexItem, KeyEntry, Kind, NdArray, Operand, ReduceOptions,
+    Reduction, ScanOp, Session, Ufunc, Weak,
 };
 use proptest::prelude::*;
 
@@ -47,6 +47,8 @@ pub enum Step {
     Take(usize, usize, u8),
     /// `a[b modulo the length] = c`
     Scatter(usize, usize, usize),
+    /// `a[:, index, …]` read, written, or added to. The number says which, and what else is in the key.
+    Chosen(usize, usize, u8),
     /// Another type.
     Cast(u8, usize),
     /// The values are looked at.
@@ -80,6 +82,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (array(), array(), any::<bool>()).prop_map(|(a, b, assign)| Step::Mask(a, b, assign)),
         2 => (array(), array(), any::<u8>()).prop_map(|(a, b, axis)| Step::Take(a, b, axis)),
         2 => (array(), array(), array()).prop_map(|(a, b, c)| Step::Scatter(a, b, c)),
+        4 => (array(), array(), any::<u8>()).prop_map(|(a, b, how)| Step::Chosen(a, b, how)),
         2 => (any::<u8>(), array()).prop_map(|(t, a)| Step::Cast(t, a)),
         3 => array().prop_map(Step::Fetch),
         4 => array().prop_map(Step::Drop),
@@ -362,8 +365,35 @@ fn execute(s: &Session, array: &dyn Fn(usize) -> NdArray, step: &Step, made: u32
             let index = index_of(s, &b, n)?;
             s.assign_by_index(&a, &[index], &array(c).into(), &|| false).map(|()| None)
         }
+        Step::Chosen(a, b, how) => chosen(s, &array(a), &array(b), how),
         Step::Cast(t, a) => s.astype(&array(a), pick(TYPES, t), Casting::Unsafe, true).map(Some),
         Step::Fetch(_) | Step::Drop(_) | Step::Flush => unreachable!("done by the machine"),
+    }
+}
+
+/// What a key with one index, or two, chooses: read, written back doubled, or added to itself.
+fn chosen(s: &Session, a: &NdArray, b: &NdArray, how: u8) -> Result<Option<NdArray>, Error> {
+    let (rank, axis) = (a.ndim(), usize::from(how & 3) % a.ndim().max(1));
+    let Some(&n) = a.shape().get(axis).filter(|_| b.ndim() > 0) else { return Ok(None) };
+    let index = index_of(s, b, n)?;
+    if a.size() / n.max(1) * index.size() > LARGEST {
+        return Ok(None);
+    }
+    let all = KeyEntry::Basic(IndexItem::Slice { start: None, stop: None, step: None });
+    let mut key = vec![all.clone(); axis];
+    key.push(KeyEntry::Integers(index));
+    if how & 4 != 0 && axis + 1 < rank {
+        key.push(KeyEntry::Integers(index_of(s, b, a.shape()[axis + 1])?));
+    } else if how & 8 != 0 && axis + 1 < rank {
+        key.push(all);
+        key.push(KeyEntry::Flag(true));
+    }
+    let found = s.get_chosen(a, &key, &|| false)?;
+    let double = |a: &NdArray| s.call(Ufunc::lookup("add").unwrap(), &[a.into(), a.into()], &CallOptions::default());
+    match how >> 4 & 3 {
+        0 => Ok(Some(found)),
+        1 => s.ufunc_at(Ufunc::lookup("add").unwrap(), a, &key, &found.into(), &|| false).map(|()| None),
+        _ => s.set_chosen(a, &key, &double(&found)?.into(), &|| false).map(|()| None),
     }
 }
 

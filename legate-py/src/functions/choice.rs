@@ -131,11 +131,11 @@ fn flatnonzero<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
 /// The places of what is not zero: a row for each.
 fn argwhere<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let array = a.array(0)?;
-    if array.ndim() == 0 {
-        return Err(Failure::Unsupported); // a shape that nothing else has
-    }
     let session = a.session()?;
     let places = a.issue(&array, || positions(session, &array))?;
+    if array.ndim() == 0 {
+        return Ok(outcome::array(a.py(), session.zeros(&[places.size(), 0], DType::I64)?)?);
+    }
     let arrays = coordinates(session, &places, array.shape())?;
     Ok(outcome::array(a.py(), session.stack(&arrays, 1)?)?)
 }
