@@ -211,10 +211,10 @@ def _fallback_method(name):
 def install():
     """Completes the class. What it has already is kept."""
     for name, value in OWN.items():
-        origin = getattr(numpy.ndarray, name)
+        origin = getattr(numpy.ndarray, name, None)
         if isinstance(value, types.FunctionType):
             value.__name__, value.__qualname__ = name, f"ndarray.{name}"
-            value.__doc__ = origin.__doc__ or value.__doc__
+            value.__doc__ = origin and origin.__doc__ or value.__doc__
         setattr(Array, name, value)
     for name in dir(numpy.ndarray):
         if not name.startswith("_") and not hasattr(Array, name) and callable(getattr(numpy.ndarray, name)):

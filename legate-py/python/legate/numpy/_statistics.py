@@ -154,13 +154,14 @@ def nanmedian_along(a, axis=None, out=None, overwrite_input=False):
     return lanes.result(where(lanes.count % 2 == 1, low, mean), (), out)
 
 
-def nanquantile_along(a, q, weights, axis=None, out=None, overwrite_input=False, method="linear", weak_q=False):
+def nanquantile_along(a, q, weights=None, axis=None, out=None, overwrite_input=False, method="linear", weak_q=False):
     """The quantiles `q` along one axis, without NaN."""
     if weights is not None or not isinstance(a, _native.Array):
         return _one_by_one(a, q, weights, axis, out, method, weak_q)
     ways = _borrowed.helper(numpy.quantile, "_QuantileMethods")
     if method not in ways or a.dtype.kind not in "f":
-        return _borrowed.helper(numpy.quantile, "_quantile_unchecked")(a, q, axis, out, method=method, weak_q=weak_q)
+        rest = {"weak_q": True} if weak_q else {}  # NumPy 1 knows nothing of it
+        return _borrowed.helper(numpy.quantile, "_quantile_unchecked")(a, q, axis, out, method=method, **rest)
     lanes = _Lanes(a, axis)
     quantiles = asarray(q).reshape(-1, 1)
     place = asarray(ways[method]["get_virtual_index"](lanes.count, quantiles))
