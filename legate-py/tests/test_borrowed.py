@@ -137,6 +137,8 @@ def test_complex_numbers_in_order(elements):
     check(lambda m, x: m.sort(x), x)
     check(lambda m, x: m.argsort(x, stable=True), x)
     check(lambda m, x: m.sort_complex(x), x)
+    check(lambda m, x: (x.sort(), x), x)
+    check(lambda m, x: m.unique(x, return_index=True), x)
 
 
 @given(st.integers(0, 3), st.integers(1, 40))

@@ -274,6 +274,9 @@ READING_METHODS = {"dump", "dumps", "tobytes", "tofile", "tolist"}
 
 def call_method(array, name, args, kwargs):
     """Calls the method `name` of NumPy's `ndarray` on gathered arguments and tells the user."""
+    result = otherwise(f"ndarray.{name}", None, (array, *args), kwargs)
+    if result is not NotImplemented:
+        return result
     if name not in READING_METHODS:
         report(f"ndarray.{name}")
     if name not in MUTATING_METHODS:

@@ -44,6 +44,8 @@ REMAINDERS = {
     "any": ("_statistics", "any_of"),
     "arange": ("_mathematics", "complex_range"),
     "argsort": ("_sorting", "complex_order"),
+    "ndarray.argsort": ("_sorting", "complex_order"),
+    "ndarray.sort": ("_sorting", "sort_complex_in_place"),
     "bincount": ("_statistics", "counted"),
     "sort": ("_sorting", "sorted_complex"),
     "unique": ("_sets", "unique_along"),

@@ -98,6 +98,7 @@ def complex_order(a, axis=-1, kind=None, order=None, *, stable=None):
         a, axis = a.ravel(), -1
     real, imag = a.real, a.imag
     isnan = ufunc("isnan")
+    # Those without NaN, those with an imaginary NaN, those with a real one, those with both.
     place = 2 * isnan(real).astype(numpy.int8) + isnan(imag).astype(numpy.int8)
     return _lexsorted([imag, real, place], axis)
 
@@ -113,3 +114,12 @@ def sorted_complex(a, axis=-1, kind=None, order=None, *, stable=None):
     from legate import numpy as np
 
     return np.take_along_axis(a, found, axis)
+
+
+def sort_complex_in_place(array, axis=-1, kind=None, order=None, *, stable=None):
+    """What `array.sort()` does to complex numbers."""
+    found = NotImplemented if axis is None else sorted_complex(array, axis, kind, order, stable=stable)
+    if found is not NotImplemented:
+        array[...] = found
+        found = None
+    return found
