@@ -7,7 +7,7 @@ import numpy
 # Names by the module beside this one that has them.
 MODULES = {
     "_choosing": "choose compress extract ravel_multi_index unravel_index",
-    "_statistics": "histogram",
+    "_statistics": "histogram histogramdd",
     "_mathematics": "i0",
     "_sorting": "argpartition lexsort partition sort_complex",
     "_bits": "packbits unpackbits",
@@ -16,7 +16,7 @@ MODULES = {
 # Functions that NumPy has in Python: its code runs on this namespace (see `_borrowed`).
 BORROWED = (
     # statistics
-    "corrcoef cov median percentile quantile histogram2d histogram_bin_edges histogramdd "
+    "corrcoef cov median percentile quantile histogram2d histogram_bin_edges "
     "nanargmax nanargmin nancumprod nancumsum nanmedian nanpercentile nanquantile nanstd nanvar "
     # mathematics
     "angle cross cumulative_prod cumulative_sum ediff1d fix gradient kron real_if_close sinc unwrap convolve correlate einsum einsum_path "

@@ -9,7 +9,7 @@ from legate import _native
 from legate.numpy import _borrowed
 from legate.numpy._base import asarray, at_hand, fall_back, native, normalize_axis, ufunc
 
-__all__ = ["histogram"]
+__all__ = ["histogram", "histogramdd"]
 
 where, sort, searchsorted = native["where"], native["sort"], native["searchsorted"]
 isnan = ufunc("isnan")
@@ -40,6 +40,13 @@ def histogram(a, bins=10, range=None, density=None, weights=None):  # noqa: A002
         widths = (edges[1:] - edges[:-1]).astype(float)
         return counts / widths / counts.sum(), edges
     return counts, edges
+
+
+def histogramdd(sample, bins=10, range=None, density=None, weights=None):  # noqa: A002 (NumPy's name)
+    """How many points lie in each box of a grid; `sample` has a row for each point, or is a list of their coordinates."""
+    if isinstance(sample, (list, tuple)) and all([isinstance(x, _native.Array) and x.ndim == 1 for x in sample]) and len({len(x) for x in sample}) == 1:
+        sample = native["stack"](sample, 1)  # to read a list as an array would gather what is in it
+    return _borrowed.borrow(numpy.histogramdd)(sample, bins, range, density, weights)
 
 
 def _bins_of_equal_width(values, edges, uniform):
