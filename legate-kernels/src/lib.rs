@@ -10,7 +10,7 @@
 //!
 //! **Sums** ([`mod@reduce`]). The order in which reductions fold, which makes their bits independent of the cutting.
 //!
-//! **Order and choice** ([`mod@scan`], [`select`], [`mod@gather`], [`extreme`], [`mod@sort`]). Running sums; elements that masks and indices choose; where
+//! **Order and choice** ([`along`], [`mod@scan`], [`select`], [`mod@gather`], [`extreme`], [`mod@sort`]). Operations one after the other, running sums; elements that masks and indices choose; where
 //! extremes are; sorting.
 //!
 //! **Moments** ([`mod@moments`]). Means and squares around them in one read.
@@ -64,6 +64,7 @@ pub mod reduce;
 
 pub mod linalg;
 
+pub mod along;
 pub mod extreme;
 pub mod gather;
 pub mod moments;

@@ -108,7 +108,7 @@ impl Session {
     }
 
     /// A ufunc's `reduce`.
-    fn fold(&self, op: ReduceOp, a: &NdArray, axes: &Axes, options: &ReduceOptions<'_>) -> Result<NdArray> {
+    pub(crate) fn fold(&self, op: ReduceOp, a: &NdArray, axes: &Axes, options: &ReduceOptions<'_>) -> Result<NdArray> {
         let delivered = accumulator(op, a.dtype(), options);
         let dtype = delivered.computed();
         if op.result(dtype).is_none() {
@@ -317,7 +317,7 @@ pub(crate) struct Axes {
 }
 
 impl Axes {
-    fn new(a: &NdArray, options: &ReduceOptions<'_>) -> Result<Axes> {
+    pub(crate) fn new(a: &NdArray, options: &ReduceOptions<'_>) -> Result<Axes> {
         let mut folded = match options.axis {
             Some(axes) => normalize_axes(axes, a.ndim(), "duplicate value in 'axis'")?,
             None => (0..a.ndim()).collect(),
@@ -338,7 +338,7 @@ impl Axes {
         shape
     }
 
-    fn result_size(&self, a: &NdArray) -> i64 {
+    pub(crate) fn result_size(&self, a: &NdArray) -> i64 {
         self.result_shape(a).iter().product()
     }
 
@@ -398,7 +398,7 @@ pub(crate) fn accumulator(op: ReduceOp, dtype: DType, options: &ReduceOptions<'_
 }
 
 /// The value of an operand that is one scalar.
-fn scalar_of(session: &Session, operand: &Operand, dtype: DType) -> Result<Scalar> {
+pub(crate) fn scalar_of(session: &Session, operand: &Operand, dtype: DType) -> Result<Scalar> {
     match operand {
         Operand::Weak(w) => w.to_scalar(dtype),
         Operand::Scalar(s) => Ok(cast(*s, dtype)),

@@ -3,7 +3,7 @@
 use crate::array::NdArray;
 use crate::error::{Casting, Error, Result, ShapeText};
 use crate::issue::Body;
-use crate::order::Order;
+use crate::order::{Layout, Order};
 use crate::promote::{Weak, can_cast};
 use crate::resolve::{self, ArgType, BinaryLoop};
 use crate::session::Session;
@@ -136,14 +136,33 @@ const ALIASES: &[(&str, &str)] = &[
 ];
 
 /// Rows of the kernels' tables that are no ufuncs of NumPy.
-const INTERNAL_UNARY: &[UnaryOp] = &[UnaryOp::Real, UnaryOp::Imag, UnaryOp::Erf];
-const INTERNAL_BINARY: &[BinaryOp] = &[BinaryOp::Complex];
+const INTERNAL_UNARY: &[UnaryOp] = &[
+    UnaryOp::Real,
+    UnaryOp::Imag,
+    UnaryOp::Erf,
+    UnaryOp::ModfFraction,
+    UnaryOp::FrexpMantissa,
+    UnaryOp::FrexpExponent,
+];
+const INTERNAL_BINARY: &[BinaryOp] = &[BinaryOp::Complex, BinaryOp::Ldexp];
 
 impl Ufunc {
     /// The ufunc that NumPy calls so (aliases included: `abs`, `true_divide`, `bitwise_invert`).
     pub fn lookup(name: &str) -> Option<Ufunc> {
         let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
         Ufunc::all().find(|ufunc| ufunc.name() == name)
+    }
+
+    /// Output `output` of a ufunc whose inputs are not all of one type, or that has two outputs, as a ufunc of its own: `ldexp`, `modf`, `frexp`.
+    pub fn part(name: &str, output: usize) -> Option<Ufunc> {
+        Some(match (name, output) {
+            ("ldexp", 0) => Ufunc(Kernel::Binary(BinaryOp::Ldexp)),
+            ("modf", 0) => Ufunc(Kernel::Unary(UnaryOp::ModfFraction)),
+            ("modf", 1) => Ufunc(Kernel::Unary(UnaryOp::Trunc)),
+            ("frexp", 0) => Ufunc(Kernel::Unary(UnaryOp::FrexpMantissa)),
+            ("frexp", 1) => Ufunc(Kernel::Unary(UnaryOp::FrexpExponent)),
+            _ => return None,
+        })
     }
 
     /// Every native ufunc.
@@ -171,6 +190,14 @@ impl Ufunc {
         }
     }
 
+    /// The type of the result of the loop that takes elements of `input`; `None` if there is no such loop.
+    pub fn loop_of(self, input: DType) -> Option<DType> {
+        match self.0 {
+            Kernel::Unary(op) => op.result(input),
+            Kernel::Binary(op) => op.result(input),
+        }
+    }
+
     pub(crate) fn kernel(self) -> Kernel {
         self.0
     }
@@ -187,6 +214,20 @@ pub struct CallOptions<'a> {
     pub dtype: Option<DType>,
     /// How freely inputs and output may be cast.
     pub casting: Casting,
+    /// The type that inputs are cast to, whatever `casting` says: the caller has chosen the loop.
+    pub input: Option<DType>,
+    /// How a new result lies in memory: row-major, column-major, else as the operands do.
+    pub layout: Option<Layout>,
+}
+
+impl CallOptions<'_> {
+    /// A new result; `order` is how the operands lie.
+    fn unwritten(&self, order: &Order, shape: &[i64], dtype: DType) -> NdArray {
+        match self.layout {
+            Some(layout @ (Layout::C | Layout::F)) => Order::in_layout(layout, shape, None).unwritten(dtype),
+            _ => order.unwritten(dtype),
+        }
+    }
 }
 
 /// A resolved loop.
@@ -226,7 +267,12 @@ impl Session {
 
     /// The short way, for calls without keywords other than `out`.
     fn shortcut(&self, ufunc: Ufunc, inputs: &[Operand], options: &CallOptions<'_>) -> Option<NdArray> {
-        if options.where_.is_some() || options.dtype.is_some() || options.casting != Casting::default() {
+        let plain = options.where_.is_none()
+            && options.dtype.is_none()
+            && options.input.is_none()
+            && options.casting == Casting::default()
+            && options.layout.is_none();
+        if !plain {
             return None;
         }
         match inputs {
@@ -246,7 +292,7 @@ impl Session {
     ) -> Result<NdArray> {
         let arrays = inputs.iter().filter_map(Operand::array).chain(options.where_);
         let order = Order::of(shape, arrays.chain(options.out));
-        let out = options.out.cloned().unwrap_or_else(|| order.unwritten(dtype));
+        let out = options.out.cloned().unwrap_or_else(|| options.unwritten(&order, shape, dtype));
         let mut body = Body::new(self, order.domain());
         let result = match chosen {
             Chosen::Unary(op, input) => {
@@ -272,7 +318,7 @@ impl Session {
     /// A result that is one value everywhere.
     fn constant_result(&self, value: Scalar, shape: &[i64], options: &CallOptions<'_>) -> Result<NdArray> {
         let order = Order::of(shape, options.where_.into_iter().chain(options.out));
-        let out = options.out.cloned().unwrap_or_else(|| order.unwritten(value.dtype()));
+        let out = options.out.cloned().unwrap_or_else(|| options.unwritten(&order, shape, value.dtype()));
         let mut body = Body::new(self, order.domain());
         let result = body.program.constant(value);
         body.finish(&order, &out, result, options.where_)?;
@@ -300,7 +346,7 @@ impl Session {
     }
 }
 
-fn is_negative(value: Scalar) -> bool {
+pub(crate) fn is_negative(value: Scalar) -> bool {
     cast(value, DType::F64).get::<f64>().is_some_and(|v| v < 0.0)
 }
 
@@ -370,6 +416,14 @@ fn mixed_comparison(body: &mut Body<'_>, op: BinaryOp, x: ValueId, y: ValueId, s
 
 /// The loop and the result's type.
 fn resolved(ufunc: Ufunc, inputs: &[Operand], options: &CallOptions<'_>) -> Result<(Chosen, DType)> {
+    if let Some(input) = options.input {
+        return Ok(match ufunc.kernel() {
+            Kernel::Unary(op) => (Chosen::Unary(op, input), op.result(input).ok_or_else(|| no_loop(ufunc))?),
+            Kernel::Binary(op) => {
+                (Chosen::Binary(op, BinaryLoop::Same(input)), op.result(input).ok_or_else(|| no_loop(ufunc))?)
+            }
+        });
+    }
     let natural = match ufunc.kernel() {
         Kernel::Unary(op) => {
             inputs[0].dtype().and_then(|d| resolve::unary(op, d)).map(|(i, o)| (Chosen::Unary(op, i), o))
@@ -390,16 +444,15 @@ fn resolved(ufunc: Ufunc, inputs: &[Operand], options: &CallOptions<'_>) -> Resu
         Kernel::Unary(op) => op.loops(),
         Kernel::Binary(op) => op.loops(),
     };
-    let found = loops.iter().rev().find(|l| l.1 == wanted).ok_or_else(|| {
-        Error::Type(format!(
-            "No loop matching the specified signature and casting was found for ufunc {}",
-            ufunc.name()
-        ))
-    })?;
+    let found = loops.iter().rev().find(|l| l.1 == wanted).ok_or_else(|| no_loop(ufunc))?;
     Ok(match ufunc.kernel() {
         Kernel::Unary(op) => (Chosen::Unary(op, found.0), wanted),
         Kernel::Binary(op) => (Chosen::Binary(op, BinaryLoop::Same(found.0)), wanted),
     })
+}
+
+fn no_loop(ufunc: Ufunc) -> Error {
+    Error::Type(format!("No loop matching the specified signature and casting was found for ufunc {}", ufunc.name()))
 }
 
 /// Whether inputs and output may be cast as the loop needs.
@@ -420,7 +473,7 @@ fn check_casts(
         };
         // Logical functions look at truth, whatever the type.
         let truth = ufunc.name().starts_with("logical_") && casting != Casting::No;
-        let free = matches!(input, Operand::Weak(_)) || (truth && dtype == DType::Bool && to == DType::Bool);
+        let free = options.input.is_some() || matches!(input, Operand::Weak(_)) || (truth && dtype == DType::Bool && to == DType::Bool);
         let from = input.dtype()?;
         if !free && !can_cast(from, to, casting) {
             return refused(if inputs.len() == 1 { "input".into() } else { format!("input {i}") }, from, to);

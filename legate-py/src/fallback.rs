@@ -223,6 +223,17 @@ pub(crate) fn refusal<'py>(
     raised(function.py(), "refuse", (function, args, keywords(function.py(), kwargs)))
 }
 
+/// The exception that a method of NumPy's ufunc raises for arguments of these shapes and dtypes, if it raises one.
+pub(crate) fn refused_ufunc<'py>(
+    ufunc: &Bound<'py, PyAny>,
+    method: &str,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> Option<PyErr> {
+    let py = ufunc.py();
+    python(py, "refuse_ufunc").and_then(|refuse| refuse.call1((ufunc, method, args, keywords(py, kwargs)))).err()
+}
+
 /// As [`refused`], for the method `name` of NumPy's ndarray.
 pub(crate) fn refused_method<'py>(
     array: &Bound<'py, PyAny>,

@@ -3,6 +3,7 @@
 use super::integer::{Power, Quotient};
 use super::real;
 use super::{Loop, for_family, loops, out_type, vectorises};
+use crate::cast::{Convert, ConvertTo};
 use crate::dtype::{B8, DType, Element, Kind, Scalar};
 use crate::half;
 use crate::math::{self, Real, complex};
@@ -390,5 +391,9 @@ binary_ops! {
     /// The complex number of these parts. Not a NumPy ufunc.
     Complex "complex" ulp 0 {
         wide -> complex |x, y| Complex::new(x, y),
+    }
+    /// `x · 2^y` for a whole number `y`. NumPy's `ldexp` takes integers, which are converted: beyond the integers that a type holds exactly nothing is left of `x`.
+    Ldexp "ldexp" ulp 0 {
+        float -> same |x, y| real::ldexp(f64::convert(x), f64::convert(y)).convert_to(),
     }
 }

@@ -102,6 +102,7 @@ macro_rules! out_type {
     (same, $T:ty) => { $T };
     (bool, $T:ty) => { $crate::dtype::B8 };
     (byte, $T:ty) => { u8 };
+    (int32, $T:ty) => { i32 };
     (double, $T:ty) => { f64 };
     (part, $T:ty) => { <$T as $crate::math::Parts>::Real };
     (complex, $T:ty) => { num_complex::Complex<$T> };

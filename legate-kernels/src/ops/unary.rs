@@ -1,6 +1,6 @@
 //! Operations of one argument. The table is at the end of the file.
 
-use super::{Loop, for_family, loops, out_type, vectorises};
+use super::{Loop, for_family, loops, out_type, real, vectorises};
 use crate::cast::{Convert, ConvertTo};
 use crate::dtype::{B8, DType, Element, Kind, Scalar};
 use crate::half;
@@ -424,5 +424,17 @@ unary_ops! {
     /// The error function. Not a NumPy ufunc; normal distributions are made of it.
     Erf "erf" ulp 2 {
         wide -> same |x| Real::erf(x),
+    }
+    /// The fraction of `x`, with its sign. One result of NumPy's `modf`; the other one is `trunc`.
+    ModfFraction "modf_fraction" ulp 0 {
+        float -> same |x| if x.is_infinite() { (0.0 as T).copysign(x) } else { (x - x.trunc()).copysign(x) },
+    }
+    /// The mantissa of `x`, at least ½ and below 1: one result of NumPy's `frexp`.
+    FrexpMantissa "frexp_mantissa" ulp 0 {
+        float -> same |x| real::frexp(f64::convert(x)).0.convert_to(),
+    }
+    /// The exponent that goes with the mantissa: the other one.
+    FrexpExponent "frexp_exponent" ulp 0 {
+        float -> int32 |x| real::frexp(f64::convert(x)).1,
     }
 }

@@ -11,6 +11,7 @@ use super::routine::Routine;
 use legate_core::exec::HostBuffer;
 use legate_core::operation::{OperandView, TaskContext, TaskError};
 use legate_kernels::accumulate::accumulate_at;
+use legate_kernels::along::{self, Along};
 use legate_kernels::dtype::DType;
 use legate_kernels::engine::Compiled;
 use legate_kernels::extreme::arg_extreme;
@@ -134,12 +135,28 @@ unsafe fn run_routine(
 ) -> Result<(), String> {
     let extents: SmallVec<[usize; 4]> = lo.iter().zip(hi).map(|(lo, hi)| (hi - lo) as usize).collect();
     let begin = |d: usize| lo[d] as usize;
-    let along = RawVector::along;
+    let vector = RawVector::along;
     // SAFETY: the caller's word.
     unsafe {
         match (routine, operands) {
             (Routine::Scan { op, dtype, axis }, [input, output]) => {
                 dispatch_dtype!(dtype, T => scan::<T>(op, axis, &extents, input, output, threads));
+                Ok(())
+            }
+            (Routine::Along { op, dtype, axis, each, initial }, [input, rest @ ..]) => {
+                let (mask, output) = match rest {
+                    [mask, output] => (Some(mask), output),
+                    [output] => (None, output),
+                    _ => unreachable!("a walk has two operands or three"),
+                };
+                along::along(Along { op, dtype, axis, each, initial }, &extents, input, mask, output);
+                Ok(())
+            }
+            (Routine::Segments { op, dtype }, [source, starts, ends, out]) => {
+                let s = &source.strides;
+                let source = RawOperand { ptr: source.ptr, strides: smallvec![s[0], s[3], s[2]] };
+                let extents3 = [extents[0], extents[1], extents[2]];
+                along::segments((op, dtype), extents3, extents[3], &source, [starts, ends], out);
                 Ok(())
             }
             (Routine::Sort { dtype, axis, places }, [input, output]) => {
@@ -171,12 +188,12 @@ unsafe fn run_routine(
                 solve_system::<f64>(&extents, [a, b, x], singular, threads)
             }
             (Routine::Search { dtype, after }, [sorted, needles, places]) => {
-                let (sorted, needles, places) = (along(sorted, 1), along(needles, 0), along(places, 0));
+                let (sorted, needles, places) = (vector(sorted, 1), vector(needles, 0), vector(places, 0));
                 dispatch_ordered!(dtype, T => search::<T>(after, extents[1], sorted, extents[0], needles, places));
                 Ok(())
             }
             (Routine::CountBlocks, [mask, counts]) => {
-                count_blocks(begin(0), hi[0] as usize, extents[1], along(mask, 1), along(counts, 0));
+                count_blocks(begin(0), hi[0] as usize, extents[1], vector(mask, 1), vector(counts, 0));
                 Ok(())
             }
             (Routine::Compress(selected), [mask, before, rest @ ..]) => {
@@ -186,14 +203,14 @@ unsafe fn run_routine(
                     [out] => (mask, out),
                     _ => unreachable!("a selection has three operands or four"),
                 };
-                let (mask, before, values) = (along(mask, 1), along(before, 2), along(values, 1));
-                compress(selected, (begin(0), hi[0] as usize), extents[1], mask, before, values, along(out, 0));
+                let (mask, before, values) = (vector(mask, 1), vector(before, 2), vector(values, 1));
+                compress(selected, (begin(0), hi[0] as usize), extents[1], mask, before, values, vector(out, 0));
                 Ok(())
             }
             (Routine::Gather { size }, [source, index, out]) => {
                 let s = &source.strides;
                 let source = RawOperand { ptr: source.ptr, strides: smallvec![s[0], s[3], s[2]] };
-                gather(size, [extents[0], extents[1], extents[2]], extents[3], &source, along(index, 1), out)
+                gather(size, [extents[0], extents[1], extents[2]], extents[3], &source, vector(index, 1), out)
                     .map_err(out_of_bounds)
             }
             (Routine::Scatter { size }, [target, index, values]) => {
@@ -201,14 +218,14 @@ unsafe fn run_routine(
                 let values = RawOperand { ptr: values.ptr, strides: smallvec![v[3], v[0], v[2]] };
                 let extents = [extents[0], extents[1], extents[2], extents[3]];
                 let range = (begin(1), domain[1] as usize);
-                scatter(size, extents, range, target, along(index, 3), &values, threads).map_err(out_of_bounds)
+                scatter(size, extents, range, target, vector(index, 3), &values, threads).map_err(out_of_bounds)
             }
             (Routine::Accumulate { op, dtype }, [target, index, values]) => {
                 let v = &values.strides;
                 let values = RawOperand { ptr: values.ptr, strides: smallvec![v[3], v[0], v[2]] };
                 let extents = [extents[0], extents[1], extents[2], extents[3]];
                 let range = (begin(1), domain[1] as usize);
-                accumulate_at((op, dtype), extents, range, target, along(index, 3), &values).map_err(out_of_bounds)
+                accumulate_at((op, dtype), extents, range, target, vector(index, 3), &values).map_err(out_of_bounds)
             }
             (routine, operands) => panic!("{routine:?} with {} operands", operands.len()),
         }

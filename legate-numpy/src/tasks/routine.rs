@@ -3,7 +3,7 @@
 use super::bridge;
 use legate_core::Error;
 use legate_core::operation::{Cost, Parallelism, Task, TaskArgs, TaskContext, TaskError};
-use legate_kernels::dtype::DType;
+use legate_kernels::dtype::{DType, Scalar};
 use legate_kernels::ops::BinaryOp;
 use legate_kernels::scan::ScanOp;
 use legate_kernels::select::Selected;
@@ -16,6 +16,11 @@ use std::sync::Arc;
 pub(crate) enum Routine {
     /// Running sums or products along dimension `axis`: input, output, both over the domain.
     Scan { op: ScanOp, dtype: DType, axis: usize },
+    /// An operation along dimension `axis`, one element after the other: input, perhaps a mask, output, all over the domain (the output without `axis` if only the last
+    /// result is kept).
+    Along { op: BinaryOp, dtype: DType, axis: usize, each: bool, initial: Option<Scalar> },
+    /// Folds of segments: domain (outer, segments, inner, n); source (0, 3, 2), where segments begin (1) and end (1), out (0, 1, 2).
+    Segments { op: BinaryOp, dtype: DType },
     /// Elements in ascending order along dimension `axis`, or the `places` (int64) that they come from: input, output, both over the domain.
     Sort { dtype: DType, axis: usize, places: bool },
     /// The place of the extreme of each line: domain (lines, n); input (0, 1), output (0), an int64.
@@ -83,6 +88,9 @@ impl Task for RunRoutine {
         let name = match own(args).routine {
             Routine::Scan { op: ScanOp::Add, .. } => "cumsum",
             Routine::Scan { op: ScanOp::Multiply, .. } => "cumprod",
+            Routine::Along { op, each: true, .. } => return format!("{}.accumulate", op.name()),
+            Routine::Along { op, each: false, .. } => return format!("{}.reduce", op.name()),
+            Routine::Segments { op, .. } => return format!("{}.reduceat", op.name()),
             Routine::Sort { places: false, .. } => "sort",
             Routine::Sort { places: true, .. } => "argsort",
             Routine::ArgExtreme { largest: false, .. } => "argmin",

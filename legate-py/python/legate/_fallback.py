@@ -359,6 +359,15 @@ def refuse_method(array, name, args, kwargs):
     refuse(getattr(numpy.ndarray, name), (subject, *args), kwargs)
 
 
+def refuse_ufunc(function, method, args, kwargs):
+    """As :func:`refuse`, for a method of NumPy's ufunc `function`."""
+    outputs = range(function.nin, len(args)) if method == "__call__" else (0,) if method == "at" else ()
+    args = [_as_output(arg) if i in outputs else _as_zeros(arg) for i, arg in enumerate(args)]
+    kwargs = {key: _as_output(value) if key == "out" else _as_zeros(value) for key, value in kwargs.items()}
+    with numpy.errstate(all="ignore"):
+        getattr(function, method)(*args, **kwargs)
+
+
 def _as_zeros(value):
     if isinstance(value, _native.Array):
         return numpy.broadcast_to(numpy.zeros((), value.dtype), value.shape)  # takes no memory
@@ -368,8 +377,10 @@ def _as_zeros(value):
 
 
 def _as_output(value):
-    if isinstance(value, _native.Array):
-        return numpy.empty(value.shape, value.dtype)
+    if isinstance(value, (_native.Array, numpy.ndarray)):
+        output = numpy.empty(value.shape, value.dtype)
+        output.flags.writeable = value.flags.writeable
+        return output
     return tuple(map(_as_output, value)) if type(value) is tuple else value
 
 

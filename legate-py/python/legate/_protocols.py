@@ -52,9 +52,6 @@ def array_ufunc(array, function, method, inputs, kwargs):
     out = kwargs.get("out", ())
     if not all(_is_ours(x) for x in (*inputs, *out)):
         return NotImplemented
-    if any(isinstance(x, numpy.ndarray) for x in out):
-        # The result has to lie in NumPy's memory: NumPy computes it there.
-        return _restored(_fallback.gather(inputs), function, method, kwargs)
     if all(x is None for x in out):
         kwargs.pop("out", None)
     ufunc = _namespace.ufunc_of(function)
@@ -66,13 +63,6 @@ def _is_ours(value):
     if isinstance(value, (numpy.ndarray, _native.Array)):
         return type(value).__array_ufunc__ in (numpy.ndarray.__array_ufunc__, _native.Array.__array_ufunc__)
     return not hasattr(type(value), "__array_ufunc__") or isinstance(value, numpy.generic)
-
-
-def _restored(inputs, function, method, kwargs):
-    gatherer = _fallback._Gatherer()
-    kwargs = {key: gatherer.writable(value) if key == "out" else _fallback.gather(value) for key, value in kwargs.items()}
-    result = getattr(function, method)(*inputs, **kwargs)
-    return result if not gatherer.copies else gatherer.finish(result)
 
 
 def array_function(function, types, args, kwargs):
