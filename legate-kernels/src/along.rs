@@ -275,7 +275,8 @@ impl BinaryVisitor for Segments<'_> {
         };
         for k in 0..segments {
             // SAFETY: one of the segments that the caller vouches for.
-            let [start, end] = [self.starts, self.ends].map(|places| unsafe { at(places, [0, k, 0]).cast::<i64>().read() });
+            let [start, end] =
+                [self.starts, self.ends].map(|places| unsafe { at(places, [0, k, 0]).cast::<i64>().read() });
             assert!(0 <= start && start < self.n as i64 && end <= self.n as i64, "segments lie in the dimension");
             let count = (end - start).max(1) as usize;
             for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {

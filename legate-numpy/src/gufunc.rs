@@ -114,7 +114,7 @@ impl Session {
     }
 
     /// Products of matrices, the second ones a stack.
-    fn multiply_stacks(&self, a: &NdArray, b: &NdArray) -> Result<NdArray> {
+    pub(crate) fn multiply_stacks(&self, a: &NdArray, b: &NdArray) -> Result<NdArray> {
         if a.ndim() == 1 {
             let product = self.multiply_stacks(&a.expand_dims(&[0])?, b)?;
             return Ok(product.with_view(product.view.without_axis(product.ndim() - 2)));

@@ -16,7 +16,7 @@ impl Session {
     /// `np.matmul(a, b, out=out)`.
     ///
     /// # Errors
-    /// NumPy's for shapes that do not fit; [`Error::Unsupported`] where both are stacks of matrices.
+    /// NumPy's for shapes that do not fit.
     pub fn matmul(&self, a: &NdArray, b: &NdArray, out: Option<&NdArray>) -> Result<NdArray> {
         for (k, operand) in [a, b].into_iter().enumerate() {
             if operand.ndim() == 0 {
@@ -31,10 +31,13 @@ impl Session {
                 "matmul: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature (n?,k),(k,m?)->(n?,m?) (size {other} is different from {depth})"
             )));
         }
-        if b.ndim() > 2 {
-            return Err(Error::Unsupported("matmul of stacks of matrices".into()));
-        }
-        let result = self.contract(a, b)?;
+        let result = match b.ndim() > 2 {
+            true => {
+                let (a, b) = as_common(self, a, b, promote_types(a.dtype(), b.dtype()))?;
+                self.multiply_stacks(&a, &b)?
+            }
+            false => self.contract(a, b)?,
+        };
         self.product_into(result, out, "matmul")
     }
 

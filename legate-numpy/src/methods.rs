@@ -170,8 +170,7 @@ impl Session {
         let dims: SmallVec<[usize; 4]> = (0..a.ndim()).collect();
         let kept: SmallVec<[usize; 4]> = dims.iter().copied().filter(|&d| d != axis).collect();
         let routine = Routine::Along { op, dtype: a.dtype(), axis, each: false, initial };
-        let mut call =
-            Call::new(self, routine, a.shape(), &[axis]).costing(a.size(), NS_PER_ELEMENT).read(a, &dims)?;
+        let mut call = Call::new(self, routine, a.shape(), &[axis]).costing(a.size(), NS_PER_ELEMENT).read(a, &dims)?;
         if let Some(mask) = mask {
             call = call.read(mask, &dims)?;
         }

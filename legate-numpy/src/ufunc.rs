@@ -473,7 +473,9 @@ fn check_casts(
         };
         // Logical functions look at truth, whatever the type.
         let truth = ufunc.name().starts_with("logical_") && casting != Casting::No;
-        let free = options.input.is_some() || matches!(input, Operand::Weak(_)) || (truth && dtype == DType::Bool && to == DType::Bool);
+        let free = options.input.is_some()
+            || matches!(input, Operand::Weak(_))
+            || (truth && dtype == DType::Bool && to == DType::Bool);
         let from = input.dtype()?;
         if !free && !can_cast(from, to, casting) {
             return refused(if inputs.len() == 1 { "input".into() } else { format!("input {i}") }, from, to);

@@ -1,6 +1,7 @@
 //! Pieces of CPython's C interface that pyo3 has no safe form of.
 
 use crate::array::{Array, DeferredScalar, NdArrayObject};
+use crate::ufunc::UfuncObject;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -60,17 +61,19 @@ pub(crate) fn speak_as_numpy(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Makes `metaclass`, a subclass of `type`, the class of `ndarray` (`isinstance(x, ndarray)` asks it for what is not exactly one). Called once, before anybody
-/// has made a subclass.
+/// Makes `metaclass`, a subclass of `type`, the class of `ndarray` or of `ufunc` (`isinstance(x, ndarray)` asks it for what is not exactly one). Called once for each,
+/// before anybody has made a subclass.
 #[pyfunction]
-pub(crate) fn set_metaclass(metaclass: &Bound<'_, PyType>) -> PyResult<()> {
+pub(crate) fn set_metaclass(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyType>) -> PyResult<()> {
     let py = metaclass.py();
+    if !class.is(py.get_type::<NdArrayObject>()) && !class.is(py.get_type::<UfuncObject>()) {
+        return Err(PyTypeError::new_err("only ndarray and ufunc may have a metaclass"));
+    }
     let plain = py.get_type::<PyType>();
     let size = |class: &Bound<'_, PyType>| -> PyResult<usize> { class.getattr("__basicsize__")?.extract() };
     if !metaclass.is_subclass(&plain)? || size(metaclass)? != size(&plain)? {
         return Err(PyTypeError::new_err("a metaclass has to extend type, and to have no fields of its own"));
     }
-    let class = py.get_type::<NdArrayObject>();
     // SAFETY: attached. The metaclass lays out its instances as `type` does (checked), so it may take the place of `type`; a class holds a reference to its own
     // class if that is made at run time, as this one is: it is given away by `into_ptr`. `type` is not counted by its instances.
     unsafe { (*class.as_ptr()).ob_type = metaclass.clone().into_ptr().cast() };

@@ -128,6 +128,11 @@ fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, refle
         let other = match convert::direct_operand(other)? {
             Some(operand) => operand,
             None if defers_to(other) => return Ok(not_implemented(py)),
+            None if crate::ufunc::overrides(other)? => {
+                let ufunc = py.import("legate.numpy")?.getattr(op.names().0)?;
+                let operands = if reflected { (other, slf.as_any()) } else { (slf.as_any(), other) };
+                return Ok(ufunc.call1(operands)?);
+            }
             None => convert::operand(other)?,
         };
         let (s, nd) = (session(py)?, slf.get().nd());

@@ -166,7 +166,7 @@ class Kind(abc.ABCMeta):
         return super().__subclasscheck__(subclass)
 
 
-_native.set_metaclass(Kind)
+_native.set_metaclass(_native.ndarray, Kind)
 
 
 OWN = {

@@ -138,6 +138,16 @@ def adopt(module, name):
     return value
 
 
+class _KindOfUfuncs(type):
+    """The class of the class of ufuncs: NumPy's are instances of it too."""
+
+    def __instancecheck__(cls, instance):
+        return type.__instancecheck__(cls, instance) or isinstance(instance, numpy.ufunc)
+
+
+_native.set_metaclass(_native.ufunc, _KindOfUfuncs)
+
+
 @functools.lru_cache(maxsize=None)
 def ufunc_of(function):
     """Our ufunc for NumPy's `function`: one object for all its names (`abs` and `absolute`)."""

@@ -98,7 +98,7 @@ impl UfuncObject {
         keywords: Keywords<'py>,
     ) -> Attempt<Object<'py>> {
         let py = args.py();
-        if keywords.mask.is_some() {
+        if keywords.names_mask {
             return Err(Failure::Misused);
         }
         let session = session(py)?;

@@ -18,7 +18,10 @@ type Object<'py> = Bound<'py, PyAny>;
 pub(super) enum Given<'py> {
     Ours(Bound<'py, Array>),
     /// A NumPy array: the result is computed in `stand_in`, which begins with its values, and put there.
-    Numpys { array: Bound<'py, PyUntypedArray>, stand_in: NdArray },
+    Numpys {
+        array: Bound<'py, PyUntypedArray>,
+        stand_in: NdArray,
+    },
 }
 
 impl<'py> Given<'py> {
@@ -67,6 +70,8 @@ pub(super) struct Keywords<'py> {
     /// None, or one for each output.
     pub(super) out: SmallVec<[Option<Given<'py>>; 2]>,
     pub(super) mask: Option<NdArray>,
+    /// Whether there is a `where=`, be it `True`.
+    pub(super) names_mask: bool,
     pub(super) casting: Casting,
     order: Option<Layout>,
     /// Whether arrays of subclasses make results of their class.
@@ -86,14 +91,17 @@ impl<'py> Keywords<'py> {
     pub(super) fn parse(kwargs: Option<&Bound<'py, PyDict>>, outputs: usize) -> Attempt<Keywords<'py>> {
         let mut keywords = Keywords::default();
         for (key, value) in kwargs.iter().flat_map(|k| k.iter()) {
-            let text = |value: &Object<'py>| value.cast::<PyString>().map(|t| t.to_string()).map_err(|_| Failure::Misused);
+            let text =
+                |value: &Object<'py>| value.cast::<PyString>().map(|t| t.to_string()).map_err(|_| Failure::Misused);
             match text(&key)?.as_str() {
                 "out" if value.is_none() => {}
                 "out" => keywords.out = outputs_of(&value, outputs)?,
-                "where" => keywords.mask = mask_of(&value)?,
+                "where" => (keywords.mask, keywords.names_mask) = (mask_of(&value)?, true),
                 "dtype" if value.is_none() => {}
                 "dtype" => keywords.dtype = Some(value),
-                "sig" | "signature" if keywords.signature.is_none() && !value.is_none() => keywords.signature = Some(value),
+                "sig" | "signature" if keywords.signature.is_none() && !value.is_none() => {
+                    keywords.signature = Some(value)
+                }
                 "casting" => keywords.casting = Casting::parse(&text(&value)?).map_err(|_| Failure::Misused)?,
                 "order" if value.is_none() => {}
                 "order" => keywords.order = Some(Layout::parse(&text(&value)?).ok_or(Failure::Misused)?),

@@ -28,7 +28,7 @@ fn is_common(value: &Object<'_>) -> bool {
 }
 
 /// Whether the class of `value` has an `__array_ufunc__` that is neither ours nor NumPy's.
-fn overrides(value: &Object<'_>) -> PyResult<bool> {
+pub(crate) fn overrides(value: &Object<'_>) -> PyResult<bool> {
     static DEFAULTS: PyOnceLock<[Py<PyAny>; 2]> = PyOnceLock::new();
     if is_common(value) {
         return Ok(false);

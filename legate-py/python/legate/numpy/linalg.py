@@ -26,6 +26,11 @@ def outer(x1, x2, /):
     return _native["outer"](x1, x2)
 
 
+def vecdot(x1, x2, /, *, axis=-1):
+    """The products of vectors along `axis`, the first conjugated."""
+    return _ufunc("vecdot")(x1, x2, axis=axis)
+
+
 def trace(x, /, *, offset=0, dtype=None):
     """The sum along the diagonals of (a stack of) matrices."""
     return _native["trace"](x, offset, -2, -1, dtype)
@@ -64,7 +69,7 @@ def multi_dot(arrays, *, out=None):
 
 _fallback.register_native(
     f"linalg.{name}"
-    for name in ("diagonal", "matmul", "matrix_transpose", "multi_dot", "outer", "tensordot", "trace", "vector_norm")
+    for name in ("diagonal", "matmul", "matrix_transpose", "multi_dot", "outer", "tensordot", "trace", "vecdot", "vector_norm")
 )
 __all__ = [name for name in _origin.__all__]
 
