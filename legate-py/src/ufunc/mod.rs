@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use pyo3::basic::CompareOp;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyNotImplemented, PyTuple};
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -312,12 +313,16 @@ impl UfuncObject {
         }
     }
 
-    /// Until there is a kernel: NumPy's.
-    fn attempt_at<'py>(
-        &self,
-        _args: &Bound<'py, PyTuple>,
-        _kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> Attempt<Object<'py>> {
-        Err(Failure::Unsupported)
+    /// `at(target, key, values)`, the values left out for ufuncs of one input.
+    fn attempt_at<'py>(&self, args: &Bound<'py, PyTuple>, kwargs: Option<&Bound<'py, PyDict>>) -> Attempt<Object<'py>> {
+        let NativeForm::Elementwise(ufunc) = self.form()? else { return Err(Failure::Misused) };
+        let arguments: SmallVec<[Object<'py>; 3]> = args.iter().collect();
+        let [target, key, values] = &arguments[..] else { return Err(Failure::Unsupported) };
+        if kwargs.is_some_and(|kwargs| !kwargs.is_empty()) {
+            return Err(Failure::Misused);
+        }
+        crate::index::accumulate_at(ufunc, target, key, values)?;
+        self.calls.tick();
+        Ok(args.py().None().into_bound(args.py()))
     }
 }
