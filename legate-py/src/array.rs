@@ -263,6 +263,9 @@ impl Array {
 
     #[getter(T)]
     fn transposed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if slf.is_instance_of::<DeferredScalar>() {
+            return Ok(slf.clone().into_any());
+        }
         let nd = slf.get().nd().transpose(None).map_err(|e| Failure::from(e).raise(slf.py()))?;
         outcome::view(slf, nd)
     }
@@ -280,6 +283,9 @@ impl Array {
     fn real<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let nd = slf.get().nd();
         let real = nd.real();
+        if slf.is_instance_of::<DeferredScalar>() && real.dtype() != nd.dtype() {
+            return part_of_scalar(slf.py(), &real);
+        }
         if real.dtype() == nd.dtype() { Ok(slf.clone().into_any()) } else { outcome::view(slf, real) }
     }
 
@@ -292,6 +298,10 @@ impl Array {
     fn imag<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let (py, nd) = (slf.py(), slf.get().nd());
         match nd.imag() {
+            Some(imag) if slf.is_instance_of::<DeferredScalar>() => part_of_scalar(py, &imag),
+            None if slf.is_instance_of::<DeferredScalar>() => {
+                crate::host::scalar(py, &legate_numpy::Scalar::zero(nd.dtype()))
+            }
             Some(imag) => outcome::view(slf, imag),
             None => {
                 let session = crate::session::session(py)?;
@@ -428,6 +438,12 @@ impl Array {
         let own = if self.base.is_none() { nd.nbytes().max(nd.itemsize()) } else { 0 };
         FIELDS + 2 * nd.ndim() * size_of::<i64>() + own
     }
+}
+
+/// The real or the imaginary part of a deferred scalar, deferred as it is.
+fn part_of_scalar<'py>(py: Python<'py>, part: &NdArray) -> PyResult<Bound<'py, PyAny>> {
+    let copy = crate::session::session(py)?.copy(part).map_err(|e| Failure::from(e).raise(py))?;
+    outcome::value(py, copy).map_err(|failure| failure.raise(py))
 }
 
 /// Warns as NumPy does where it will stop doing something.

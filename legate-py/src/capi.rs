@@ -88,7 +88,11 @@ unsafe extern "C" fn length(object: *mut ffi::PyObject) -> ffi::Py_ssize_t {
     match array.get().nd().shape().first() {
         Some(&n) => n as ffi::Py_ssize_t,
         None => {
-            PyTypeError::new_err("len() of unsized object").restore(array.py());
+            let text = match array.is_instance_of::<DeferredScalar>() {
+                true => format!("object of type 'numpy.{}' has no len()", array.get().nd().dtype().name()),
+                false => "len() of unsized object".to_owned(),
+            };
+            PyTypeError::new_err(text).restore(array.py());
             -1
         }
     }

@@ -1,7 +1,7 @@
 //! The operators of arrays.
 #![allow(unsafe_op_in_unsafe_fn, reason = "in what pyo3 makes of the slots; there is no unsafe code here")]
 
-use crate::array::{Array, NdArrayObject};
+use crate::array::{Array, DeferredScalar, NdArrayObject};
 use crate::convert;
 use crate::error::{Attempt, Failure};
 use crate::fallback;
@@ -14,7 +14,7 @@ use legate_numpy::{Arg, CallOptions, Casting, Kind, NdArray, Operand, Scalar, Uf
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyNotImplemented, PyString, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyNotImplemented, PyString, PyTuple};
 use std::sync::OnceLock;
 
 /// An operator of Python that is a ufunc.
@@ -122,8 +122,17 @@ fn defers_to(other: &Object<'_>) -> bool {
 fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, reflected: bool) -> PyResult<Object<'py>> {
     let py = slf.py();
     if let Some(result) = small(slf.get().nd(), other, op, reflected) {
-        return outcome::like(slf, outcome::small_value(py, result)?);
+        return match model(slf, other) {
+            Some(model) => outcome::like_value(model, result).map_err(|failure| failure.raise(py)),
+            None => outcome::small_value(py, result),
+        };
     }
+    if op == Operator::Multiply
+        && let Some(repeated) = repetition(slf, other)
+    {
+        return repeated;
+    }
+    let model = model(slf, other).unwrap_or(slf);
     let attempt = || -> Attempt<Object<'py>> {
         let other = match convert::direct_operand(other)? {
             Some(operand) => operand,
@@ -137,7 +146,7 @@ fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, refle
         };
         let (s, nd) = (session(py)?, slf.get().nd());
         if let Some(result) = shortcut_power(py, nd, &other, op, reflected) {
-            return outcome::like_value(slf, result?);
+            return outcome::like_value(model, result?);
         }
         let ufunc = op.ufunc().ok_or(Failure::Unsupported)?;
         let mut operands = [Operand::from(nd), other];
@@ -145,12 +154,37 @@ fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, refle
             operands.swap(0, 1);
         }
         let result = issue(py, nd, || s.call(ufunc, &operands, &CallOptions::default()))?;
-        outcome::like_value(slf, result)
+        outcome::like_value(model, result)
     };
     attempt().or_else(|failure| {
         let operands = if reflected { (other, slf.as_any()) } else { (slf.as_any(), other) };
         or_numpy(py, failure, op, &operands.into_pyobject(py)?)
     })
+}
+
+/// The operand whose class the result has; `None` where that is ours.
+fn model<'a, 'py>(slf: &'a Bound<'py, Array>, other: &'a Object<'py>) -> Option<&'a Bound<'py, Array>> {
+    // Nearly all operands are of no subclass: that is seen at once.
+    if !outcome::is_of_subclass(slf) && !outcome::is_of_subclass(other) {
+        return None;
+    }
+    outcome::model([slf.as_any(), other].into_iter())
+}
+
+/// Sequences times a scalar are repeated, as by NumPy's scalars.
+fn repetition<'py>(slf: &Bound<'py, Array>, other: &Object<'py>) -> Option<PyResult<Object<'py>>> {
+    let is_sequence = other.is_instance_of::<PyList>()
+        || other.is_instance_of::<PyTuple>()
+        || other.is_instance_of::<PyString>()
+        || other.is_instance_of::<PyBytes>();
+    if !is_sequence || !slf.is_instance_of::<DeferredScalar>() {
+        return None;
+    }
+    let repeat = || {
+        let count = outcome::item(slf.py(), slf.get().nd()).map_err(|failure| failure.raise(slf.py()))?;
+        other.mul(crate::host::scalar(slf.py(), &count)?)
+    };
+    Some(repeat())
 }
 
 /// The result for small arrays at hand; `None` if it should be had otherwise.
@@ -205,7 +239,7 @@ fn unary<'py>(slf: &Bound<'py, Array>, op: Operator) -> PyResult<Object<'py>> {
     let py = slf.py();
     let small = || started()?.call_small(op.ufunc()?, &[Arg::Array(slf.get().nd())], None);
     if let Some(result) = small() {
-        return outcome::like(slf, outcome::small_value(py, result)?);
+        return outcome::like_value(slf, result).map_err(|failure| failure.raise(py));
     }
     let attempt = || -> Attempt<Object<'py>> {
         let (s, nd) = (session(py)?, slf.get().nd());
@@ -222,6 +256,9 @@ pub(crate) fn compare<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Com
     let is_no_number = other.is_none() || other.cast_exact::<PyString>().is_ok();
     if is_no_number && matches!(op, CompareOp::Eq | CompareOp::Ne) {
         let (py, differs) = (slf.py(), Scalar::new(B8(u8::from(matches!(op, CompareOp::Ne)))));
+        if slf.is_instance_of::<DeferredScalar>() && other.is_none() {
+            return Ok(PyBool::new(py, matches!(op, CompareOp::Ne)).to_owned().into_any());
+        }
         let full = session(py)?.full(slf.get().nd().shape(), &Operand::Scalar(differs), None);
         let value = full.map_err(Failure::from).and_then(|full| outcome::like_value(slf, full));
         return value.map_err(|failure| failure.raise(py));

@@ -89,8 +89,36 @@ pub(crate) fn like<'py>(model: &Bound<'py, Array>, result: Bound<'py, PyAny>) ->
     crate::array::view_as(&result, &model.get_type(), Some(model.as_any()))
 }
 
-/// As [`value`], as an instance of `model`'s class where that is a subclass of ours.
+/// Whether results are of the class of this one: it is of a subclass of ours.
+pub(crate) fn is_of_subclass(object: &Bound<'_, PyAny>) -> bool {
+    !is_plain(object)
+        && object.is_instance_of::<Array>()
+        && object.get_type_ptr() != DeferredScalar::type_object_raw(object.py())
+}
+
+/// The argument whose class a result has: of those of subclasses the one with the highest `__array_priority__`, of several the first.
+pub(crate) fn model<'a, 'py: 'a>(
+    arguments: impl Iterator<Item = &'a Bound<'py, PyAny>>,
+) -> Option<&'a Bound<'py, Array>> {
+    let mut best: Option<(f64, &Bound<'py, Array>)> = None;
+    for argument in arguments.filter(|argument| is_of_subclass(argument)) {
+        let priority = argument.getattr("__array_priority__").and_then(|p| p.extract()).unwrap_or(0.0);
+        if best.is_none_or(|(highest, _)| priority > highest) {
+            best = argument.cast::<Array>().ok().map(|array| (priority, array));
+        }
+    }
+    best.map(|(_, array)| array)
+}
+
+/// As [`value`]; where `model` is of a subclass, an array (also without dimensions) as its `__array_wrap__` has it.
 pub(crate) fn like_value<'py>(model: &Bound<'py, Array>, nd: NdArray) -> Attempt<Bound<'py, PyAny>> {
-    let result = value(model.py(), nd)?;
-    Ok(like(model, result)?)
+    if !is_of_subclass(model) {
+        return value(model.py(), nd);
+    }
+    let (py, class, is_scalar) = (model.py(), model.get_type(), nd.ndim() == 0);
+    let result = array(py, nd)?;
+    if class.getattr("__array_wrap__")?.is(&py.get_type::<Array>().getattr("__array_wrap__")?) {
+        return Ok(crate::array::view_as(&result, &class, Some(model.as_any()))?);
+    }
+    Ok(model.call_method1("__array_wrap__", (result, py.None(), is_scalar))?)
 }

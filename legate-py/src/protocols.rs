@@ -9,11 +9,11 @@ use crate::session::{interrupted, session};
 use legate_numpy::{DType, Kind};
 use numpy::{PyArrayDescr, PyArrayDescrMethods};
 use pyo3::basic::CompareOp;
-use pyo3::exceptions::{PyBufferError, PyTypeError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PySlice, PyTuple, PyType};
+use pyo3::types::{PyComplex, PyDict, PySlice, PyTuple, PyType};
 use std::ffi::c_int;
 
 /// A function of the Python part of the package.
@@ -74,23 +74,34 @@ impl Array {
     }
 
     fn __complex__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        stand_in(slf)?.call_method0("__complex__")
+        if slf.is_instance_of::<DeferredScalar>() {
+            // NumPy's real scalars have no such method: `complex` asks them for a float.
+            return slf.py().get_type::<PyComplex>().call1((stand_in(slf)?,));
+        }
+        slf.get()._snapshot(slf.py())?.call_method0("__complex__")
     }
 
     fn __index__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let nd = slf.get().nd();
         if nd.ndim() > 0 || !matches!(nd.dtype().kind(), Kind::Signed | Kind::Unsigned) {
+            if slf.is_instance_of::<DeferredScalar>() {
+                let text = format!("'numpy.{}' object cannot be interpreted as an integer", nd.dtype().name());
+                return Err(PyTypeError::new_err(text));
+            }
             return Err(PyTypeError::new_err("only integer scalar arrays can be converted to a scalar index"));
         }
         numpy_scalar(slf.py(), slf.get())?.call_method0("__index__")
     }
 
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        python(slf.py(), "array_repr")?.call1((slf, stand_in(slf)?))
+        python(slf.py(), "array_repr")?.call1((slf,))
     }
 
     fn __str__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(stand_in(slf)?.str()?.into_any())
+        if slf.is_instance_of::<DeferredScalar>() {
+            return Ok(stand_in(slf)?.str()?.into_any());
+        }
+        python(slf.py(), "array_str")?.call1((slf,))
     }
 
     #[pyo3(signature = (spec, /))]
@@ -200,30 +211,63 @@ impl Array {
         cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
     }
 
+    /// Who wants to read gets a snapshot. Who wants to write (`file.readinto(x)`, `comm.Recv(x)`, `struct.pack_into`) gets memory of its own, whose contents are
+    /// the array's once the buffer is released.
+    ///
     /// # Safety
     /// Called by Python with a `Py_buffer` to fill.
     unsafe fn __getbuffer__(slf: &Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
-        if flags & ffi::PyBUF_WRITABLE == ffi::PyBUF_WRITABLE {
-            return Err(PyBufferError::new_err("a legate array's buffer is a read-only snapshot"));
-        }
-        let snapshot = match slf.get()._snapshot(slf.py()) {
+        let py = slf.py();
+        let snapshot = match slf.get()._snapshot(py) {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 // NumPy discards exceptions of exporters and tries other protocols: Ctrl-C must not get lost on the way.
-                if error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(slf.py()) {
+                if error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(py) {
                     // SAFETY: sets a flag, as a signal does.
                     unsafe { ffi::PyErr_SetInterrupt() };
                 }
                 return Err(error);
             }
         };
-        // SAFETY: Python passes a buffer structure to be filled; the snapshot is an array of NumPy's, which fills it and
+        let writes = flags & ffi::PyBUF_WRITABLE == ffi::PyBUF_WRITABLE;
+        if writes && slf.get().nd().is_readonly() {
+            return Err(PyValueError::new_err("buffer source array is read-only"));
+        }
+        let lent = if writes { snapshot.call_method0("copy")? } else { snapshot.into_any() };
+        // SAFETY: Python passes a buffer structure to be filled; what is lent is an array of NumPy's, which fills it and
         // becomes its owner (`view.obj`), so that releasing the buffer is NumPy's business.
-        if unsafe { ffi::PyObject_GetBuffer(snapshot.as_ptr(), view, flags) } != 0 {
-            return Err(PyErr::fetch(slf.py()));
+        if unsafe { ffi::PyObject_GetBuffer(lent.as_ptr(), view, flags) } != 0 {
+            return Err(PyErr::fetch(py));
+        }
+        if writes {
+            // SAFETY: the structure was filled by NumPy, which gave it a reference to what is lent. A copy of it is kept, to be released later, and the
+            // reference to the owner is replaced by one to this array, whose `__releasebuffer__` is called then.
+            unsafe {
+                let kept = Box::new(Lent { view: std::ptr::read(view), array: lent.unbind() });
+                (*view).obj = slf.clone().into_ptr();
+                (*view).internal = Box::into_raw(kept).cast();
+            }
         }
         Ok(())
     }
+
+    /// # Safety
+    /// Called by Python with a `Py_buffer` that `__getbuffer__` has filled, when nobody uses it any more.
+    unsafe fn __releasebuffer__(slf: &Bound<'_, Self>, view: *mut ffi::Py_buffer) {
+        // SAFETY: buffers of which this array is the owner were made for writing, and `internal` is what was put there, once.
+        let mut lent = unsafe { Box::from_raw((*view).internal.cast::<Lent>()) };
+        // SAFETY: the structure that NumPy filled, which has not been released.
+        unsafe { ffi::PyBuffer_Release(&mut lent.view) };
+        if let Err(error) = crate::array::assign(slf.py(), slf.get().nd(), lent.array.bind(slf.py())) {
+            error.write_unraisable(slf.py(), Some(slf.as_any()));
+        }
+    }
+}
+
+/// A buffer that somebody writes to.
+struct Lent {
+    view: ffi::Py_buffer,
+    array: Py<PyAny>,
 }
 
 /// Iterates over the first axis, reading each element when its turn comes.

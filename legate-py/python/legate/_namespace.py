@@ -48,7 +48,7 @@ AS_IS = {
 
 # Functions between the host and a person, a file or a buffer: their values are on the host whoever calls them, nobody need be told.
 QUIET = set(
-    "array2string array_repr array_str asmatrix bmat from_dlpack frombuffer fromfile fromiter fromregex fromstring genfromtxt load loadtxt "
+    "asmatrix bmat from_dlpack frombuffer fromfile fromiter fromregex fromstring genfromtxt load loadtxt "
     "save savetxt savez savez_compressed".split()
 )
 QUIET_MODULES = {"numpy.testing"}
@@ -104,6 +104,9 @@ class vectorize(numpy.vectorize):  # noqa: N801 (NumPy's name)
 GRIDS = {"mgrid", "ogrid", "r_", "c_"}
 CLASSES = {"vectorize": vectorize}
 
+# Functions that print arrays: of large ones they only see what is shown.
+PRINTING = {"array2string", "array_repr", "array_str"}
+
 # Functions of submodules that are composed of native operations: module and name.
 REPLACED = {
     "lib.stride_tricks.as_strided": ("legate.numpy._memory", "as_strided"),
@@ -130,6 +133,8 @@ def adopt(module, name):
         return ufunc_of(value)
     if qualified in GRIDS:
         return Grid(qualified, value)
+    if qualified in PRINTING:
+        return importlib.import_module("legate._printing").of_values(value)
     if qualified in REPLACED:
         module, replaced = REPLACED[qualified]
         return getattr(importlib.import_module(module), replaced)

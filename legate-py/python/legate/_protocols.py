@@ -4,20 +4,16 @@ import sys
 
 import numpy
 
-from legate import _fallback, _layout, _namespace, _native
+from legate import _fallback, _layout, _namespace, _native, _printing
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Printing
-# ---------------------------------------------------------------------------------------------------------------------
+def array_repr(array):
+    """``repr(array)``."""
+    return _printing.array_repr(array)
 
 
-def array_repr(array, stand_in):
-    """NumPy's `repr` of the values, with the name of a subclass if the array is of one."""
-    text = repr(stand_in)
-    name = type(array).__name__
-    if name in ("ndarray", "deferred_scalar"):
-        return text
-    return numpy.array_repr(stand_in.view(type(name, (numpy.ndarray,), {})))
+def array_str(array):
+    """``str(array)``."""
+    return _printing.array_str(array)
 
 
 def flags(array):

@@ -263,6 +263,19 @@ impl<'a, 'py> Arguments<'a, 'py> {
         }
     }
 
+    /// As [`Arguments::result`]; where argument `i` is an array of a subclass, an array (also without dimensions) as its `__array_wrap__` has it.
+    pub(crate) fn result_wrapped(
+        &self,
+        i: usize,
+        nd: NdArray,
+        out: Option<Bound<'py, Array>>,
+    ) -> Attempt<Bound<'py, PyAny>> {
+        match self.get(i).and_then(|v| v.cast::<Array>().ok()) {
+            Some(model) if out.is_none() => outcome::like_value(model, nd),
+            _ => self.result(nd, out),
+        }
+    }
+
     /// A new array, of the class of argument `i` if that is an array of a subclass; 0-d arrays stay arrays.
     pub(crate) fn result_array_like(&self, i: usize, nd: NdArray) -> Attempt<Bound<'py, PyAny>> {
         let result = outcome::array(self.py, nd)?;

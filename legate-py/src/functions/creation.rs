@@ -14,7 +14,7 @@ type Result<'py> = Attempt<Bound<'py, PyAny>>;
 pub(super) static ROWS: &[&Row] = &[
     row!("array", "object dtype * copy order subok ndmin ndmax like", array; quick::new_array),
     row!("asarray", "a dtype order * device copy like", asarray; quick::asarray),
-    row!("asanyarray", "a dtype order * device copy like", asarray; quick::asarray),
+    row!("asanyarray", "a dtype order * device copy like", asanyarray; quick::asarray),
     row!("ascontiguousarray", "a dtype * like", ascontiguousarray),
     row!("zeros", "shape dtype order * device like", |a| filled(a, |s, shape, t| s.zeros(shape, t)); quick::zeros),
     row!("ones", "shape dtype order * device like", |a| filled(a, |s, shape, t| s.ones(shape, t)); quick::ones),
@@ -64,6 +64,15 @@ fn array<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
 }
 
 fn asarray<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    as_array(a, false)
+}
+
+fn asanyarray<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
+    as_array(a, true)
+}
+
+/// With `subok` an array of a subclass stays one.
+fn as_array<'py>(a: &Arguments<'_, 'py>, subok: bool) -> Result<'py> {
     a.without(&[5])?;
     let copy = a.flag(4)?;
     let dtype = a.dtype(1)?;
@@ -71,7 +80,12 @@ fn asarray<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     match object.cast::<Array>() {
         Ok(of) => {
             let nd = converted(a, of.get().nd(), dtype, a.layout(2, Layout::K)?, copy)?;
-            if nd.shares_base(of.get().nd()) { plain(a, of) } else { Ok(outcome::array(a.py(), nd)?) }
+            match nd.shares_base(of.get().nd()) {
+                true if !subok && outcome::is_of_subclass(of.as_any()) => Ok(outcome::plain_view(of, nd)?),
+                true => plain(a, of),
+                false if subok => a.result_array_like(0, nd),
+                false => Ok(outcome::array(a.py(), nd)?),
+            }
         }
         Err(_) => {
             let nd = laid_out(a, from_object(a, object, a.get(1), dtype)?, a.layout(2, Layout::K)?)?;

@@ -70,7 +70,10 @@ fn fold<'py>(a: &Arguments<'_, 'py>, reduction: Reduction, places: &Places) -> R
     if let Some(out) = &out {
         store(session, &nd, out.get().nd())?;
     }
-    a.result_like(0, nd, out)
+    match reduction {
+        Reduction::ArgMax | Reduction::ArgMin => a.result_like(0, nd, out),
+        _ => a.result_wrapped(0, nd, out),
+    }
 }
 
 fn is_mean(reduction: Reduction) -> bool {

@@ -31,7 +31,7 @@ fn where_<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let (condition, x, y) = (a.operand(0)?, a.operand(1)?, a.operand(2)?);
     let nd = a.session()?.select(&condition, &x, &y)?;
     // Unlike a ufunc, `where` gives a 0-d array, not a scalar.
-    if nd.ndim() == 0 { Ok(outcome::array(a.py(), nd)?) } else { a.result_like(1, nd, None) }
+    Ok(outcome::array(a.py(), nd)?)
 }
 
 fn clip_function<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {

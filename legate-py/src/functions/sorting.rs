@@ -2,7 +2,6 @@
 
 use super::{Arguments, Row, quick};
 use crate::error::{Attempt, Failure};
-use crate::outcome;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -52,7 +51,7 @@ fn argsort<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     check(a)?;
     let (array, axis, session) = (a.array(0)?, axis(a)?, a.session()?);
     let nd = a.issue(&array, || session.argsort(&array, axis))?;
-    Ok(outcome::array(a.py(), nd)?)
+    a.result_array_like(0, nd)
 }
 
 fn sort_in_place<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {

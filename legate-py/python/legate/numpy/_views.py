@@ -5,7 +5,7 @@ import operator
 import numpy
 
 from legate import _fallback
-from legate.numpy._base import asanyarray, fall_back, native, normalize_axes, normalize_axis
+from legate.numpy._base import asanyarray, asarray, fall_back, native, normalize_axes, normalize_axis
 
 __all__ = [
     "array_split",
@@ -65,7 +65,7 @@ def atleast_3d(*arys):
 
 def broadcast_to(array, shape, subok=False):
     """`array` stretched to `shape`: a read-only view."""
-    array = asanyarray(array)
+    array = asanyarray(array) if subok else asarray(array)
     if not hasattr(array, "_broadcast_to"):
         return fall_back("broadcast_to", array, shape, subok=subok)
     try:
