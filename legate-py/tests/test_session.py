@@ -197,7 +197,15 @@ def interrupted(environment, tmp_path):
         program = tmp_path / "program.py"
         program.write_text(PROGRAM)
         process = subprocess.Popen(
-            [*words, str(program)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+            [*words, str(program)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            start_new_session=True,
+            # A shell's job in the background ignores SIGINT, and so would what the tests start there.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         assert process.stdout.readline().startswith("running"), process.stderr.read()
         os.killpg(process.pid, signal.SIGINT)

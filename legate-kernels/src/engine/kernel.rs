@@ -356,7 +356,7 @@ pub(super) fn exact_binary(op: BinaryOp, dtype: DType) -> Option<Kernel> {
     if op.ulp(dtype) > 0.0 { None } else { op.visit(dtype, FindExact).flatten() }
 }
 
-/// The loop over exactly the elements given, where [`cast`]'s is another.
+/// The loop over exactly the elements given, where that of [`mod@cast`] is another.
 pub(super) fn exact_cast(from: DType, to: DType) -> Option<Kernel> {
     let is_half = from == DType::F16 || to == DType::F16;
     (!is_half).then(|| cast::visit_computed(from, to, FindExact))
