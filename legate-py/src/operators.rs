@@ -121,6 +121,16 @@ fn defers_to(other: &Object<'_>) -> bool {
 /// `left op right`, one of which is `slf`.
 fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, reflected: bool) -> PyResult<Object<'py>> {
     let py = slf.py();
+    let operands = if reflected { (other, slf.as_any()) } else { (slf.as_any(), other) };
+    if (outcome::is_of_subclass(slf) || outcome::is_of_subclass(other))
+        && (crate::ufunc::overrides(slf)? || crate::ufunc::overrides(other)?)
+    {
+        let exponent = if op == Operator::Power { convert::arg(other) } else { None };
+        if let Some(unary) = exponent.and_then(|exponent| unary_of_power(slf.get().nd(), exponent, reflected)) {
+            return py.import("legate.numpy")?.getattr(unary.names().0)?.call1((slf,));
+        }
+        return py.import("legate.numpy")?.getattr(op.names().0)?.call1(operands);
+    }
     if let Some(result) = small(slf.get().nd(), other, op, reflected) {
         return match model(slf, other) {
             Some(model) => outcome::like_value(model, result).map_err(|failure| failure.raise(py)),
@@ -139,7 +149,6 @@ fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, refle
             None if defers_to(other) => return Ok(not_implemented(py)),
             None if crate::ufunc::overrides(other)? => {
                 let ufunc = py.import("legate.numpy")?.getattr(op.names().0)?;
-                let operands = if reflected { (other, slf.as_any()) } else { (slf.as_any(), other) };
                 return Ok(ufunc.call1(operands)?);
             }
             None => convert::operand(other)?,
@@ -156,10 +165,7 @@ fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, refle
         let result = issue(py, nd, || s.call(ufunc, &operands, &CallOptions::default()))?;
         outcome::like_value(model, result)
     };
-    attempt().or_else(|failure| {
-        let operands = if reflected { (other, slf.as_any()) } else { (slf.as_any(), other) };
-        or_numpy(py, failure, op, &operands.into_pyobject(py)?)
-    })
+    attempt().or_else(|failure| or_numpy(py, failure, op, &operands.into_pyobject(py)?))
 }
 
 /// The operand whose class the result has; `None` where that is ours.
@@ -237,6 +243,9 @@ fn unary_of_power(nd: &NdArray, exponent: Arg<'_>, reflected: bool) -> Option<Op
 
 fn unary<'py>(slf: &Bound<'py, Array>, op: Operator) -> PyResult<Object<'py>> {
     let py = slf.py();
+    if outcome::is_of_subclass(slf) && crate::ufunc::overrides(slf)? {
+        return py.import("legate.numpy")?.getattr(op.names().0)?.call1((slf,));
+    }
     let small = || started()?.call_small(op.ufunc()?, &[Arg::Array(slf.get().nd())], None);
     if let Some(result) = small() {
         return outcome::like_value(slf, result).map_err(|failure| failure.raise(py));
@@ -336,6 +345,9 @@ pub(crate) fn matmul<'py>(left: &Object<'py>, right: &Object<'py>, model: &Bound
         return crate::host::scalar(py, &value);
     }
     let attempt = || -> Attempt<Object<'py>> {
+        if crate::ufunc::overrides(left)? || crate::ufunc::overrides(right)? {
+            return Ok(py.import("legate.numpy")?.getattr("matmul")?.call1((left, right))?);
+        }
         let (s, a, b) = (session(py)?, convert::array(left)?, convert::array(right)?);
         outcome::like_value(model, issue(py, &a, || s.matmul(&a, &b, None))?)
     };

@@ -1,4 +1,4 @@
-"""Other libraries: buffers, DLPack, files, and those that take array-likes."""
+"""What passes between programs: buffers, DLPack, files; subclasses. Other libraries are in `test_libraries.py`."""
 
 import io
 import pickle
@@ -130,66 +130,6 @@ def test_numpys_array_copies_once():
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Libraries that may be there
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def test_scipy():
-    pytest.importorskip("scipy")
-    from scipy import fft, integrate, interpolate, linalg, optimize, signal, sparse, spatial, special, stats
-
-    n = values((8, 8), "f8", seed=3)
-    n = numpy.where(numpy.isfinite(n), n, 1) + 10 * numpy.eye(8)
-    x = np.array(n)
-    numpy.testing.assert_allclose(numpy.asarray(linalg.inv(x)), linalg.inv(n))
-    numpy.testing.assert_allclose(numpy.asarray(fft.fft(x[0])), fft.fft(n[0]))
-    numpy.testing.assert_allclose(numpy.asarray(special.erf(x)), special.erf(n))
-    assert abs(sparse.csr_matrix(plain(x)) @ x[0] - n @ n[0]).max() < 1e-9
-    assert stats.describe(x[0]).nobs == 8 and float(stats.zscore(x[0])[0]) == pytest.approx(stats.zscore(n[0])[0])
-    numpy.testing.assert_allclose(numpy.asarray(signal.convolve(x[0], x[1])), signal.convolve(n[0], n[1]))
-    assert optimize.minimize(lambda v: float(((np.asarray(v) - x[0]) ** 2).sum()), n[1]).fun < 1e-6
-    assert float(integrate.trapezoid(x[0])) == pytest.approx(integrate.trapezoid(n[0]))
-    assert float(interpolate.CubicSpline(np.arange(8.0), x[0])(2.5)) == pytest.approx(float(interpolate.CubicSpline(numpy.arange(8.0), n[0])(2.5)))
-    numpy.testing.assert_allclose(spatial.distance.cdist(x, x), spatial.distance.cdist(n, n), atol=1e-9)
-
-
-def test_pandas():
-    pandas = pytest.importorskip("pandas")
-    x = np.arange(12.0).reshape(4, 3)
-    frame = pandas.DataFrame(x, columns=list("abc"))
-    assert frame["b"].tolist() == [1, 4, 7, 10] and pandas.Series(x[:, 1]).sum() == 22
-    frame["d"] = x[:, 0] * 2
-    assert frame["d"].tolist() == [0, 6, 12, 18]
-    assert_same(np.asarray(frame[["a", "b"]]), numpy.asarray(frame[["a", "b"]]))
-    assert_same(np.array(frame["a"]) + x[:, 0], numpy.array(frame["a"]) * 2)
-    assert (frame["a"] + x[:, 0]).tolist() == [0, 6, 12, 18]
-    assert pandas.Index(np.arange(3)).tolist() == [0, 1, 2] and frame.iloc[np.array([1, 2])].shape == (2, 4)
-
-
-def test_matplotlib():
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots()
-    (line,) = axes.plot(np.arange(5.0), np.arange(5.0) ** 2)
-    assert line.get_ydata().tolist() == [0, 1, 4, 9, 16]
-    axes.imshow(np.ones((3, 4)))
-    axes.scatter(np.arange(3), np.arange(3))
-    axes.hist(np.arange(10.0))
-    figure.savefig(io.BytesIO(), format="png")
-    pyplot.close(figure)
-
-
-def test_torch():
-    torch = pytest.importorskip("torch")
-    x = np.arange(6.0).reshape(2, 3)
-    assert torch.from_dlpack(x).tolist() == x.tolist() and torch.as_tensor(numpy.array(x)).sum() == 15
-    assert_same(np.from_dlpack(torch.arange(4)), numpy.arange(4))
-    assert_same(np.asarray(torch.ones(3)), numpy.ones(3, "f4"))
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 # Subclasses
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -244,6 +184,39 @@ def test_classes_of_results(text):
 
     for ours, theirs in zip(names(np), names(numpy)):
         assert ours == theirs or ours[0] == "deferred"
+
+
+def test_overridden_ufuncs():
+    """A subclass is asked by functions and by operators."""
+
+    def names(m):
+        class Named(m.ndarray):
+            def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+                return ufunc.__name__, method
+
+        x, ones = m.arange(3.0).view(Named), m.ones(3)
+        return [x + 1, 1 + x, ones - x, x @ x, ones @ x, -x, abs(x), x < 1, x**2, m.sqrt(x), m.add(ones, x), m.add.reduce(x)]
+
+    assert names(np) == names(numpy)
+
+
+def test_overridden_functions():
+    """The function that a class is asked about is ours."""
+
+    def answers(m):
+        class Picky(m.ndarray):
+            def __array_function__(self, function, types, args, kwargs):
+                if function is m.concatenate:
+                    return "joined", len(args[0])
+                return super().__array_function__(function, types, args, kwargs) if function is m.sum else NotImplemented
+
+        x, ones = m.arange(3.0).view(Picky), m.ones(3)
+        assert float(m.sum(x)) == 3 and float(m.sum(x, axis=0)) == 3
+        with pytest.raises(TypeError) as refused:
+            m.mean(x)
+        return m.concatenate([x, x]), m.concatenate((ones, x)), str(refused.value).partition(":")[0]
+
+    assert answers(np) == answers(numpy)
 
 
 def test_wrapping_is_asked():

@@ -1,8 +1,8 @@
-"""Other classes' part in calls of ufuncs: ``__array_ufunc__`` in NumPy's order, ``__array_wrap__``."""
+"""Other classes' part in calls: ``__array_ufunc__`` and ``__array_function__`` in NumPy's order, ``__array_wrap__``."""
 
 import numpy
 
-from legate import _native
+from legate import _fallback, _native
 
 try:
     from numpy._core._internal import array_ufunc_errmsg_formatter
@@ -35,10 +35,42 @@ def call(ufunc, method, args, kwargs):
         if type(value).__array_ufunc__ is None:
             raise TypeError(f"operand '{type(value).__name__}' does not support ufuncs (__array_ufunc__=None)")
     for value in asked:
-        result = type(value).__array_ufunc__(value, ufunc, method, *inputs, **kwargs)
+        given = [_fallback.gather(i) for i in inputs] if _is_on_host(value) else inputs
+        result = type(value).__array_ufunc__(value, ufunc, method, *given, **kwargs)
         if result is not NotImplemented:
             return result
     raise TypeError(array_ufunc_errmsg_formatter(None, ufunc, method, *inputs, **kwargs))
+
+
+def _is_on_host(value):
+    """Whether `value` is of a library that computes with NumPy's arrays and takes no others for arrays."""
+    return type(value).__module__.partition(".")[0] == "pandas"
+
+
+def call_function(function, args, kwargs):
+    """What the first class that wants to makes of ``function(*args, **kwargs)``, a function of this namespace.
+
+    Raises
+    ------
+    TypeError
+        If all that were asked decline.
+    """
+    asked = []
+    for given in (*args, *kwargs.values()):
+        for value in given if type(given) in (list, tuple) else (given,):
+            kind = type(value)
+            if not hasattr(kind, "__array_function__") or any(type(other) is kind for other in asked):
+                continue
+            # Left to right, but subclasses before the classes that they are of.
+            place = next((i for i, other in enumerate(asked) if issubclass(kind, type(other))), len(asked))
+            asked.insert(place, value)
+    types = tuple([type(value) for value in asked])
+    for value in asked:
+        result = value.__array_function__(function, types, args, kwargs)
+        if result is not NotImplemented:
+            return result
+    name = f"numpy.{function.__name__}"
+    raise TypeError(f"no implementation found for '{name}' on types that implement __array_function__: {list(types)}")
 
 
 def _normalized(ufunc, method, args, kwargs):

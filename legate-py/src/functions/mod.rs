@@ -49,6 +49,7 @@ pub(crate) mod arguments;
 pub(crate) mod choice;
 pub(crate) mod counter;
 mod creation;
+mod guests;
 mod joining;
 mod linalg;
 pub(crate) mod quick;
@@ -192,6 +193,8 @@ pub(crate) struct Function {
     row: &'static Row,
     /// NumPy's function of this name.
     numpy: Py<PyAny>,
+    /// What NumPy's does where no class overrides it; `None` for the functions that ask no class (`array`).
+    undispatched: Option<Py<PyAny>>,
     entry: Entry,
 }
 
@@ -209,11 +212,31 @@ impl Callable for Function {
 impl Function {
     #[pyo3(signature = (*args, **kwargs))]
     fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let function = slf.get();
+        if function.undispatched.is_some() && guests::override_functions(args, kwargs)? {
+            let kwargs = kwargs.cloned().unwrap_or_else(|| PyDict::new(slf.py()));
+            return slf.py().import("legate._overrides")?.getattr("call_function")?.call1((slf, args, kwargs));
+        }
+        function._implementation(slf.py(), args, kwargs)
+    }
+
+    /// The call without asking classes for their `__array_function__`.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn _implementation<'py>(
         &self,
         py: Python<'py>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(undispatched) = &self.undispatched
+            && guests::has_method_of(self.row.name, args)?
+        {
+            return undispatched.bind(py).call(args, kwargs);
+        }
         self.row.attempt(py, None, args, kwargs).or_else(|failure| match failure {
             Failure::Unsupported => fallback::function(self.row.name, self.numpy.bind(py), args, kwargs),
             Failure::Misused => match fallback::refusal(self.numpy.bind(py), args, kwargs) {
@@ -305,7 +328,9 @@ pub(crate) fn functions(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         if function.is(&numpy) {
             continue;
         }
-        let function = Bound::new(py, Function { row, numpy: function.unbind(), entry: Entry::of::<Function>() })?;
+        let undispatched = function.getattr_opt("_implementation")?.map(Bound::unbind);
+        let numpy = function.unbind();
+        let function = Bound::new(py, Function { row, numpy, undispatched, entry: Entry::of::<Function>() })?;
         vectorcall::enable(&function);
         // Interned, as the names in programs are: looking one up compares addresses.
         all.set_item(PyString::intern(py, row.name), function)?;

@@ -14,7 +14,7 @@ use pyo3::types::{PyBool, PyComplex, PyDict, PyFloat, PyInt, PyList, PyNotImplem
 type Object<'py> = Bound<'py, PyAny>;
 
 /// Whether an argument is of one of the classes that most are of, and has nothing to say.
-fn is_common(value: &Object<'_>) -> bool {
+pub(crate) fn is_common(value: &Object<'_>) -> bool {
     is_plain(value)
         || value.is_none()
         || value.cast_exact::<PyFloat>().is_ok()
