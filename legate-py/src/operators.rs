@@ -121,19 +121,12 @@ fn defers_to(other: &Object<'_>) -> bool {
 /// `left op right`, one of which is `slf`.
 fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, reflected: bool) -> PyResult<Object<'py>> {
     let py = slf.py();
-    let operands = if reflected { (other, slf.as_any()) } else { (slf.as_any(), other) };
-    if (outcome::is_of_subclass(slf) || outcome::is_of_subclass(other))
-        && (crate::ufunc::overrides(slf)? || crate::ufunc::overrides(other)?)
-    {
-        let exponent = if op == Operator::Power { convert::arg(other) } else { None };
-        if let Some(unary) = exponent.and_then(|exponent| unary_of_power(slf.get().nd(), exponent, reflected)) {
-            return py.import("legate.numpy")?.getattr(unary.names().0)?.call1((slf,));
-        }
-        return py.import("legate.numpy")?.getattr(op.names().0)?.call1(operands);
-    }
     if let Some(result) = small(slf.get().nd(), other, op, reflected) {
         return match model(slf, other) {
-            Some(model) => outcome::like_value(model, result).map_err(|failure| failure.raise(py)),
+            Some(model) => match overridden(slf, other, op, reflected)? {
+                Some(answer) => Ok(answer),
+                None => outcome::like_value(model, result).map_err(|failure| failure.raise(py)),
+            },
             None => outcome::small_value(py, result),
         };
     }
@@ -142,7 +135,14 @@ fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, refle
     {
         return repeated;
     }
-    let model = model(slf, other).unwrap_or(slf);
+    let model = match model(slf, other) {
+        None => slf,
+        Some(model) => match overridden(slf, other, op, reflected)? {
+            Some(answer) => return Ok(answer),
+            None => model,
+        },
+    };
+    let operands = if reflected { (other, slf.as_any()) } else { (slf.as_any(), other) };
     let attempt = || -> Attempt<Object<'py>> {
         let other = match convert::direct_operand(other)? {
             Some(operand) => operand,
@@ -166,6 +166,25 @@ fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, refle
         outcome::like_value(model, result)
     };
     attempt().or_else(|failure| or_numpy(py, failure, op, &operands.into_pyobject(py)?))
+}
+
+/// What a class with an `__array_ufunc__` of its own makes of `slf op other`; `None` if neither operand has one.
+fn overridden<'py>(
+    slf: &Bound<'py, Array>,
+    other: &Object<'py>,
+    op: Operator,
+    reflected: bool,
+) -> PyResult<Option<Object<'py>>> {
+    if !crate::ufunc::overrides(slf)? && !crate::ufunc::overrides(other)? {
+        return Ok(None);
+    }
+    let ufuncs = slf.py().import("legate.numpy")?;
+    let exponent = if op == Operator::Power { convert::arg(other) } else { None };
+    if let Some(unary) = exponent.and_then(|exponent| unary_of_power(slf.get().nd(), exponent, reflected)) {
+        return ufuncs.getattr(unary.names().0)?.call1((slf,)).map(Some);
+    }
+    let operands = if reflected { (other, slf.as_any()) } else { (slf.as_any(), other) };
+    ufuncs.getattr(op.names().0)?.call1(operands).map(Some)
 }
 
 /// The operand whose class the result has; `None` where that is ours.
@@ -243,10 +262,10 @@ fn unary_of_power(nd: &NdArray, exponent: Arg<'_>, reflected: bool) -> Option<Op
 
 fn unary<'py>(slf: &Bound<'py, Array>, op: Operator) -> PyResult<Object<'py>> {
     let py = slf.py();
+    let small = || started()?.call_small(op.ufunc()?, &[Arg::Array(slf.get().nd())], None);
     if outcome::is_of_subclass(slf) && crate::ufunc::overrides(slf)? {
         return py.import("legate.numpy")?.getattr(op.names().0)?.call1((slf,));
     }
-    let small = || started()?.call_small(op.ufunc()?, &[Arg::Array(slf.get().nd())], None);
     if let Some(result) = small() {
         return outcome::like_value(slf, result).map_err(|failure| failure.raise(py));
     }
