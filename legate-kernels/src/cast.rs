@@ -15,7 +15,13 @@ use crate::{dispatch_computed, dispatch_dtype, half};
 /// assert_eq!(cast(Scalar::new(-1.5f64), DType::I8), Scalar::new(-1i8));
 /// assert_eq!(cast(Scalar::new(300i64), DType::U8), Scalar::new(44u8));
 /// ```
+///
+/// # Panics
+/// If one is a time and the other another type.
 pub fn cast(value: Scalar, to: DType) -> Scalar {
+    if value.dtype() == to {
+        return value;
+    }
     visit(value.dtype(), to, Eval(value))
 }
 

@@ -14,7 +14,6 @@ pub type C128 = Complex<f64>;
 
 /// An element type. The order is that of NumPy's ufunc loops, which its promotion follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[repr(u8)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum DType {
     Bool,
@@ -31,6 +30,10 @@ pub enum DType {
     F64,
     C64,
     C128,
+    /// NumPy's `datetime64`: ticks since 1970 in 64 bits. Kernels move and compare bits of it; what computes does so with `I64`.
+    Datetime(Unit),
+    /// NumPy's `timedelta64`: ticks.
+    Timedelta(Unit),
 }
 
 /// What family an element type belongs to (NumPy's `dtype.kind`).
@@ -42,10 +45,53 @@ pub enum Kind {
     Unsigned,
     Float,
     Complex,
+    /// Points in time and lengths of time.
+    Time,
+}
+
+/// The length of a tick, in NumPy's order from coarse to fine. Multiples of them (`25s`) are not native.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Unit {
+    Year,
+    Month,
+    Week,
+    Day,
+    Hour,
+    Minute,
+    Second,
+    Milli,
+    Micro,
+    Nano,
+    Pico,
+    Femto,
+    Atto,
+    Generic,
+}
+
+impl Unit {
+    /// Every unit, in order.
+    pub const ALL: [Unit; 14] = {
+        use Unit::*;
+        [Year, Month, Week, Day, Hour, Minute, Second, Milli, Micro, Nano, Pico, Femto, Atto, Generic]
+    };
+
+    /// How many of the next finer unit it has; `None` where that is no fixed number, or there is none.
+    pub const fn in_next(self) -> Option<i64> {
+        match self {
+            Unit::Year => Some(12),
+            Unit::Month | Unit::Atto | Unit::Generic => None,
+            Unit::Week => Some(7),
+            Unit::Day => Some(24),
+            Unit::Hour | Unit::Minute => Some(60),
+            _ => Some(1000),
+        }
+    }
 }
 
 impl DType {
-    /// Every element type, in order.
+    /// Every numeric type, in order: those that loops compute with. Their numbers are their places here.
     pub const ALL: [DType; 14] = {
         use DType::*;
         [Bool, I8, U8, I16, U16, I32, U32, I64, U64, F16, F32, F64, C64, C128]
@@ -58,6 +104,7 @@ impl DType {
             DType::I16 | DType::U16 | DType::F16 => 2,
             DType::I32 | DType::U32 | DType::F32 => 4,
             DType::I64 | DType::U64 | DType::F64 | DType::C64 => 8,
+            DType::Datetime(_) | DType::Timedelta(_) => 8,
             DType::C128 => 16,
         }
     }
@@ -79,6 +126,7 @@ impl DType {
             DType::U8 | DType::U16 | DType::U32 | DType::U64 => Kind::Unsigned,
             DType::F16 | DType::F32 | DType::F64 => Kind::Float,
             DType::C64 | DType::C128 => Kind::Complex,
+            DType::Datetime(_) | DType::Timedelta(_) => Kind::Time,
         }
     }
 
@@ -99,6 +147,8 @@ impl DType {
             DType::F64 => "float64",
             DType::C64 => "complex64",
             DType::C128 => "complex128",
+            DType::Datetime(unit) => datetime_name(unit),
+            DType::Timedelta(unit) => timedelta_name(unit),
         }
     }
 
@@ -119,6 +169,8 @@ impl DType {
             DType::F64 => 'd',
             DType::C64 => 'F',
             DType::C128 => 'D',
+            DType::Datetime(_) => 'M',
+            DType::Timedelta(_) => 'm',
         }
     }
 
@@ -139,6 +191,59 @@ impl DType {
         }
     }
 }
+
+impl DType {
+    /// Its place in [`DType::ALL`]; `None` of times.
+    pub const fn number(self) -> Option<usize> {
+        Some(match self {
+            DType::Bool => 0,
+            DType::I8 => 1,
+            DType::U8 => 2,
+            DType::I16 => 3,
+            DType::U16 => 4,
+            DType::I32 => 5,
+            DType::U32 => 6,
+            DType::I64 => 7,
+            DType::U64 => 8,
+            DType::F16 => 9,
+            DType::F32 => 10,
+            DType::F64 => 11,
+            DType::C64 => 12,
+            DType::C128 => 13,
+            DType::Datetime(_) | DType::Timedelta(_) => return None,
+        })
+    }
+
+    /// Whether it is a time: no loop computes with it, and no kernel converts it.
+    pub const fn is_time(self) -> bool {
+        matches!(self, DType::Datetime(_) | DType::Timedelta(_))
+    }
+}
+
+macro_rules! time_names {
+    ($name:ident, $kind:literal) => {
+        const fn $name(unit: Unit) -> &'static str {
+            match unit {
+                Unit::Year => concat!($kind, "[Y]"),
+                Unit::Month => concat!($kind, "[M]"),
+                Unit::Week => concat!($kind, "[W]"),
+                Unit::Day => concat!($kind, "[D]"),
+                Unit::Hour => concat!($kind, "[h]"),
+                Unit::Minute => concat!($kind, "[m]"),
+                Unit::Second => concat!($kind, "[s]"),
+                Unit::Milli => concat!($kind, "[ms]"),
+                Unit::Micro => concat!($kind, "[us]"),
+                Unit::Nano => concat!($kind, "[ns]"),
+                Unit::Pico => concat!($kind, "[ps]"),
+                Unit::Femto => concat!($kind, "[fs]"),
+                Unit::Atto => concat!($kind, "[as]"),
+                Unit::Generic => $kind,
+            }
+        }
+    };
+}
+time_names!(datetime_name, "datetime64");
+time_names!(timedelta_name, "timedelta64");
 
 impl std::fmt::Display for DType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -304,7 +409,7 @@ macro_rules! dispatch_real {
                 type $T = f64;
                 $body
             }
-            DType::F16 | DType::C64 | DType::C128 => unreachable!("no loop computes in {} here", $dtype),
+            other => unreachable!("no loop computes in {other} here"),
         }
     }};
 }
@@ -371,6 +476,9 @@ impl Scalar {
 
 impl std::fmt::Debug for Scalar {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.dtype.is_time() {
+            return write!(f, "{}:{}", i64::from_ne_bytes(self.bytes[..8].try_into().expect("8 bytes")), self.dtype);
+        }
         dispatch_dtype!(self.dtype, T => write!(f, "{:?}:{}", self.get::<T>().expect("own type"), self.dtype))
     }
 }

@@ -4,11 +4,10 @@ use crate::array::{Backing, NdArray};
 use crate::error::{Casting, Error, Result};
 use crate::issue::Body;
 use crate::order::{Layout, Order};
-use crate::promote::{Weak, can_cast, result_type};
+use crate::promote::{Weak, can_cast, converted, result_type};
 use crate::session::Session;
 use crate::shape::broadcast_shapes;
 use crate::ufunc::{CallOptions, Operand, Ufunc, operand};
-use legate_kernels::cast::cast;
 use legate_kernels::dtype::{DType, Scalar};
 use smallvec::SmallVec;
 
@@ -61,6 +60,10 @@ impl Session {
         use legate_kernels::ops::BinaryOp::{Maximum, Minimum};
         let operands = [a, lo, hi];
         let dtype = common_type(&operands)?;
+        if dtype.is_time() {
+            let raised = self.clip(a, Some(lo), None, None)?;
+            return self.clip(&raised.into(), None, Some(hi), out);
+        }
         if out.is_none()
             && let Some(clipped) = self.clip_small(dtype, a, lo, hi)
         {
@@ -124,8 +127,8 @@ impl Session {
 
     fn copy_in(&self, a: &NdArray, dtype: DType, order: &Order) -> Result<NdArray> {
         let out = order.unwritten(dtype);
-        if let Some(value) = a.known_constant() {
-            out.base.cell.lock().fill = Some(cast(value, dtype));
+        if let Some(value) = a.known_constant().and_then(|value| converted(value, dtype)) {
+            out.base.cell.lock().fill = Some(value);
             return Ok(out);
         }
         if order.is_c()
@@ -175,11 +178,11 @@ impl Session {
             Operand::Scalar(s) => Some(*s),
             Operand::Weak(w) => Some(w.to_scalar(dst.dtype())?),
         };
-        match (constant, where_) {
+        match (constant.and_then(|value| converted(value, dst.dtype())), where_) {
             (Some(value), None) if dst.covers_base() && dst.part == crate::array::Part::Whole => {
                 let mut backing = dst.base.cell.lock();
                 let launches = backing.launches;
-                *backing = Backing { fill: Some(cast(value, dst.dtype())), launches, ..Backing::default() };
+                *backing = Backing { fill: Some(value), launches, ..Backing::default() };
                 drop(backing);
                 self.write_back(dst)
             }

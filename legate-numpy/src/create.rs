@@ -37,7 +37,11 @@ impl Session {
     /// # Errors
     /// As [`Session::empty`].
     pub fn ones(&self, shape: &[i64], dtype: DType) -> Result<NdArray> {
-        self.filled(shape, cast(Scalar::new(B8(1)), dtype))
+        let one = match dtype.is_time() {
+            true => Scalar::from_bytes(dtype, Scalar::new(1i64).as_bytes()),
+            false => cast(Scalar::new(B8(1)), dtype),
+        };
+        self.filled(shape, one)
     }
 
     /// An array of one value.
@@ -67,7 +71,7 @@ impl Session {
         let len = arange_len(start, stop, step)?;
         let natural = [start, stop, step].iter().map(|w| w.kind()).max().unwrap_or(Kind::Signed);
         let dtype = dtype.unwrap_or(if natural == Kind::Float { DType::F64 } else { DType::I64 });
-        if matches!(dtype.kind(), Kind::Bool | Kind::Complex) || natural == Kind::Complex {
+        if matches!(dtype.kind(), Kind::Bool | Kind::Complex | Kind::Time) || natural == Kind::Complex {
             return Err(Error::Unsupported("arange of bool or complex numbers".into()));
         }
         if len == 0 {

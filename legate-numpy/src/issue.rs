@@ -7,9 +7,10 @@
 use crate::array::{Backing, BaseField, NdArray, Part};
 use crate::decode::{decode, decode_linear};
 use crate::error::{Error, Result};
-use crate::promote::Weak;
+use crate::promote::{self, Weak};
 use crate::session::Session;
 use crate::tasks::{ProgramArgs, label};
+use crate::times;
 use crate::view::View;
 use legate_core::exec::HostBuffer;
 use legate_core::geometry::{Point, Rect};
@@ -63,6 +64,8 @@ pub(crate) struct Body<'s> {
     folded: u64,
     /// Whether it makes memory that is seen in two ways agree (see [`crate::retype`]).
     following: bool,
+    /// Whether a step is not native.
+    refused: bool,
 }
 
 /// Building: each method appends steps and gives the value they make.
@@ -76,6 +79,7 @@ impl<'s> Body<'s> {
             arguments: SmallVec::new(),
             folded: 0,
             following: false,
+            refused: false,
         }
     }
 
@@ -98,7 +102,19 @@ impl<'s> Body<'s> {
     /// The elements of `a` as elements of `dtype`.
     pub(crate) fn load_as(&mut self, a: &NdArray, dtype: DType) -> ValueId {
         let value = self.load(a);
-        self.program.cast(dtype, value)
+        self.converted(dtype, value)
+    }
+
+    /// A value as an element of `dtype`. Conversions of times that are NumPy's make [`Body::run`] refuse.
+    pub(crate) fn converted(&mut self, dtype: DType, value: ValueId) -> ValueId {
+        let from = self.program.value_dtype(value).expect("a value has a type");
+        if promote::converts(from, dtype) {
+            return self.program.cast(dtype, value);
+        }
+        times::convert(&mut self.program, from, dtype, value).unwrap_or_else(|| {
+            self.refused = true;
+            self.program.constant(Scalar::zero(dtype))
+        })
     }
 
     fn load_view(&mut self, a: NdArray) -> ValueId {
@@ -140,7 +156,7 @@ impl<'s> Body<'s> {
     /// Writes `value` to `a`, whose shape is the domain's, converted to its element type.
     pub(crate) fn store(&mut self, a: &NdArray, value: ValueId) {
         debug_assert_eq!(*a.view.shape, *self.domain);
-        let value = self.program.cast(a.dtype(), value);
+        let value = self.converted(a.dtype(), value);
         let value = self.whole_element(a, value);
         let same = |arg: &Argument| arg.array.shares_base(a) && arg.array.view == a.view;
         match self.arguments.iter_mut().position(|arg| same(arg)) {
@@ -191,6 +207,9 @@ impl Body<'_> {
     /// # Errors
     /// What the kernels refuse at run time (negative integer powers), if it is computed at once.
     pub(crate) fn run(mut self) -> Result<()> {
+        if self.refused {
+            return Err(Error::Unsupported("a conversion of times".into()));
+        }
         if self.domain.contains(&0) {
             return self.run_nowhere();
         }

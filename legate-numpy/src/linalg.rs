@@ -78,6 +78,9 @@ impl Session {
 
     /// The sum over the last dimension of `a` and the last but one of `b` (the only one of a vector).
     fn contract(&self, a: &NdArray, b: &NdArray) -> Result<NdArray> {
+        if a.dtype().is_time() || b.dtype().is_time() {
+            return Err(Error::Unsupported("products of times".into()));
+        }
         let dtype = promote_types(a.dtype(), b.dtype());
         let (a, b) = as_common(self, a, b, dtype.computed())?;
         let product = match (a.ndim(), b.ndim()) {

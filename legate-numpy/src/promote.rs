@@ -49,6 +49,7 @@ impl Weak {
     /// [`Error::IntegerOutOfBounds`] if an integer does not fit, and Python's own errors for floats that are no integer.
     pub fn to_scalar(self, dtype: DType) -> Result<Scalar> {
         match (self, dtype.kind()) {
+            (_, Kind::Time) => Err(Error::Unsupported("a number as a time".into())),
             (_, Kind::Bool) => Ok(Scalar::new(B8(u8::from(self.is_truthy())))),
             (Weak::Bool(v), _) => Weak::Int(i128::from(v)).to_scalar(dtype),
             (Weak::Int(v), Kind::Signed | Kind::Unsigned) => integer(v, dtype),
@@ -116,8 +117,12 @@ fn float(re: f64, im: f64, dtype: DType) -> Scalar {
     }
 }
 
-/// The smallest type that both are safely cast to (`np.promote_types`).
+/// The smallest type that both are safely cast to (`np.promote_types`). Of a time and another type for which there is none here it is the first time: what would
+/// convert between them is refused ([`crate::issue::Body::run`]).
 pub fn promote_types(a: DType, b: DType) -> DType {
+    if a.is_time() || b.is_time() {
+        return crate::times::common_type(a, b).unwrap_or(if a.is_time() { a } else { b });
+    }
     let (lo, hi) = if a <= b { (a, b) } else { (b, a) };
     match (lo.kind(), hi.kind()) {
         (low, high) if low == high => hi,
@@ -166,12 +171,36 @@ fn promote_signs(lo: DType, hi: DType) -> DType {
 
 /// NumPy's `np.can_cast(from, to, casting)`.
 pub fn can_cast(from: DType, to: DType, casting: Casting) -> bool {
+    if from.is_time() || to.is_time() {
+        return can_cast_time(from, to, casting);
+    }
     match casting {
         Casting::No | Casting::Equiv => from == to,
         Casting::Safe => promote_types(from, to) == to,
         Casting::SameKind => promote_types(from, to) == to || kind_rank(from) <= kind_rank(to),
         Casting::Unsafe => true,
     }
+}
+
+/// The same where one is a time. What is not sure is allowed: then the conversion is NumPy's, and so is the refusal.
+fn can_cast_time(from: DType, to: DType, casting: Casting) -> bool {
+    match casting {
+        _ if from == to => true,
+        Casting::No | Casting::Equiv => false,
+        Casting::Safe if from.is_time() && !to.is_time() => false,
+        Casting::Safe => crate::times::common_type(from, to).is_none_or(|common| common == to),
+        Casting::SameKind | Casting::Unsafe => true,
+    }
+}
+
+/// Whether an element of one type becomes one of the other without regard to units of time.
+pub(crate) fn converts(from: DType, to: DType) -> bool {
+    from == to || !(from.is_time() || to.is_time())
+}
+
+/// A value in another type; `None` where that is a matter of times.
+pub(crate) fn converted(value: Scalar, dtype: DType) -> Option<Scalar> {
+    converts(value.dtype(), dtype).then(|| cast(value, dtype))
 }
 
 /// Kinds in the order in which `same_kind` lets values go up.
@@ -182,12 +211,14 @@ fn kind_rank(dtype: DType) -> u8 {
         Kind::Signed => 2,
         Kind::Float => 3,
         Kind::Complex => 4,
+        Kind::Time => 5,
     }
 }
 
 /// The type that `dtype` becomes beside a Python scalar of this kind.
 pub fn promote_weak(dtype: DType, weak: Kind) -> DType {
     match (weak, dtype.kind()) {
+        (Kind::Time, _) | (_, Kind::Time) => dtype,
         (Kind::Bool, _) => dtype,
         (Kind::Signed | Kind::Unsigned, Kind::Bool) => DType::I64,
         (Kind::Signed | Kind::Unsigned, _) => dtype,
@@ -212,6 +243,11 @@ pub fn result_type(strong: &[DType], weak: &[Weak]) -> Result<DType> {
     // A Python bool is as strong as any array.
     let bools = weak.iter().filter(|w| w.kind() == Kind::Bool).map(|_| DType::Bool);
     let strongest = strong.iter().copied().chain(bools).reduce(promote_types);
+    if let Some(time) = strong.iter().find(|dtype| dtype.is_time()) {
+        let common = strong.iter().try_fold(*time, |a, b| crate::times::common_type(a, *b));
+        let common = common.filter(|_| weak.is_empty());
+        return common.ok_or_else(|| Error::Unsupported("times beside other types".into()));
+    }
     let weakest = weak.iter().copied().filter(|w| w.kind() != Kind::Bool);
     match strongest {
         Some(dtype) => Ok(weakest.map(Weak::kind).max().map_or(dtype, |kind| promote_weak(dtype, kind))),

@@ -5,7 +5,7 @@ use crate::assign::check_output;
 use crate::error::{Casting, Error, Result};
 use crate::issue::Body;
 use crate::order::Order;
-use crate::promote::promote_types;
+use crate::promote::{converted, promote_types};
 use crate::routine::Call;
 use crate::session::Session;
 use crate::tasks::Routine;
@@ -84,6 +84,12 @@ impl Session {
             return Ok(self.scalar(value));
         }
         let axes = Axes::new(a, options)?;
+        let has_times = |options: &ReduceOptions<'_>| {
+            options.dtype.is_some_and(DType::is_time) || options.out.is_some_and(|out| out.dtype().is_time())
+        };
+        if a.dtype().is_time() || has_times(options) {
+            return self.reduce_times(reduction, a, options);
+        }
         match reduction {
             Reduction::Sum => self.fold(ReduceOp::Add, a, &axes, options),
             Reduction::Prod => self.fold(ReduceOp::Multiply, a, &axes, options),
@@ -397,11 +403,18 @@ pub(crate) fn accumulator(op: ReduceOp, dtype: DType, options: &ReduceOptions<'_
     }
 }
 
+fn timely() -> Error {
+    Error::Unsupported("a fold of numbers that begins with a time".into())
+}
+
 /// The value of an operand that is one scalar.
 pub(crate) fn scalar_of(session: &Session, operand: &Operand, dtype: DType) -> Result<Scalar> {
     match operand {
         Operand::Weak(w) => w.to_scalar(dtype),
-        Operand::Scalar(s) => Ok(cast(*s, dtype)),
-        Operand::Array(a) => Ok(cast(session.waiting(|interrupted| session.item(a, interrupted))?, dtype)),
+        Operand::Scalar(s) => converted(*s, dtype).ok_or_else(timely),
+        Operand::Array(a) => {
+            let value = session.waiting(|interrupted| session.item(a, interrupted))?;
+            converted(value, dtype).ok_or_else(timely)
+        }
     }
 }

@@ -28,6 +28,7 @@ pub(crate) enum BinaryLoop {
 /// # Errors
 /// [`Error::NoLoop`].
 pub(crate) fn unary(op: UnaryOp, arg: DType) -> Result<Loop> {
+    refuse_times(op.name(), &[arg])?;
     let exact = op.loops().iter().copied().find(|l| l.0 == arg);
     // NumPy looks no further than the argument's own type for these.
     let exact_only = matches!(op, UnaryOp::Negative | UnaryOp::Positive | UnaryOp::Sign);
@@ -42,6 +43,7 @@ pub(crate) fn unary(op: UnaryOp, arg: DType) -> Result<Loop> {
 pub(crate) fn binary(op: BinaryOp, args: [ArgType; 2]) -> Result<(BinaryLoop, DType)> {
     let common = common_type(args);
     let types = args.map(|arg| strong_beside(arg, common));
+    refuse_times(op.name(), &types)?;
     let same = |l: Loop| Ok((BinaryLoop::Same(l.0), l.1));
     match op {
         BinaryOp::LogicalAnd | BinaryOp::LogicalOr | BinaryOp::LogicalXor if args[0] != args[1] => {
@@ -66,6 +68,14 @@ pub(crate) fn binary(op: BinaryOp, args: [ArgType; 2]) -> Result<(BinaryLoop, DT
     let found = exact.or_else(|| search(op.loops(), &types).filter(|_| !exact_only));
     let found = found.ok_or_else(|| no_loop(op.name(), common))?;
     same(found)
+}
+
+/// Times have no loops: see [`crate::times`].
+fn refuse_times(name: &str, types: &[DType]) -> Result<()> {
+    match types.iter().any(|dtype| dtype.is_time()) {
+        true => Err(Error::Unsupported(format!("{name} of times"))),
+        false => Ok(()),
+    }
 }
 
 /// A signed integer beside a uint64: no integer type holds both.
@@ -122,7 +132,7 @@ mod tests {
         [(Kind::Signed, DType::I64), (Kind::Float, DType::F64), (Kind::Complex, DType::C128)];
 
     fn letter(dtype: DType) -> char {
-        ORDER.chars().nth(dtype as usize).unwrap()
+        ORDER.chars().nth(dtype.number().unwrap()).unwrap()
     }
 
     fn arg(i: usize) -> ArgType {

@@ -24,6 +24,9 @@ impl Session {
     /// # Errors
     /// [`Error::AxisOutOfBounds`]; [`Error::Unsupported`] for a `dtype` that the elements cannot be cast to.
     pub fn accumulate(&self, op: ScanOp, a: &NdArray, axis: Option<i64>, dtype: Option<DType>) -> Result<NdArray> {
+        if a.dtype().is_time() || dtype.is_some_and(DType::is_time) {
+            return Err(Error::Unsupported("running sums of times".into()));
+        }
         let a = match axis {
             None => self.ravel(a)?,
             Some(_) if a.ndim() == 0 => self.reshape(a, &[1])?,
@@ -59,6 +62,6 @@ pub(crate) fn accumulated_type(dtype: DType) -> DType {
     match dtype.kind() {
         Kind::Bool | Kind::Signed => DType::I64,
         Kind::Unsigned => DType::U64,
-        Kind::Float | Kind::Complex => dtype,
+        Kind::Float | Kind::Complex | Kind::Time => dtype,
     }
 }

@@ -22,6 +22,9 @@ impl Session {
     /// # Errors
     /// [`Error::Unsupported`] if `sorted` is no vector, and for complex elements.
     pub fn searchsorted(&self, sorted: &NdArray, needles: &NdArray, after: bool) -> Result<NdArray> {
+        if sorted.dtype().is_time() || needles.dtype().is_time() {
+            return self.search_times(sorted, needles, after);
+        }
         let dtype = promote_types(sorted.dtype(), needles.dtype());
         if sorted.ndim() != 1 || dtype.kind() == Kind::Complex {
             return Err(Error::Unsupported("searching in what is no vector of real elements".into()));
@@ -124,6 +127,9 @@ impl Session {
     /// # Errors
     /// As [`Session::sort`] and [`Session::to_host`].
     pub fn unique(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<NdArray> {
+        if a.dtype().is_time() {
+            return self.unique_times(a, interrupted);
+        }
         if let Some(distinct) = self.unique_small(a) {
             return Ok(distinct);
         }
@@ -139,6 +145,9 @@ impl Session {
     /// # Errors
     /// As there; [`Error::Unsupported`] for an array without elements.
     pub fn unique_all(&self, a: &NdArray, interrupted: &dyn Fn() -> bool) -> Result<Unique> {
+        if a.dtype().is_time() {
+            return self.unique_all_times(a, interrupted);
+        }
         let (flat, n) = (self.ravel(a)?, a.size());
         if n == 0 {
             return Err(Error::Unsupported("places in nothing".into()));

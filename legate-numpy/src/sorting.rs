@@ -27,6 +27,9 @@ impl Session {
         {
             return Ok(sorted);
         }
+        if a.dtype().is_time() {
+            return self.sort_times(a, axis);
+        }
         let a = if axis.is_none() { self.ravel(a)? } else { a.clone() };
         let order = Order::of(a.shape(), std::iter::once(&a));
         let out = order.unwritten(a.dtype());
@@ -43,6 +46,9 @@ impl Session {
             && let Some(places) = self.sort_small(a, true)
         {
             return Ok(places);
+        }
+        if a.dtype().is_time() {
+            return self.argsort_times(a, axis);
         }
         let a = if axis.is_none() { self.ravel(a)? } else { a.clone() };
         let out = NdArray::unwritten(a.shape(), DType::I64);

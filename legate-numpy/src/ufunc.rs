@@ -4,7 +4,7 @@ use crate::array::NdArray;
 use crate::error::{Casting, Error, Result, ShapeText};
 use crate::issue::Body;
 use crate::order::{Layout, Order};
-use crate::promote::{Weak, can_cast};
+use crate::promote::{Weak, can_cast, converted};
 use crate::resolve::{self, ArgType, BinaryLoop};
 use crate::session::Session;
 use crate::shape::broadcast_shapes;
@@ -255,6 +255,9 @@ impl Session {
 
     /// The call without the short way.
     fn call_generally(&self, ufunc: Ufunc, inputs: &[Operand], options: &CallOptions<'_>) -> Result<NdArray> {
+        if crate::times::concerns(inputs, options) {
+            return self.call_on_times(ufunc, inputs, options);
+        }
         let (chosen, dtype) = resolved(ufunc, inputs, options)?;
         check_casts(ufunc, chosen, dtype, inputs, options)?;
         let shape = call_shape(inputs, options)?;
@@ -360,7 +363,7 @@ impl Body<'_> {
         mask: Option<&NdArray>,
     ) -> Result<()> {
         let out = order.view_of(out);
-        let mut result = self.program.cast(out.dtype(), result);
+        let mut result = self.converted(out.dtype(), result);
         if let Some(mask) = mask {
             let mask = self.load(&order.view_of(mask));
             let old =
@@ -379,7 +382,10 @@ impl Body<'_> {
 pub(crate) fn operand(body: &mut Body<'_>, order: &Order, operand: &Operand, dtype: DType) -> Result<ValueId> {
     match operand {
         Operand::Array(a) => Ok(body.load_as(&order.view_of(a), dtype)),
-        Operand::Scalar(s) => Ok(body.program.constant(cast(*s, dtype))),
+        Operand::Scalar(s) => match converted(*s, dtype) {
+            Some(value) => Ok(body.program.constant(value)),
+            None => Err(Error::Unsupported("a time as another type".into())),
+        },
         Operand::Weak(w) => body.weak(*w, dtype),
     }
 }

@@ -1,7 +1,7 @@
 //! Element types here and NumPy's dtype objects.
 
 use crate::error::{Attempt, Failure};
-use legate_numpy::DType;
+use legate_numpy::{DType, Unit};
 use numpy::{PyArrayDescr, PyArrayDescrMethods};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -12,9 +12,26 @@ static DESCRIPTORS: PyOnceLock<Vec<Py<PyArrayDescr>>> = PyOnceLock::new();
 /// NumPy's dtype object of a native element type.
 pub(crate) fn descriptor<'py>(py: Python<'py>, dtype: DType) -> PyResult<&'py Bound<'py, PyArrayDescr>> {
     let all = DESCRIPTORS.get_or_try_init(py, || {
-        DType::ALL.iter().map(|d| PyArrayDescr::new(py, d.name()).map(Bound::unbind)).collect::<PyResult<Vec<_>>>()
+        let points = Unit::ALL.into_iter().map(DType::Datetime);
+        let spans = Unit::ALL.into_iter().map(DType::Timedelta);
+        let types = DType::ALL.into_iter().chain(points).chain(spans);
+        types.map(|d| PyArrayDescr::new(py, d.name()).map(Bound::unbind)).collect::<PyResult<Vec<_>>>()
     })?;
-    Ok(all[dtype as usize].bind(py))
+    let (numbers, units) = (DType::ALL.len(), Unit::ALL.len());
+    let place = match dtype {
+        DType::Datetime(unit) => numbers + unit as usize,
+        DType::Timedelta(unit) => numbers + units + unit as usize,
+        dtype => dtype.number().expect("what is no time is a number"),
+    };
+    Ok(all[place].bind(py))
+}
+
+/// The unit of a dtype object of times; `None` for multiples of one (`datetime64[25s]`).
+fn unit_of(descriptor: &Bound<'_, PyArrayDescr>) -> Option<Unit> {
+    let (py, kind) = (descriptor.py(), descriptor.num());
+    let of = |unit: &Unit| if kind == 21 { DType::Datetime(*unit) } else { DType::Timedelta(*unit) };
+    let is_it = |unit: &Unit| self::descriptor(py, of(unit)).is_ok_and(|known| known.is_equiv_to(descriptor));
+    Unit::ALL.into_iter().find(is_it)
 }
 
 /// The native element type of a dtype object; `None` where there is none (strings, objects, foreign byte order).
@@ -35,6 +52,8 @@ pub(crate) fn native(descriptor: &Bound<'_, PyArrayDescr>) -> Option<DType> {
         12 => F64,
         14 => C64,
         15 => C128,
+        21 => Datetime(unit_of(descriptor)?),
+        22 => Timedelta(unit_of(descriptor)?),
         23 => F16,
         _ => return None,
     };

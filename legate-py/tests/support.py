@@ -14,6 +14,15 @@ from legate import _native
 
 DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "c8", "c16"]
 NATIVE = [numpy.dtype(d) for d in DTYPES]
+
+
+def is_native(dtype):
+    """Whether arrays of this dtype are ours: numbers, and times in native byte order that tick in one unit."""
+    if dtype.kind in "Mm":
+        return dtype.isnative and numpy.datetime_data(dtype)[1] == 1
+    return dtype in NATIVE
+
+
 SHAPES = [(), (0,), (1,), (5,), (3, 4), (1, 4), (3, 1), (2, 0, 3), (2, 3, 4)]
 
 
@@ -74,7 +83,7 @@ def assert_same(actual, expected, ulp=0):
             assert_same(one, other, ulp)
         return
     if isinstance(expected, numpy.ndarray):
-        kind = np.ndarray if expected.dtype in NATIVE else numpy.ndarray
+        kind = np.ndarray if is_native(expected.dtype) else numpy.ndarray
         assert isinstance(actual, kind), f"expected an array of dtype {expected.dtype}, got {type(actual)}"
     elif isinstance(expected, numpy.generic):
         assert isinstance(actual, (numpy.generic, _native.deferred_scalar)), f"expected a scalar, got {type(actual)}"

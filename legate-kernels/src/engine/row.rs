@@ -117,7 +117,7 @@ pub fn extreme(dtype: DType, row: &[u8], largest: bool) -> Option<usize> {
         DType::F16 => of!(F16),
         DType::F32 => of!(f32),
         DType::F64 => of!(f64),
-        DType::C64 | DType::C128 => None,
+        DType::C64 | DType::C128 | DType::Datetime(_) | DType::Timedelta(_) => None,
     }
 }
 

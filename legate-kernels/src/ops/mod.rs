@@ -60,13 +60,18 @@ pub fn binary(op: BinaryOp, x: Scalar, y: Scalar) -> Option<Scalar> {
 /// A loop: the type of the inputs and the type of the output.
 pub type Loop = (DType, DType);
 
+/// Its place in the order of the types.
+const fn place(dtype: DType) -> usize {
+    dtype.number().expect("loops compute with numbers")
+}
+
 /// Loops in NumPy's order of resolution, which is the order of the element types.
 const fn sorted<const N: usize>(mut loops: [Loop; N]) -> [Loop; N] {
     let mut end = N;
     while end > 1 {
         let mut i = 1;
         while i < end {
-            if loops[i].0 as u8 <= loops[i - 1].0 as u8 {
+            if place(loops[i].0) <= place(loops[i - 1].0) {
                 let earlier = loops[i];
                 loops[i] = loops[i - 1];
                 loops[i - 1] = earlier;

@@ -212,6 +212,7 @@ pub(crate) fn nasty(dtype: DType) -> Vec<Scalar> {
             (0..2 * n).map(|i| complex(parts[i % n], parts[(i * 7 + i / n + 1) % n])).collect()
         }
         Kind::Float => FLOATS.iter().map(|x| cast(Scalar::new(*x), dtype)).collect(),
+        Kind::Time => unreachable!("no loop computes with times"),
         Kind::Signed | Kind::Unsigned => INTEGERS.iter().map(|x| cast(Scalar::new(*x), dtype)).collect(),
     }
 }

@@ -4,7 +4,7 @@ use super::loops::{self, TypeCode};
 use super::{Row, locked, made, row, row_in_c_order};
 use crate::array::{Backing, NdArray, Part};
 use crate::order::Order;
-use crate::promote::{Weak, promote_weak};
+use crate::promote::{Weak, converted, promote_weak};
 use crate::session::Session;
 use crate::ufunc::{Kernel, Operand, Ufunc};
 use legate_core::exec::HostBuffer;
@@ -67,8 +67,8 @@ impl<'a> Arg<'a> {
     fn value(self, n: i64, dtype: DType) -> Option<Option<Scalar>> {
         match self {
             Arg::Weak(w) => w.to_scalar(dtype).ok().map(Some),
-            Arg::Scalar(s) => Some(Some(if s.dtype() == dtype { s } else { cast(s, dtype) })),
-            Arg::Array(a) if a.size() == 1 && n != 1 => Some(Some(cast(a.known_constant()?, dtype))),
+            Arg::Scalar(s) => converted(s, dtype).map(Some),
+            Arg::Array(a) if a.size() == 1 && n != 1 => converted(a.known_constant()?, dtype).map(Some),
             Arg::Array(_) => Some(None),
         }
     }

@@ -2,11 +2,11 @@
 
 use super::{Arg, Row, locked, made, row};
 use crate::array::{Backing, NdArray, Part};
+use crate::promote::converted;
 use crate::scan::accumulated_type;
 use crate::session::Session;
 use crate::tasks::{Routine, run_routine_on_host};
 use legate_core::exec::HostBuffer;
-use legate_kernels::cast::cast;
 use legate_kernels::dtype::{DType, Kind};
 use legate_kernels::host::HostOperand;
 use legate_kernels::scan::ScanOp;
@@ -198,7 +198,7 @@ impl Session {
         };
         match values {
             Arg::Weak(value) => write(&Source::of(&Row::One(value.to_scalar(dtype).ok()?), dtype.size())),
-            Arg::Scalar(value) => write(&Source::of(&Row::One(cast(value, dtype)), dtype.size())),
+            Arg::Scalar(value) => write(&Source::of(&Row::One(converted(value, dtype)?), dtype.size())),
             Arg::Array(values) => {
                 if values.shape() != shape || values.shares_base(a) {
                     return None;
@@ -212,7 +212,7 @@ impl Session {
     /// The elements of a small vector in order, or the places that they had; `None` if they should be had by [`Session::sort`] or [`Session::argsort`].
     pub fn sort_small(&self, a: &NdArray, places: bool) -> Option<NdArray> {
         let dtype = a.dtype();
-        if dtype.kind() == Kind::Complex {
+        if matches!(dtype.kind(), Kind::Complex | Kind::Time) {
             return None;
         }
         let routine = Routine::Sort { dtype, axis: 0, places };
@@ -225,8 +225,10 @@ impl Session {
     pub fn sort_in_place_small(&self, a: &NdArray) -> bool {
         let attempt = || {
             let (&[n], dtype) = (a.shape(), a.base.dtype) else { return None };
-            let plain =
-                a.part == Part::Whole && a.view.is_c_contiguous() && !a.readonly && dtype.kind() != Kind::Complex;
+            let plain = a.part == Part::Whole
+                && a.view.is_c_contiguous()
+                && !a.readonly
+                && !matches!(dtype.kind(), Kind::Complex | Kind::Time);
             let len = n as usize * dtype.size();
             if !plain || n == 0 || !self.is_small(n, 2 * len) {
                 return None;
@@ -256,7 +258,7 @@ impl Session {
     /// What a routine makes of a vector, with an element for each element.
     fn along_small(&self, a: &NdArray, dtype: DType, routine: Routine, result: DType) -> Option<NdArray> {
         let &[n] = a.shape() else { return None };
-        if n == 0 || !self.is_small(n, n as usize * (dtype.size() + result.size())) {
+        if n == 0 || dtype.is_time() || !self.is_small(n, n as usize * (dtype.size() + result.size())) {
             return None;
         }
         let backing = locked(a)?;

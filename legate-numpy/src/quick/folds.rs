@@ -15,7 +15,7 @@ use legate_kernels::ops::{self, BinaryOp, ReduceOp, UnaryOp};
 impl Session {
     /// A reduction of a whole small vector at hand, with no options but `ddof`; `None` if it should be had by [`Session::reduce`].
     pub fn reduce_small(&self, reduction: Reduction, a: &NdArray, ddof: f64) -> Option<Scalar> {
-        if a.ndim() != 1 || a.size() == 0 || !self.is_small(a.size(), a.nbytes()) {
+        if a.ndim() != 1 || a.size() == 0 || a.dtype().is_time() || !self.is_small(a.size(), a.nbytes()) {
             return None;
         }
         let result = match reduction {
@@ -127,8 +127,12 @@ impl Session {
     pub fn dot_small(&self, x: &NdArray, y: &NdArray) -> Option<Scalar> {
         let dtype = x.dtype().computed();
         // Truth values have a product of their own.
-        let fits =
-            dtype != DType::Bool && x.ndim() == 1 && y.shape() == x.shape() && y.dtype() == x.dtype() && x.size() > 0;
+        let fits = dtype != DType::Bool
+            && !dtype.is_time()
+            && x.ndim() == 1
+            && y.shape() == x.shape()
+            && y.dtype() == x.dtype()
+            && x.size() > 0;
         if !fits || !self.is_small(x.size(), x.nbytes() + y.nbytes()) {
             return None;
         }

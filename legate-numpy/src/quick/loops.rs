@@ -2,7 +2,7 @@
 
 use crate::promote::Weak;
 use crate::resolve::{self, ArgType, BinaryLoop};
-use legate_kernels::dtype::{DType, Kind};
+use legate_kernels::dtype::{DType, Kind, Unit};
 use legate_kernels::ops::{BinaryOp, UnaryOp};
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicU16, Ordering};
 pub(super) type Loop = (DType, DType);
 
 /// Types of arrays, then the kinds of Python numbers.
-const TYPES: usize = STRONG + 3;
+const TYPES: usize = STRONG + 4;
 const STRONG: usize = DType::ALL.len();
 const INT: u8 = STRONG as u8;
 const FLOAT: u8 = INT + 1;
 const COMPLEX: u8 = INT + 2;
+/// Any time: no loop takes it.
+const TIME: u8 = INT + 3;
 const UNKNOWN: u16 = 0;
 /// There is none, or it takes more than a loop over values of one type.
 const NONE: u16 = 1;
@@ -30,7 +32,7 @@ pub(super) struct TypeCode(u8);
 
 impl TypeCode {
     pub(super) fn strong(dtype: DType) -> TypeCode {
-        TypeCode(dtype as u8)
+        TypeCode(dtype.number().map_or(TIME, |number| number as u8))
     }
 
     /// Of a Python number; a bool is as strong as an array of bool.
@@ -40,6 +42,7 @@ impl TypeCode {
             Kind::Signed | Kind::Unsigned => TypeCode(INT),
             Kind::Float => TypeCode(FLOAT),
             Kind::Complex => TypeCode(COMPLEX),
+            Kind::Time => TypeCode(TIME),
         }
     }
 
@@ -48,6 +51,7 @@ impl TypeCode {
             INT => ArgType::Weak(Kind::Signed, DType::I64),
             FLOAT => ArgType::Weak(Kind::Float, DType::F64),
             COMPLEX => ArgType::Weak(Kind::Complex, DType::C128),
+            TIME => ArgType::Strong(DType::Datetime(Unit::Generic)),
             strong => ArgType::Strong(DType::ALL[strong as usize]),
         }
     }
@@ -55,7 +59,7 @@ impl TypeCode {
 
 /// The loop of a ufunc with one input.
 pub(super) fn unary(op: UnaryOp, dtype: DType) -> Option<Loop> {
-    remembered(&UNARY[op as usize * TYPES + dtype as usize], || resolve::unary(op, dtype).ok())
+    remembered(&UNARY[op as usize * TYPES + TypeCode::strong(dtype).0 as usize], || resolve::unary(op, dtype).ok())
 }
 
 /// The loop of a ufunc with two inputs, not both of which are Python numbers.
@@ -74,7 +78,8 @@ fn remembered(place: &AtomicU16, resolve: impl FnOnce() -> Option<Loop>) -> Opti
     match place.load(Ordering::Relaxed) {
         UNKNOWN => {
             let found = resolve();
-            let code = found.map_or(NONE, |(input, result)| 2 + (input as u16 * TYPES as u16) + result as u16);
+            let code = found.and_then(|(input, result)| Some((input.number()?, result.number()?)));
+            let code = code.map_or(NONE, |(input, result)| (2 + input * TYPES + result) as u16);
             place.store(code, Ordering::Relaxed);
             found
         }
@@ -94,8 +99,7 @@ mod tests {
     fn what_is_remembered_is_what_resolution_says() {
         for _ in 0..2 {
             for &op in BinaryOp::ALL.iter().filter(|op| **op != BinaryOp::Power) {
-                for (a, b) in (0..TYPES as u8).flat_map(|a| (0..STRONG as u8).map(move |b| (TypeCode(a), TypeCode(b))))
-                {
+                for (a, b) in (0..TIME).flat_map(|a| (0..STRONG as u8).map(move |b| (TypeCode(a), TypeCode(b)))) {
                     let expected = match resolve::binary(op, [a.arg_type(), b.arg_type()]) {
                         Ok((BinaryLoop::Same(input), result)) => Some((input, result)),
                         _ => None,

@@ -95,6 +95,9 @@ fn row_in_c_order<'a>(a: &NdArray, backing: &'a Backing, dtype: DType) -> Option
     if from == dtype {
         return Some(row);
     }
+    if !crate::promote::converts(from, dtype) {
+        return None;
+    }
     let n = a.size() as usize;
     let mut converted = HostBuffer::unwritten(n * dtype.size());
     row::cast(from, dtype, n, converted.as_mut_slice(), row.input());

@@ -3,10 +3,10 @@
 use super::{Arg, Row, locked, made, row_in_c_order};
 use crate::array::{Backing, NdArray, Part};
 use crate::index::slice_indices;
+use crate::promote::converted;
 use crate::session::Session;
 use crate::view::{View, c_strides, copied, volume};
 use legate_core::exec::HostBuffer;
-use legate_kernels::cast::cast;
 use legate_kernels::dtype::{DType, Scalar};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl NdArray {
         let (Some(at), Some(mut backing)) = (self.place(index), locked(self)) else { return false };
         let Backing { fill, host: Some(bytes), field, .. } = &mut *backing else { return false };
         let size = self.base.dtype.size();
-        let value = if value.dtype() == self.base.dtype { value } else { cast(value, self.base.dtype) };
+        let Some(value) = converted(value, self.base.dtype) else { return false };
         let bytes = Arc::make_mut(bytes).as_mut_slice();
         bytes[at * size..(at + 1) * size].copy_from_slice(value.as_bytes());
         *fill = None;
@@ -176,7 +176,7 @@ impl Session {
         };
         match src {
             Arg::Weak(w) => write(&mut backing, w.to_scalar(dtype).ok()?.as_bytes()),
-            Arg::Scalar(s) => write(&mut backing, cast(s, dtype).as_bytes()),
+            Arg::Scalar(s) => write(&mut backing, converted(s, dtype)?.as_bytes()),
             Arg::Array(a) => {
                 if a.shares_base(dst) {
                     return None;
@@ -190,7 +190,7 @@ impl Session {
                 match row_in_c_order(a, &read, dtype)? {
                     Row::Bytes(from) => write(&mut backing, from),
                     Row::Own(from) => write(&mut backing, from.as_slice()),
-                    Row::One(value) => write(&mut backing, cast(value, dtype).as_bytes()),
+                    Row::One(value) => write(&mut backing, converted(value, dtype)?.as_bytes()),
                 }
             }
         }

@@ -138,7 +138,7 @@ impl Session {
 /// The type in which a vector is searched for needles of a type; `None` where there is no order.
 fn searched_type(sorted: &NdArray, needles: DType) -> Option<DType> {
     let dtype = promote_types(sorted.dtype(), needles);
-    (sorted.ndim() == 1 && dtype.kind() != Kind::Complex).then_some(dtype)
+    (sorted.ndim() == 1 && !matches!(dtype.kind(), Kind::Complex | Kind::Time)).then_some(dtype)
 }
 
 /// The first of equal elements of a sorted vector, and how many those are.

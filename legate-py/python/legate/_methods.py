@@ -169,6 +169,13 @@ class Kind(abc.ABCMeta):
 _native.set_metaclass(_native.ndarray, Kind)
 
 
+def array_struct(array):
+    """NumPy's structure of a snapshot. It has no place for units of time: arrays of times are asked by `__array__`."""
+    if array.dtype.kind in "mM":
+        raise AttributeError("__array_struct__")
+    return array._snapshot().__array_struct__
+
+
 OWN = {
     "choose": choose,
     "compress": compress,
@@ -193,7 +200,7 @@ OWN = {
     "flat": property(FlatIterator, _set_flat),
     "data": property(memoryview),
     "ctypes": property(lambda array: array._snapshot().ctypes),
-    "__array_struct__": property(lambda array: array._snapshot().__array_struct__),
+    "__array_struct__": property(array_struct),
 }
 
 

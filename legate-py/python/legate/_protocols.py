@@ -33,6 +33,8 @@ def ufunc_named(function):
 
 def array_interface(snapshot):
     """NumPy's `__array_interface__` of a snapshot, which is kept alive by the memory that it names."""
+    if snapshot.dtype.kind in "mM":
+        raise AttributeError("__array_interface__")  # times have no buffer
     interface = dict(snapshot.__array_interface__)
     interface["data"] = memoryview(snapshot) if snapshot.size else memoryview(b"")
     return interface

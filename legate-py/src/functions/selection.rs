@@ -82,7 +82,7 @@ fn highest(dtype: DType) -> i128 {
 fn round<'py>(a: &Arguments<'_, 'py>) -> Result<'py> {
     let (nd, decimals, out) = (a.array(0)?, a.integer(1, 0)?, a.out(2)?);
     let rounded = match nd.dtype().kind() {
-        Kind::Bool => return Err(Failure::Unsupported),
+        Kind::Bool | Kind::Time => return Err(Failure::Unsupported),
         Kind::Signed | Kind::Unsigned if decimals >= 0 => a.session()?.copy_like(&nd)?,
         Kind::Signed | Kind::Unsigned => {
             let session = a.session()?;
