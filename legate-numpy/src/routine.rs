@@ -197,8 +197,12 @@ impl<'s> Call<'s> {
     /// What does not use all dimensions of the domain is written as a fold is: once for all points along the others. The operator never joins
     /// anything, because those dimensions are never cut.
     fn privilege(&self, a: &NdArray, role: Role) -> Privilege {
-        // Any operator on elements of that size does; nothing is folded in float16.
-        let dtype = if a.base.dtype == DType::F16 { DType::U16 } else { a.base.dtype };
+        // Any operator on elements of that size does; nothing is folded in float16, and no time is.
+        let dtype = match a.base.dtype {
+            DType::F16 => DType::U16,
+            time if time.is_time() => DType::I64,
+            dtype => dtype,
+        };
         let folds = self.domain.iter().zip(&a.view.strides).any(|(&n, &stride)| n > 1 && stride == 0);
         match role {
             Role::Read => Privilege::ReadOnly,
