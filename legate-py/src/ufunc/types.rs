@@ -9,6 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyComplex, PyDict, PyFloat, PyInt, PyTuple};
 use smallvec::SmallVec;
+use std::sync::OnceLock;
 
 type Object<'py> = Bound<'py, PyAny>;
 
@@ -61,8 +62,8 @@ impl UfuncObject {
         out: Option<&NdArray>,
     ) -> Attempt<DType> {
         let plain = dtype.is_none() && out.is_none();
-        let known = &self.fold_types[a.dtype() as usize];
-        if let (true, Some(known)) = (plain, known.get()) {
+        let known = a.dtype().number().map(|number| &self.fold_types[number]);
+        if let (true, Some(known)) = (plain, known.and_then(OnceLock::get)) {
             return Ok(*known);
         }
         let none = || py.None().into_bound(py);
@@ -79,7 +80,7 @@ impl UfuncObject {
             return Err(Failure::Misused);
         }
         if plain {
-            known.get_or_init(|| types[0]);
+            known.map(|known| known.get_or_init(|| types[0]));
         }
         Ok(types[0])
     }
