@@ -109,7 +109,7 @@ def counted(x, /, weights=None, minlength=0):
 
 def with_nan_of_lanes(data, result, axis):
     """`result`, made of the sorted `data`, with NaN for each lane that has one. What is an array is written to."""
-    if data.size == 0 or data.dtype.kind not in "fc":
+    if data.size == 0 or data.dtype.kind not in "fcmM":
         return result
     last = data.take(-1, axis=axis)
     if isinstance(result, (numpy.generic, _native.deferred_scalar)):
@@ -153,11 +153,11 @@ def _moved_last(a, axis):
 
 def nanmedian_along(a, axis=None, out=None, overwrite_input=False):
     """The median along one axis, without NaN."""
-    if a.dtype.kind not in "fc" or not isinstance(a, _native.Array):
+    if a.dtype.kind not in "fcm" or not isinstance(a, _native.Array):
         return _borrowed.borrow(numpy.median)(a, axis, out=out)
     lanes = _Lanes(a, axis)
     low, high = lanes.at((lanes.count - 1) // 2), lanes.at(lanes.count // 2)
-    mean = (low + high) / low.dtype.type(2)
+    mean = (low + high) / (2 if a.dtype.kind == "m" else low.dtype.type(2))
     return lanes.result(where(lanes.count % 2 == 1, low, mean), (), out)
 
 
