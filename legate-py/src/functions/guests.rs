@@ -2,11 +2,9 @@
 //! containers of other libraries whose method of the function's name NumPy calls (`np.sum(series)` is `series.sum()`).
 
 use crate::array::Array;
-use crate::ufunc::is_common;
+use crate::ufunc::{Protocol, is_common};
 use numpy::PyUntypedArray;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 type Object<'py> = Bound<'py, PyAny>;
@@ -79,18 +77,8 @@ fn overrides_within(value: &Object<'_>) -> PyResult<bool> {
 }
 
 fn overrides(value: &Object<'_>) -> PyResult<bool> {
-    static DEFAULTS: PyOnceLock<[Py<PyAny>; 2]> = PyOnceLock::new();
-    if is_common(value) {
-        return Ok(false);
-    }
-    let py = value.py();
-    let name = intern!(py, "__array_function__");
-    let Some(own) = value.get_type().getattr_opt(name)? else { return Ok(false) };
-    let defaults = DEFAULTS.get_or_try_init(py, || {
-        let ours = py.get_type::<Array>().getattr(name)?.unbind();
-        PyResult::Ok([ours, py.get_type::<PyUntypedArray>().getattr(name)?.unbind()])
-    })?;
-    Ok(!defaults.iter().any(|default| own.is(default)))
+    static FUNCTION: Protocol = Protocol::new("__array_function__");
+    FUNCTION.is_overridden(value)
 }
 
 /// Whether NumPy would call the method `name` of the first argument.

@@ -8,7 +8,7 @@ mod overrides;
 mod quick;
 mod types;
 
-pub(crate) use overrides::{is_common, overrides};
+pub(crate) use overrides::{Protocol, is_common, overrides};
 pub(crate) use quick::quick_for_numpy;
 
 use crate::error::{Attempt, Failure};

@@ -9,7 +9,7 @@ use numpy::PyUntypedArray;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyComplex, PyDict, PyFloat, PyInt, PyList, PyNotImplemented, PyTuple};
+use pyo3::types::{PyBool, PyComplex, PyDict, PyFloat, PyInt, PyList, PyNotImplemented, PyString, PyTuple};
 
 type Object<'py> = Bound<'py, PyAny>;
 
@@ -27,20 +27,37 @@ pub(crate) fn is_common(value: &Object<'_>) -> bool {
         || host::dtype_of_scalars(&value.get_type()).is_ok_and(|dtype| dtype.is_some())
 }
 
+/// A method by which classes say what calls with their instances mean, as our arrays and NumPy's have it.
+pub(crate) struct Protocol {
+    name: &'static str,
+    defaults: PyOnceLock<[Py<PyAny>; 2]>,
+}
+
+impl Protocol {
+    pub(crate) const fn new(name: &'static str) -> Protocol {
+        Protocol { name, defaults: PyOnceLock::new() }
+    }
+
+    /// Whether the class of `value` has a method of its own, neither ours nor NumPy's.
+    pub(crate) fn is_overridden(&self, value: &Object<'_>) -> PyResult<bool> {
+        if is_common(value) {
+            return Ok(false);
+        }
+        let py = value.py();
+        let name = PyString::intern(py, self.name);
+        let Some(own) = value.get_type().getattr_opt(&name)? else { return Ok(false) };
+        let defaults = self.defaults.get_or_try_init(py, || {
+            let ours = py.get_type::<Array>().getattr(&name)?.unbind();
+            PyResult::Ok([ours, py.get_type::<PyUntypedArray>().getattr(&name)?.unbind()])
+        })?;
+        Ok(!defaults.iter().any(|default| own.is(default)))
+    }
+}
+
 /// Whether the class of `value` has an `__array_ufunc__` that is neither ours nor NumPy's.
 pub(crate) fn overrides(value: &Object<'_>) -> PyResult<bool> {
-    static DEFAULTS: PyOnceLock<[Py<PyAny>; 2]> = PyOnceLock::new();
-    if is_common(value) {
-        return Ok(false);
-    }
-    let py = value.py();
-    let name = intern!(py, "__array_ufunc__");
-    let Some(own) = value.get_type().getattr_opt(name)? else { return Ok(false) };
-    let defaults = DEFAULTS.get_or_try_init(py, || {
-        let ours = py.get_type::<Array>().getattr(name)?.unbind();
-        PyResult::Ok([ours, py.get_type::<PyUntypedArray>().getattr(name)?.unbind()])
-    })?;
-    Ok(!defaults.iter().any(|default| own.is(default)))
+    static UFUNC: Protocol = Protocol::new("__array_ufunc__");
+    UFUNC.is_overridden(value)
 }
 
 impl UfuncObject {
