@@ -95,6 +95,7 @@
 //!     executor: ExecutorKind::Parallel,
 //!     fuse: true,
 //!     replay: Replay::On,
+//!     notes: None,
 //! })?;
 //! let field = runtime.create_field(&[4], 1, 1);
 //! let (whole, line) = (Access::identity(1), Provenance { file: "doc".into(), line: 1 });

@@ -7,8 +7,9 @@ use common::{Setup, World};
 use legate_core::Error;
 use legate_core::error::{FailureKind, TaskFailure};
 use legate_core::id::ShardId;
+use legate_core::runtime::Notes;
 use legate_core::transport::{SimNetwork, Transport};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// What each rank's program returns.
 fn on_ranks<T: Send>(ranks: u32, program: impl Fn(u32, &World, &dyn Transport) -> T + Sync) -> Vec<T> {
@@ -127,4 +128,58 @@ fn a_rank_that_ends_early_ends_the_waits_of_the_others() {
         }
     });
     assert_eq!(told, ["it was killed"; 3]);
+}
+
+/// Brings a rank's number, once, and remembers what it hears.
+#[derive(Debug, Default)]
+struct Number {
+    number: Mutex<Vec<u8>>,
+    heard: Mutex<Vec<Vec<Vec<u8>>>>,
+}
+
+impl Notes for Number {
+    fn bring(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.number.lock().unwrap())
+    }
+    fn hear(&self, said: &[Vec<u8>]) {
+        self.heard.lock().unwrap().push(said.to_vec());
+    }
+}
+
+/// Fences of a rank that brings its number to the first one, unless it is 1; what it hears.
+fn fences(rank: u32, world: impl FnOnce(Arc<Number>) -> World, follows: bool) -> Vec<Vec<Vec<u8>>> {
+    let notes = Arc::new(Number::default());
+    if rank != 1 {
+        *notes.number.lock().unwrap() = vec![rank as u8];
+    }
+    let world = world(notes.clone());
+    if follows {
+        world.runtime.follow(&|| false).unwrap();
+    } else {
+        (0..3).for_each(|_| world.runtime.fence(&|| false).unwrap());
+        world.runtime.dismiss();
+    }
+    std::mem::take(&mut *notes.heard.lock().unwrap())
+}
+
+#[test]
+fn what_tasks_say_all_ranks_hear_at_the_next_fence() {
+    for leads in [false, true] {
+        let network = SimNetwork::new(3, 7);
+        let rank = |rank: u32| {
+            let transport = Arc::new(network.transport(ShardId(rank)));
+            let world = |notes: Arc<Number>| {
+                let setup = Setup { notes: Some(notes), ..Setup::default() };
+                if leads { setup.join_led(transport) } else { setup.join(transport) }
+            };
+            fences(rank, world, leads && rank > 0)
+        };
+        std::thread::scope(|scope| {
+            let rank = &rank;
+            let ranks: Vec<_> = (0..3).map(|k| scope.spawn(move || rank(k))).collect();
+            for heard in ranks.into_iter().map(|rank| rank.join().unwrap()) {
+                assert_eq!(heard, [[vec![0], vec![2]]], "once, in the order of the ranks, without who says nothing");
+            }
+        });
+    }
 }

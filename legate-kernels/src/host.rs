@@ -1,7 +1,8 @@
 //! The engine behind a safe interface: operands are byte slices, and every view is checked against them.
 
 use crate::dtype::DType;
-use crate::engine::Compiled;
+use crate::engine::{Compiled, Met};
+use crate::exceptions::Exceptions;
 use crate::operand::{RawOperand, Strides};
 use crate::program::{Instr, Program, ProgramError};
 use smallvec::SmallVec;
@@ -142,6 +143,22 @@ pub fn run(program: &Program, shape: &[i64], operands: &mut [HostOperand<'_>]) -
 /// # Panics
 /// If an extent is negative, or the program was compiled for another rank.
 pub fn run_compiled(compiled: &Compiled, shape: &[i64], operands: &mut [HostOperand<'_>]) -> Result<(), HostError> {
+    run_watched(compiled, shape, operands, Exceptions::NONE).map(|_| ())
+}
+
+/// The same, and which steps have met any of the floating-point exceptions that are `wanted`: see [`Compiled::run_watched`].
+///
+/// # Errors
+/// As for [`run`].
+///
+/// # Panics
+/// As for [`run_compiled`].
+pub fn run_watched(
+    compiled: &Compiled,
+    shape: &[i64],
+    operands: &mut [HostOperand<'_>],
+    wanted: Exceptions,
+) -> Result<Met, HostError> {
     assert!(shape.iter().all(|n| *n >= 0), "extents are not negative");
     let program = compiled.program();
     let raw = check(program, shape, operands)?;
@@ -149,8 +166,7 @@ pub fn run_compiled(compiled: &Compiled, shape: &[i64], operands: &mut [HostOper
     let lo: SmallVec<[i64; 4]> = SmallVec::from_elem(0, shape.len());
     // SAFETY: every element of every operand lies inside its borrowed bytes, as `check` saw; what is written is borrowed mutably, so
     // nobody else touches it and it overlaps no other operand.
-    unsafe { compiled.run(shape, &lo, &extent, &raw) };
-    Ok(())
+    Ok(unsafe { compiled.run_watched(shape, &lo, &extent, &raw, wanted) })
 }
 
 fn check(

@@ -10,6 +10,8 @@
 //!
 //! **Sums** ([`mod@reduce`]). The order in which reductions fold, which makes their bits independent of the cutting.
 //!
+//! **Exceptions** ([`exceptions`]). Division by zero, overflow and their like: which operation of a program has met them.
+//!
 //! **Order and choice** ([`along`], [`mod@scan`], [`select`], [`mod@gather`], [`extreme`], [`mod@sort`]). Operations one after the other, running sums; elements that masks and indices choose; where
 //! extremes are; sorting.
 //!
@@ -58,6 +60,7 @@ pub mod oracle;
 
 pub(crate) mod dispatch;
 pub mod engine;
+pub mod exceptions;
 pub mod host;
 pub mod isa;
 pub mod reduce;

@@ -4,7 +4,8 @@
 //! addressing and the order of folds are written here again, straight from the documentation of [`mod@crate::reduce`].
 
 use crate::cast::cast;
-use crate::dtype::Scalar;
+use crate::dtype::{DType, Scalar};
+use crate::exceptions::{self, Exceptions};
 use crate::operand::RawOperand;
 use crate::ops::{self, ReduceOp};
 use crate::program::{Instr, Program};
@@ -18,6 +19,25 @@ use crate::reduce::Folding;
 /// # Panics
 /// If the program is not well-formed, or the number of operands or a rank is wrong.
 pub unsafe fn run(program: &Program, domain: &[i64], lo: &[i64], extent: &[usize], operands: &[RawOperand]) {
+    // SAFETY: the same contract.
+    unsafe { run_watched(program, domain, lo, extent, operands) };
+}
+
+/// The same, and what each step of the program has met of floating-point exceptions ([`crate::exceptions`]), but for those that fold.
+///
+/// # Safety
+/// As for [`run`].
+///
+/// # Panics
+/// As for [`run`].
+pub unsafe fn run_watched(
+    program: &Program,
+    domain: &[i64],
+    lo: &[i64],
+    extent: &[usize],
+    operands: &[RawOperand],
+) -> Vec<Exceptions> {
+    let mut met = vec![Exceptions::NONE; program.instrs.len()];
     program.validate(domain.len()).expect("the caller validated the program");
     assert!(lo.len() == domain.len() && extent.len() == domain.len(), "the chunk has the domain's rank");
     assert!(operands.len() >= program.operands as usize, "every operand of the program is given");
@@ -27,6 +47,9 @@ pub unsafe fn run(program: &Program, domain: &[i64], lo: &[i64], extent: &[usize
     for point in points(extent) {
         // SAFETY: the caller vouches for the elements of every point of the chunk.
         let values = unsafe { run_point(program, lo, &point, operands) };
+        for (met, (step, value)) in met.iter_mut().zip(values.iter().enumerate()) {
+            *met |= exceptions_of(&program.instrs[step], &values, *value);
+        }
         for (list, step) in folded.iter_mut().zip(&reductions) {
             list.push(values[*step]);
         }
@@ -42,6 +65,40 @@ pub unsafe fn run(program: &Program, domain: &[i64], lo: &[i64], extent: &[usize
                 }
             }
         }
+    }
+    met
+}
+
+/// What a step has met that made `made` of `values`.
+fn exceptions_of(instr: &Instr, values: &[Scalar], made: Scalar) -> Exceptions {
+    let of = |id: u16| values[id as usize];
+    let cast_met =
+        |from: Scalar, to: Scalar| exceptions::values::cast(from.dtype(), to.dtype(), from.as_bytes(), to.as_bytes());
+    let single = |x: Scalar| cast(x, DType::F32);
+    match *instr {
+        Instr::Unary { op, arg } if op.is_lowered(of(arg).dtype()) => {
+            let x = single(of(arg));
+            let r = ops::unary(op, x).expect("float16 is computed as float32");
+            exceptions::values::unary(op, DType::F32, x.as_bytes(), r.as_bytes()) | cast_met(r, made)
+        }
+        Instr::Binary { op, args } if op.is_lowered(of(args[0]).dtype()) => {
+            let [x, y] = args.map(|arg| single(of(arg)));
+            let r = ops::binary(op, x, y).expect("float16 is computed as float32");
+            let met = exceptions::values::binary(op, DType::F32, x.as_bytes(), y.as_bytes(), r.as_bytes());
+            met | cast_met(r, made)
+        }
+        Instr::Unary { op, arg } => exceptions::values::unary(op, of(arg).dtype(), of(arg).as_bytes(), made.as_bytes()),
+        Instr::Binary { op, args: [x, y] } => {
+            exceptions::values::binary(op, of(x).dtype(), of(x).as_bytes(), of(y).as_bytes(), made.as_bytes())
+        }
+        Instr::Cast { to, arg } => match crate::half::between(of(arg).dtype(), to) {
+            Some(between) => {
+                let between = cast(of(arg), between);
+                cast_met(of(arg), between) | cast_met(between, made)
+            }
+            None => cast_met(of(arg), made),
+        },
+        _ => Exceptions::NONE,
     }
 }
 

@@ -272,6 +272,11 @@ impl Program {
 
     /// Without the steps whose values nobody uses.
     pub fn without_dead_code(&self) -> Program {
+        self.with_steps(&self.live_steps())
+    }
+
+    /// The steps that write memory, and those whose values they need, in order.
+    fn live_steps(&self) -> Vec<usize> {
         let mut live = vec![false; self.instrs.len()];
         for (i, instr) in self.instrs.iter().enumerate().rev() {
             live[i] |= instr.has_effect();
@@ -279,10 +284,15 @@ impl Program {
                 instr.args().for_each(|arg| live[arg as usize] = true);
             }
         }
+        (0..self.instrs.len()).filter(|i| live[*i]).collect()
+    }
+
+    /// These steps alone, which need no others.
+    fn with_steps(&self, steps: &[usize]) -> Program {
         let mut renamed: Vec<ValueId> = vec![0; self.instrs.len()];
         let mut program = Program { instrs: Vec::new(), operands: self.operands };
-        for (i, instr) in self.instrs.iter().enumerate().filter(|(i, _)| live[*i]) {
-            renamed[i] = program.push(instr.map_args(|arg| renamed[arg as usize]));
+        for i in steps {
+            renamed[*i] = program.push(self.instrs[*i].map_args(|arg| renamed[arg as usize]));
         }
         program
     }

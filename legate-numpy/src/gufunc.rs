@@ -5,6 +5,7 @@
 
 use crate::array::NdArray;
 use crate::error::{Casting, Error, Result};
+use crate::exceptions::called;
 use crate::issue::Body;
 use crate::order::Order;
 use crate::reduction::{Axes, ReduceOptions};
@@ -35,13 +36,19 @@ pub enum Gufunc {
 impl Gufunc {
     /// The one that NumPy calls so.
     pub fn lookup(name: &str) -> Option<Gufunc> {
-        Some(match name {
-            "vecdot" => Gufunc::Vecdot,
-            "matvec" => Gufunc::Matvec,
-            "vecmat" => Gufunc::Vecmat,
-            "matmul" => Gufunc::Matmul,
-            _ => return None,
-        })
+        [Gufunc::Vecdot, Gufunc::Matvec, Gufunc::Vecmat, Gufunc::Matmul]
+            .into_iter()
+            .find(|gufunc| gufunc.name() == name)
+    }
+
+    /// NumPy's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Gufunc::Vecdot => "vecdot",
+            Gufunc::Matvec => "matvec",
+            Gufunc::Vecmat => "vecmat",
+            Gufunc::Matmul => "matmul",
+        }
     }
 
     /// Core dimensions of two inputs with so many dimensions, and of the result.
@@ -80,7 +87,7 @@ impl Session {
         let b = self.astype(b, dtype, Casting::Unsafe, false)?;
         let one_pair = a.ndim() == of_a && b.ndim() == of_b;
         let conjugated = dtype.kind() == Kind::Complex && matches!(gufunc, Gufunc::Vecdot | Gufunc::Vecmat);
-        match gufunc {
+        called(gufunc.name(), || match gufunc {
             Gufunc::Matmul if b.ndim() > 2 => self.multiply_stacks(&a, &b),
             Gufunc::Matmul => self.matmul(&a, &b, None),
             _ if one_pair && conjugated => self.matmul(&self.apply("conjugate", &a)?, &b, None),
@@ -88,7 +95,7 @@ impl Session {
             Gufunc::Vecdot => self.fold_product(&a, &b, -1, conjugated),
             Gufunc::Matvec => self.fold_product(&a, &b.expand_dims(&[-2])?, -1, false),
             Gufunc::Vecmat => self.fold_product(&a.expand_dims(&[-1])?, &b, -2, conjugated),
-        }
+        })
     }
 
     /// `sum(a * b, axis)` of stretched arrays of one type.

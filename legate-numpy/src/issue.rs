@@ -314,10 +314,18 @@ impl Body<'_> {
         }
         operands.extend(constants.iter().map(|value| HostOperand::read(value.as_bytes(), 0, &still)));
         let compiled = self.session.programs().compiled(&program, self.domain.len());
-        host::run_compiled(&compiled, &self.domain, &mut operands).expect("views lie in their bases");
+        let wanted = self.session.wanted_exceptions();
+        let met = host::run_watched(&compiled, &self.domain, &mut operands, wanted.exceptions)
+            .expect("views lie in their bases");
         drop(operands);
         drop(written);
+        self.session.note_incidents(&program, &met, wanted);
         Body::write_back(self.session, self.following, &self.arguments)
+    }
+
+    /// Whether the front end wants to know of floating-point exceptions.
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.session.wanted_exceptions().exceptions.is_empty()
     }
 
     /// Gives each array a field in which its view is affine.
@@ -332,7 +340,8 @@ impl Body<'_> {
         let runtime = self.session.runtime().expect("without a runtime everything is inline");
         self.prepare_fields();
         let (program, operands) = self.operands();
-        let args = Arc::new(ProgramArgs::new(program, self.domain.len(), self.session.programs()));
+        let watch = self.session.watch(&provenance);
+        let args = Arc::new(ProgramArgs::new(program, self.domain.len(), self.session.programs(), watch));
         let cuts = cuts(&self.domain, self.folded);
         let task = self.session.tasks().program;
         runtime.launch(LaunchRequest { task, args, shape: self.domain, operands, cuts, provenance })?;
@@ -467,7 +476,7 @@ impl Session {
         let access = Access::identity(shape.len());
         let request = LaunchRequest {
             task: self.tasks().program,
-            args: Arc::new(ProgramArgs::new(program, shape.len(), self.programs())),
+            args: Arc::new(ProgramArgs::new(program, shape.len(), self.programs(), None)),
             shape: shape.clone(),
             operands: SmallVec::from_iter([Operand { field: handle.id(), access, privilege: Privilege::WriteDiscard }]),
             cuts: cuts(shape, 0),

@@ -15,6 +15,7 @@ pub mod coverage;
 pub mod create;
 mod decode;
 pub mod error;
+pub mod exceptions;
 pub mod gufunc;
 pub mod index;
 mod indirect;

@@ -2,6 +2,7 @@
 
 use crate::array::NdArray;
 use crate::error::{Casting, Error, Result};
+use crate::exceptions::called;
 use crate::product::as_common;
 use crate::promote::promote_types;
 use crate::reduction::{ReduceOptions, Reduction};
@@ -34,9 +35,9 @@ impl Session {
         let result = match b.ndim() > 2 {
             true => {
                 let (a, b) = as_common(self, a, b, promote_types(a.dtype(), b.dtype()))?;
-                self.multiply_stacks(&a, &b)?
+                called("matmul", || self.multiply_stacks(&a, &b))?
             }
-            false => self.contract(a, b)?,
+            false => called("matmul", || self.contract(a, b))?,
         };
         self.product_into(result, out, "matmul")
     }
@@ -57,7 +58,7 @@ impl Session {
         }
         let axis = b.ndim().saturating_sub(2);
         check_alignment(a, b, axis)?;
-        let result = self.contract(a, b)?;
+        let result = called("dot", || self.contract(a, b))?;
         self.product_into(result, out, "dot")
     }
 
@@ -70,10 +71,10 @@ impl Session {
             return self.dot(a, b, None);
         }
         check_alignment(a, b, b.ndim() - 1)?;
-        match b.ndim() {
+        called("dot", || match b.ndim() {
             1 => self.contract(a, b),
             _ => self.contract(a, &b.swapaxes(-1, -2)?),
-        }
+        })
     }
 
     /// The sum over the last dimension of `a` and the last but one of `b` (the only one of a vector).

@@ -4,7 +4,7 @@ use crate::array::{NdArray, Part};
 use crate::error::Result;
 use crate::issue::Body;
 use crate::session::Session;
-use crate::tasks::{ProductArgs, ProductKind};
+use crate::tasks::{PRODUCT, ProductArgs, ProductKind, met_by_product, ns_per_point};
 use crate::view::View;
 use legate_core::exec::HostBuffer;
 use legate_core::mapping::{Mapper, STREAM_NS_PER_BYTE};
@@ -12,6 +12,7 @@ use legate_core::operation::{Cut, Hands, Operand, Privilege};
 use legate_core::runtime::{LaunchRequest, Runtime};
 use legate_kernels::dispatch_computed;
 use legate_kernels::dtype::{DType, Scalar};
+use legate_kernels::exceptions::{Flags, is_nan};
 use legate_kernels::linalg::{Arithmetic, GEMM_LEAF, GEMM_TILE, GEMV_LEAF, MatrixMut, MatrixRef, is_tall};
 use legate_kernels::ops::{BinaryOp, ReduceOp};
 use legate_kernels::parallel::Threads;
@@ -87,7 +88,10 @@ impl Session {
             (_, factors) => {
                 self.note_at_once(product.points(), || "product".to_owned());
                 let factors = factors.expect("without a runtime all values are at hand");
-                Ok(product.at_once(factors, self.hands_for(&product)))
+                let flags = Flags::default();
+                let result = product.at_once(factors, self.hands_for(&product), &flags);
+                self.note_small(PRODUCT, met_by_product(flags.raised(), || has_nan(&result)));
+                Ok(result)
             }
         }
     }
@@ -144,13 +148,14 @@ impl Session {
             let (field, access) = array.access();
             Operand { field: field.handle.id(), access, privilege }
         });
+        let provenance = self.provenance();
         runtime.launch(LaunchRequest {
             task: self.tasks().product,
-            args: Arc::new(ProductArgs { kind: product.kind, dtype }),
+            args: Arc::new(ProductArgs { kind: product.kind, dtype, watch: self.watch(&provenance) }),
             shape: product.domain.clone(),
             operands: operands.collect(),
             cuts: product.cuts(),
-            provenance: self.provenance(),
+            provenance,
         })?;
         Ok(out)
     }
@@ -206,27 +211,36 @@ impl Product {
 
     /// Nanoseconds on one core.
     fn cost_ns(&self) -> f64 {
-        let args = ProductArgs { kind: self.kind, dtype: self.a.dtype() };
-        (self.points() as f64 * args.ns_per_point()).max(self.bytes() as f64 * STREAM_NS_PER_BYTE)
+        (self.points() as f64 * ns_per_point(self.a.dtype())).max(self.bytes() as f64 * STREAM_NS_PER_BYTE)
     }
 
-    /// Computes it from the factors' bytes, with these threads, in about so many parts.
-    fn at_once(&self, factors: [Arc<HostBuffer>; 2], hands: Option<(&dyn Hands, usize)>) -> NdArray {
+    /// Computes it from the factors' bytes, with these threads, in about so many parts; `flags` gathers what they raise.
+    fn at_once(&self, factors: [Arc<HostBuffer>; 2], hands: Option<(&dyn Hands, usize)>, flags: &Flags) -> NdArray {
         let out = NdArray::unwritten(&self.result_shape(), self.a.dtype());
         let [a, b] = factors.each_ref().map(|factor| factor.as_slice());
         let mut bytes = HostBuffer::zeroed(out.nbytes());
-        dispatch_computed!(self.a.dtype(), T => self.multiply::<T>([a, b], bytes.as_mut_slice(), hands));
+        dispatch_computed!(self.a.dtype(), T => flags.over(|| {
+            self.multiply::<T>([a, b], bytes.as_mut_slice(), hands, flags);
+        }));
         out.base.cell.lock().host = Some(Arc::new(bytes));
         out
     }
 
-    fn multiply<T: Arithmetic>(&self, factors: [&[u8]; 2], c: &mut [u8], hands: Option<(&dyn Hands, usize)>) {
+    fn multiply<T: Arithmetic>(
+        &self,
+        factors: [&[u8]; 2],
+        c: &mut [u8],
+        hands: Option<(&dyn Hands, usize)>,
+        flags: &Flags,
+    ) {
         let c: &mut [T] = bytemuck::cast_slice_mut(c);
         let Some((hands, parts)) = hands.filter(|(_, parts)| *parts > 1) else {
             return self.multiply_part(factors, 0, c, Threads::ALONE);
         };
         if self.kind == ProductKind::GemmTall {
-            let run = |pieces: usize, body: &(dyn Fn(usize) + Sync)| hands.for_chunks(pieces, body);
+            let run = |pieces: usize, body: &(dyn Fn(usize) + Sync)| {
+                hands.for_chunks(pieces, &|k| flags.over(|| body(k)));
+            };
             return self.multiply_part(factors, 0, c, Threads::new(parts, &run));
         }
         let shape = self.result_shape();
@@ -235,7 +249,7 @@ impl Product {
         let parts = c.chunks_mut(extent * self.row_length()).map(Mutex::new);
         let parts: SmallVec<[Mutex<&mut [T]>; 16]> = parts.collect();
         hands.for_chunks(parts.len(), &|k| {
-            self.multiply_part(factors, k * extent, &mut parts[k].lock(), Threads::ALONE);
+            flags.over(|| self.multiply_part(factors, k * extent, &mut parts[k].lock(), Threads::ALONE));
         });
     }
 
@@ -258,6 +272,11 @@ impl Product {
     fn row_length(&self) -> usize {
         self.result_shape().get(1).map_or(1, |n| *n as usize)
     }
+}
+
+/// Whether a new array at hand has a NaN.
+fn has_nan(a: &NdArray) -> bool {
+    a.host().as_slice().chunks_exact(a.dtype().size()).any(|element| is_nan(a.dtype(), element))
 }
 
 /// A matrix, or a vector as a column, over host bytes.

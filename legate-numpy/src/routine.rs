@@ -12,6 +12,7 @@ use legate_core::geometry::Point;
 use legate_core::operation::{Cut, Operand, Privilege};
 use legate_core::runtime::{LaunchRequest, Runtime};
 use legate_kernels::dtype::{DType, Scalar};
+use legate_kernels::exceptions::Flags;
 use legate_kernels::host::HostOperand;
 use legate_kernels::ops::ReduceOp;
 use parking_lot::MutexGuard;
@@ -156,7 +157,12 @@ impl<'s> Call<'s> {
             };
             operands.push((operand, a.base.dtype));
         }
-        run_routine_on_host(self.routine, &self.domain, &mut operands).map_err(Error::Index)?;
+        let flags = Flags::default();
+        let run = || run_routine_on_host(self.routine, &self.domain, &mut operands);
+        flags.over(run).map_err(Error::Index)?;
+        if let Some(function) = self.routine.watched_as() {
+            self.session.note_small(function, flags.raised());
+        }
         drop(operands);
         drop(written);
         self.write_back()
@@ -175,13 +181,15 @@ impl<'s> Call<'s> {
         });
         let points: f64 = self.domain.iter().map(|&n| n as f64).product();
         let tasks = session.tasks();
+        let provenance = session.provenance();
+        let watch = self.routine.watched_as().and_then(|_| session.watch(&provenance));
         runtime.launch(LaunchRequest {
             task: if self.whole { tasks.whole_routine } else { tasks.routine },
-            args: Arc::new(RoutineArgs { routine: self.routine, ns_per_point: self.cost_ns / points }),
+            args: Arc::new(RoutineArgs { routine: self.routine, ns_per_point: self.cost_ns / points, watch }),
             shape: self.domain.clone(),
             operands: operands.collect(),
             cuts: self.cuts.clone(),
-            provenance: session.provenance(),
+            provenance,
         })?;
         for (a, _) in self.operands.iter().filter(|(_, role)| *role != Role::Read) {
             a.base.cell.lock().note_launch();

@@ -2,6 +2,7 @@
 
 use crate::array::{Backing, NdArray, Part};
 use crate::error::{Error, Result};
+use crate::exceptions::{ExceptionsSource, Incidents};
 use crate::issue::cuts;
 use crate::mapper::NumpyMapper;
 use crate::random::RandomStates;
@@ -12,7 +13,7 @@ use legate_core::geometry::{Point, Rect};
 use legate_core::mapping::Mapper;
 use legate_core::operation::{Operand, Privilege, Registry};
 use legate_core::profile::{AtOnce, Record};
-use legate_core::runtime::{ExecutorKind, Fetched, LaunchRequest, Ranks, Replay, Runtime, RuntimeConfig};
+use legate_core::runtime::{ExecutorKind, Fetched, LaunchRequest, Notes, Ranks, Replay, Runtime, RuntimeConfig};
 use legate_core::store::{Access, Store};
 use legate_kernels::dtype::{B8, Scalar};
 use parking_lot::{Mutex, RwLock};
@@ -65,6 +66,8 @@ pub struct Session {
     small_bytes: u64,
     moments_bytes: u64,
     pub(crate) random: Mutex<RandomStates>,
+    pub(crate) exceptions_source: RwLock<Option<ExceptionsSource>>,
+    pub(crate) incidents: Arc<Incidents>,
 }
 
 /// A piece of an array that is a rank's own: see [`Session::local`].
@@ -92,7 +95,9 @@ impl Session {
     pub fn new(config: SessionConfig) -> Result<Session> {
         let mut registry = Registry::new();
         let programs = Arc::new(ProgramCache::new(config.cache_bytes));
-        let tasks = Tasks::register(&mut registry, &programs);
+        let are_shared = matches!(config.ranks, Ranks::Joined(_) | Ranks::Led(_));
+        let incidents = Arc::new(Incidents::new(are_shared));
+        let tasks = Tasks::register(&mut registry, &programs, &incidents);
         let mapper = NumpyMapper::new(config.mapper);
         let runtime = Runtime::new(RuntimeConfig {
             registry,
@@ -104,9 +109,10 @@ impl Session {
             executor: config.executor,
             fuse: config.fuse,
             replay: config.replay,
+            notes: are_shared.then(|| Arc::clone(&incidents) as Arc<dyn Notes>),
         });
         let runtime = Arc::new(runtime.map_err(|e| Error::Value(e.to_string()))?);
-        Ok(Session::with(mapper, programs, Some(Engine { runtime, tasks })))
+        Ok(Session { incidents, ..Session::with(mapper, programs, Some(Engine { runtime, tasks })) })
     }
 
     /// A session without a runtime: everything is computed at once, on the calling thread, and in the general way. The slow twin of tests.
@@ -126,6 +132,8 @@ impl Session {
             small_bytes,
             moments_bytes: MOMENTS_BYTES,
             random: Mutex::default(),
+            exceptions_source: RwLock::new(None),
+            incidents: Arc::default(),
         }
     }
 

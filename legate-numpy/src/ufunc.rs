@@ -300,11 +300,16 @@ impl Session {
         let result = match chosen {
             Chosen::Unary(op, input) => {
                 let x = operand(&mut body, &order, &inputs[0], input)?;
+                let x = body.chosen(&order, x, if op == UnaryOp::Arctanh { 0 } else { 1 }, options.where_);
                 body.program.unary(op, x)
             }
             Chosen::Binary(op, BinaryLoop::Same(input)) => {
                 let x = operand(&mut body, &order, &inputs[0], input)?;
                 let y = operand(&mut body, &order, &inputs[1], input)?;
+                let (x, y) = match is_two(&body, y) {
+                    true => (body.chosen(&order, x, 1, options.where_), y),
+                    false => (body.chosen(&order, x, 1, options.where_), body.chosen(&order, y, 1, options.where_)),
+                };
                 binary_step(&mut body, op, x, y)
             }
             Chosen::Binary(op, BinaryLoop::MixedSigns(signed_first)) => {
@@ -354,6 +359,16 @@ pub(crate) fn is_negative(value: Scalar) -> bool {
 }
 
 impl Body<'_> {
+    /// `value` where `mask` holds, else a number for which operations meet no floating-point exceptions: nobody asks for results there. `value` itself if
+    /// nobody wants to know of exceptions.
+    fn chosen(&mut self, order: &Order, value: ValueId, else_: i8, mask: Option<&NdArray>) -> ValueId {
+        let (Some(mask), true) = (mask, self.is_watched()) else { return value };
+        let dtype = self.program.value_dtype(value).expect("a value has a type");
+        let mask = self.load(&order.view_of(mask));
+        let else_ = self.program.constant(cast(Scalar::new(else_), dtype));
+        self.program.select(mask, value, else_)
+    }
+
     /// Stores `result` where `mask` holds. `out` keeps its values elsewhere if the caller gave it (then it is known or has a field); else they are zeros.
     pub(crate) fn finish(
         mut self,

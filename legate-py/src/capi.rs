@@ -22,6 +22,21 @@ pub(crate) fn slice_parts(slice: &Bound<'_, PySlice>) -> PyResult<[i64; 3]> {
     Ok([start as i64, stop as i64, step as i64])
 }
 
+/// The value of a context variable in the calling thread's context; `None` if it has none there, and no default.
+///
+/// # Errors
+/// `TypeError` if it is no context variable.
+pub(crate) fn context_value<'py>(variable: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let mut value = std::ptr::null_mut();
+    // SAFETY: attached; a living object, no default, and a place for a new reference, or for null if there is no value.
+    unsafe {
+        if ffi::PyContextVar_Get(variable.as_ptr(), std::ptr::null_mut(), &raw mut value) < 0 {
+            return Err(PyErr::fetch(variable.py()));
+        }
+        Ok(Bound::from_owned_ptr_or_opt(variable.py(), value))
+    }
+}
+
 /// Lets `len(array)` do without what pyo3 does around calls that may run any code. Called once, when the module is made.
 pub(crate) fn install_length(py: Python<'_>) {
     for class in [Array::type_object_raw(py), NdArrayObject::type_object_raw(py), DeferredScalar::type_object_raw(py)] {

@@ -13,6 +13,7 @@ mod capi;
 mod convert;
 mod dtype;
 mod error;
+mod errstate;
 mod explain;
 mod fallback;
 mod freelist;
@@ -45,6 +46,8 @@ mod _native {
     use super::capi::set_metaclass;
     #[pymodule_export]
     use super::error::{ControlReplicationError, TaskError};
+    #[pymodule_export]
+    use super::errstate::tell_last;
     #[pymodule_export]
     use super::explain::Recording;
     #[pymodule_export]

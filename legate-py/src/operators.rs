@@ -4,12 +4,14 @@
 use crate::array::{Array, DeferredScalar, NdArrayObject};
 use crate::convert;
 use crate::error::{Attempt, Failure};
+use crate::errstate;
 use crate::fallback;
 use crate::functions::quick::plain;
 use crate::outcome;
 use crate::scalars;
 use crate::session::{issue, session, started};
 use legate_kernels::dtype::B8;
+use legate_numpy::exceptions::called;
 use legate_numpy::{Arg, CallOptions, Casting, Kind, NdArray, Operand, Scalar, Ufunc, Weak};
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyTypeError;
@@ -122,6 +124,7 @@ fn defers_to(other: &Object<'_>) -> bool {
 fn binary<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, op: Operator, reflected: bool) -> PyResult<Object<'py>> {
     let py = slf.py();
     if let Some(result) = small(slf.get().nd(), other, op, reflected) {
+        errstate::after_small(py)?;
         return match model(slf, other) {
             Some(model) => match overridden(slf, other, op, reflected)? {
                 Some(answer) => Ok(answer),
@@ -267,6 +270,7 @@ fn unary<'py>(slf: &Bound<'py, Array>, op: Operator) -> PyResult<Object<'py>> {
         return py.import("legate.numpy")?.getattr(op.names().0)?.call1((slf,));
     }
     if let Some(result) = small() {
+        errstate::after_small(py)?;
         return outcome::like_value(slf, result).map_err(|failure| failure.raise(py));
     }
     let attempt = || -> Attempt<Object<'py>> {
@@ -330,7 +334,7 @@ fn in_place<'py>(slf: &Bound<'py, NdArrayObject>, other: &Object<'py>, op: Opera
     let nd = slf.as_super().get().nd();
     let small = || started()?.call_small(op.ufunc()?, &[Arg::Array(nd), convert::arg(other)?], Some(nd));
     if op != Operator::Power && small().is_some() {
-        return Ok(());
+        return errstate::after_small(py);
     }
     let attempt = || -> Attempt<()> {
         let other = convert::operand(other)?;
@@ -383,8 +387,9 @@ pub(crate) fn matmul<'py>(left: &Object<'py>, right: &Object<'py>, model: &Bound
 /// `divmod(left, right)`, one of which is `slf`. What is refused is refused as the ufunc `divmod` does.
 fn divmod<'py>(slf: &Bound<'py, Array>, other: &Object<'py>, reflected: bool) -> PyResult<Object<'py>> {
     let py = slf.py();
-    let quotient = binary(slf, other, Operator::FloorDivide, reflected);
-    let parts = quotient.and_then(|quotient| Ok([quotient, binary(slf, other, Operator::Remainder, reflected)?]));
+    let part = |op| binary(slf, other, op, reflected);
+    let parts: PyResult<_> = called("divmod", || Ok([part(Operator::FloorDivide)?, part(Operator::Remainder)?]));
+
     match parts {
         Ok([quotient, remainder]) if quotient.is(not_implemented(py)) || remainder.is(not_implemented(py)) => {
             Ok(not_implemented(py))

@@ -2,6 +2,7 @@
 
 use crate::array::{Array, DeferredScalar, NdArrayObject};
 use crate::error::Attempt;
+use crate::errstate;
 use crate::freelist::is_plain;
 use crate::host;
 use crate::session::{interrupted, session};
@@ -65,7 +66,9 @@ pub(crate) fn item(py: Python<'_>, nd: &NdArray) -> Attempt<Scalar> {
     if nd.is_ready() {
         return Ok(session.item(nd, &interrupted)?);
     }
-    Ok(py.detach(|| session.item(nd, &interrupted))?)
+    let value = py.detach(|| session.item(nd, &interrupted))?;
+    errstate::tell(py)?;
+    Ok(value)
 }
 
 /// All values, row-major; waits for them.
@@ -75,7 +78,9 @@ pub(crate) fn bytes(py: Python<'_>, nd: &NdArray) -> Attempt<Arc<HostBuffer>> {
     if nd.nbytes() <= FEW && nd.is_ready() {
         return Ok(session.to_host(nd, &interrupted)?);
     }
-    Ok(py.detach(|| session.to_host(nd, &interrupted))?)
+    let bytes = py.detach(|| session.to_host(nd, &interrupted))?;
+    errstate::tell(py)?;
+    Ok(bytes)
 }
 
 /// `result` as an instance of `model`'s class, if that is a subclass of ours: what NumPy's `__array_finalize__` is for.

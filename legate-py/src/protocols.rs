@@ -55,7 +55,9 @@ impl Array {
             if nd.is_ready() {
                 return Ok(session.truth(nd, &interrupted)?);
             }
-            Ok(py.detach(|| session.truth(nd, &interrupted))?)
+            let truth = py.detach(|| session.truth(nd, &interrupted))?;
+            crate::errstate::tell(py)?;
+            Ok(truth)
         };
         attempt().map_err(|f| f.raise(py))
     }

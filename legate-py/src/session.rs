@@ -1,6 +1,7 @@
 //! The one session of the process: put together from the environment at first use.
 
 use crate::error::{Attempt, Failure};
+use crate::errstate;
 use crate::provenance;
 use crate::settings::Settings;
 use legate_core::id::ShardId;
@@ -42,6 +43,7 @@ fn start() -> PyResult<&'static Session> {
     let session = Session::new(settings.config()?).map_err(|e| PyValueError::new_err(e.to_string()))?;
     session.set_provenance_source(Arc::new(provenance::current));
     session.set_waiter(Arc::new(released));
+    session.set_exceptions_source(Arc::new(errstate::wanted));
     if let Some(runtime) = session.runtime() {
         runtime.profiler().enable(settings.wants_profile());
     }
@@ -86,16 +88,21 @@ pub(crate) fn issue<T: Send>(
 ) -> Attempt<T> {
     const WORTH_RELEASING_BYTES: usize = 32 << 10;
     if array.is_ready() && array.nbytes() < WORTH_RELEASING_BYTES {
-        return Ok(operation()?);
+        let result = operation()?;
+        errstate::after_issue(py)?;
+        return Ok(result);
     }
-    Ok(py.detach(operation)?)
+    let result = py.detach(operation)?;
+    errstate::after_issue(py)?;
+    Ok(result)
 }
 
 /// Waits until everything that was asked for is computed. Failures of tasks show where their results are read, not here.
 #[pyfunction]
 pub(crate) fn fence(py: Python<'_>) -> PyResult<()> {
     let Some(session) = SESSION.get() else { return Ok(()) };
-    py.detach(|| session.fence(&interrupted)).map_err(|e| Failure::from(e).raise(py))
+    py.detach(|| session.fence(&interrupted)).map_err(|e| Failure::from(e).raise(py))?;
+    errstate::tell(py)
 }
 
 /// Test hook: an array whose values cannot be computed: its task panics.

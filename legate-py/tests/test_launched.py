@@ -215,6 +215,28 @@ def test_a_leader_that_fails_ends_all(launch):
     assert done.stderr.count("ValueError: here") == 1, done.stderr
 
 
+@pytest.mark.parametrize("settings", [{}, {"LEGATE_CONTROLLER": "1"}])
+def test_what_one_rank_meets_all_are_told(launch, settings):
+    # The zeros are the last rank's alone.
+    source = """
+import legate
+x = np.arange(300000.0)
+ratio = 1 / x[::-1]
+try:
+    with np.errstate(divide="raise"):
+        np.log(x[::-1])
+except FloatingPointError as error:
+    print(error)
+print(float((ratio[:1000] + 1).sum()))
+root = np.sqrt(x - 1)
+"""
+    done = launch(source, **settings)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("divide by zero encountered in log\n"), done.stdout
+    assert done.stderr.count("RuntimeWarning: divide by zero encountered in divide") == 1, done.stderr
+    assert done.stderr.count("RuntimeWarning: invalid value encountered in sqrt") == 1, done.stderr
+
+
 @pytest.mark.parametrize("order", ["from mpi4py import MPI\nimport legate.numpy as np", "import legate.numpy as np\nfrom mpi4py import MPI"])
 def test_mpi4py_goes_its_own_way_beside_us(launch, order):
     pytest.importorskip("mpi4py")

@@ -1,5 +1,6 @@
 //! What a front end gives: how a runtime is put together, and what is to be launched.
 
+use super::notes::Notes;
 use crate::error::{Error, Provenance, Result};
 use crate::geometry::Point;
 use crate::id::TaskId;
@@ -91,6 +92,8 @@ pub struct RuntimeConfig {
     pub fuse: bool,
     /// Whether windows that come again are recognised.
     pub replay: Replay,
+    /// What tasks say to the front ends of other ranks. Of no use where all ranks are threads of one process, which has one front end.
+    pub notes: Option<Arc<dyn Notes>>,
 }
 
 /// What is done about a window like one that came before (a loop's).

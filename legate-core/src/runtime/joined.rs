@@ -3,12 +3,13 @@
 //! With each window goes a message of some 30 bytes to both neighbours, which compare it with what they have seen themselves when they have come as far; nobody waits. If any
 //! two ranks differ, then some neighbours do. These send each other their recent past, name the first differing operation with both lines, and tell all.
 
+use super::notes::Notes;
 use super::shard::Window;
-use crate::error::{FailureKind, Provenance, TaskFailure};
+use crate::error::{FailureKind, Provenance, Result, TaskFailure};
 use crate::exec::HostBuffer;
 use crate::id::ShardId;
 use crate::operation::hash::{Entry, StreamHash, first_difference};
-use crate::transport::meeting::Meeting;
+use crate::transport::meeting::{Meeting, Said};
 use crate::transport::{Channel, Payload, Transport};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -20,25 +21,30 @@ pub(super) struct Joined {
     transport: Arc<dyn Transport>,
     witness: Arc<Witness>,
     meetings: AtomicU64,
+    notes: Option<Arc<dyn Notes>>,
 }
 
 impl Joined {
-    pub(super) fn new(transport: Arc<dyn Transport>) -> Joined {
+    pub(super) fn new(transport: Arc<dyn Transport>, notes: Option<Arc<dyn Notes>>) -> Joined {
         let (me, ranks) = (transport.rank().0, transport.shards());
         let mut neighbours = vec![ShardId((me + 1) % ranks), ShardId((me + ranks - 1) % ranks)];
         neighbours.dedup();
         neighbours.retain(|rank| rank.0 != me);
-        Joined::with_neighbours(transport, neighbours)
+        Joined::with_neighbours(transport, neighbours, notes)
     }
 
     /// Of ranks that do not each run the program, so that there is nothing to compare.
-    pub(super) fn without_witness(transport: Arc<dyn Transport>) -> Joined {
-        Joined::with_neighbours(transport, Vec::new())
+    pub(super) fn without_witness(transport: Arc<dyn Transport>, notes: Option<Arc<dyn Notes>>) -> Joined {
+        Joined::with_neighbours(transport, Vec::new(), notes)
     }
 
-    fn with_neighbours(transport: Arc<dyn Transport>, neighbours: Vec<ShardId>) -> Joined {
+    fn with_neighbours(
+        transport: Arc<dyn Transport>,
+        neighbours: Vec<ShardId>,
+        notes: Option<Arc<dyn Notes>>,
+    ) -> Joined {
         let witness = Witness { transport: transport.clone(), neighbours, state: Mutex::default() };
-        Joined { transport, witness: Arc::new(witness), meetings: AtomicU64::new(0) }
+        Joined { transport, witness: Arc::new(witness), meetings: AtomicU64::new(0), notes }
     }
 
     pub(super) fn transport(&self) -> &Arc<dyn Transport> {
@@ -50,10 +56,21 @@ impl Joined {
         Witness::saw(&self.witness, window);
     }
 
-    /// Comes where all ranks meet. Who does not wait there keeps nobody.
-    pub(super) fn come(&self) -> Arc<Meeting> {
+    /// Comes where all ranks meet, and brings what this one has to say. Who does not wait there keeps nobody.
+    pub(super) fn come(&self) -> Arc<Meeting<Said>> {
+        let said = self.notes.iter().map(|notes| (self.transport.rank().0, notes.bring()));
+        let said: Said = said.filter(|(_, said)| !said.is_empty()).collect();
         let meeting = self.meetings.fetch_add(1, Ordering::Relaxed);
-        Meeting::begin(self.transport.clone(), Channel::Meeting, meeting, &[])
+        Meeting::begin(self.transport.clone(), Channel::Meeting, meeting, said)
+    }
+
+    /// Waits for the others at a meeting, and hears what they say.
+    pub(super) fn meet(&self, meeting: &Meeting<Said>, interrupted: &dyn Fn() -> bool) -> Result<()> {
+        let said: Vec<Vec<u8>> = meeting.wait(interrupted)?.into_values().collect();
+        if let (Some(notes), false) = (&self.notes, said.is_empty()) {
+            notes.hear(&said);
+        }
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ mod config;
 mod fetched;
 mod joined;
 mod led;
+mod notes;
 mod rounds;
 mod shard;
 mod sim;
@@ -16,6 +17,7 @@ mod stream;
 
 pub use config::{ExecutorKind, LaunchRequest, Ranks, Replay, RuntimeConfig};
 pub use fetched::Fetched;
+pub use notes::Notes;
 
 use crate::error::{Error, Provenance, Result};
 use crate::exec::graph::Graph;
@@ -99,7 +101,7 @@ impl Runtime {
         let guests = usize::from(!matches!(config.ranks, Ranks::Simulated { .. }));
         let workers = Workers::start(Crew::new(machine.cores as usize, guests));
         let workers = workers.map_err(|error| Error::Invalid(error.to_string()))?;
-        let RuntimeConfig { registry, mapper, ranks, executor, fuse, replay, .. } = config;
+        let RuntimeConfig { registry, mapper, ranks, executor, fuse, replay, notes, .. } = config;
         // Fields too large for a part of it are spread over all of it.
         let machine_bytes = machine.memory_bytes.saturating_mul(u64::from(machine.shards));
         let stream = Stream::new(machine_bytes, mapper.tunable("window"));
@@ -129,8 +131,10 @@ impl Runtime {
             }
         };
         let (joined, led) = match ranks {
-            Ranks::Joined(transport) => (Some(Joined::new(transport)), None),
-            Ranks::Led(transport) => (Some(Joined::without_witness(transport.clone())), Some(Led::new(transport))),
+            Ranks::Joined(transport) => (Some(Joined::new(transport, notes)), None),
+            Ranks::Led(transport) => {
+                (Some(Joined::without_witness(transport.clone(), notes)), Some(Led::new(transport)))
+            }
             Ranks::Alone | Ranks::Simulated { .. } => (None, None),
         };
         let (stream, dropped) = (Mutex::new(stream), Arc::default());
@@ -332,11 +336,11 @@ impl Runtime {
                 drop(stream);
                 let idle = executor.wait_idle(interrupted);
                 // The others come, for the stream says so: also to one who does not want to wait any more.
-                let meeting = self.joined.as_ref().map(Joined::come);
+                let meeting = self.joined.as_ref().map(|joined| (joined, joined.come()));
                 if !idle {
                     return Err(Error::Interrupted);
                 }
-                meeting.map_or(Ok(()), |meeting| meeting.wait(interrupted).map(drop))
+                meeting.map_or(Ok(()), |(joined, meeting)| joined.meet(&meeting, interrupted))
             }
             Engine::Sim(ranks) => {
                 let fence = ranks.fence();
@@ -365,7 +369,7 @@ impl Runtime {
                 if !executor.wait_idle(interrupted) {
                     return Err(Error::Interrupted);
                 }
-                joined.come().wait(interrupted)?;
+                joined.meet(&joined.come(), interrupted)?;
             }
         }
         Ok(())

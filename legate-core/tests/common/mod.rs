@@ -14,7 +14,7 @@ use legate_core::operation::{
     TaskContext, TaskError,
 };
 use legate_core::region::Sharding;
-use legate_core::runtime::{ExecutorKind, FieldHandle, LaunchRequest, Ranks, Replay, Runtime, RuntimeConfig};
+use legate_core::runtime::{ExecutorKind, FieldHandle, LaunchRequest, Notes, Ranks, Replay, Runtime, RuntimeConfig};
 use legate_core::store::{Access, Store};
 use legate_core::transport::Transport;
 use legate_core::{Error, Provenance};
@@ -369,6 +369,7 @@ pub struct Setup {
     pub memory_bytes: u64,
     pub fuse: bool,
     pub replay: Replay,
+    pub notes: Option<Arc<dyn Notes>>,
 }
 
 impl Default for Setup {
@@ -383,6 +384,7 @@ impl Default for Setup {
             fuse: true,
             // What is used again is worked out anew and compared.
             replay: Replay::Check,
+            notes: None,
         }
     }
 }
@@ -418,6 +420,7 @@ impl Setup {
             executor: self.executor,
             fuse: self.fuse,
             replay: self.replay,
+            notes: self.notes.clone(),
         });
         World { runtime: runtime.unwrap(), body, mix }
     }

@@ -12,6 +12,7 @@ use super::kernel::STRIP;
 #[cfg(target_arch = "x86_64")]
 use super::vector::{Join, Vector};
 use crate::dtype::DType;
+use crate::exceptions::Exceptions;
 use crate::isa::{Isa, Level};
 use crate::ops::{BinaryOp, ReduceOp, UnaryOp};
 #[cfg(target_arch = "x86_64")]
@@ -75,6 +76,14 @@ pub(super) enum Link {
     ChooseOther,
 }
 
+/// What a link computes. The value so far is the right argument, or the second choice, if the flag is set.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Operation {
+    Unary(UnaryOp),
+    Binary(BinaryOp, bool),
+    Choose(bool),
+}
+
 /// Where the elements of an input come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -107,6 +116,25 @@ impl Joint {
     /// `mask`: of a meaning for links that choose only.
     pub(super) fn new(link: Link, source: Source, at: *const u8, mask: *const u8) -> Joint {
         Joint { source, code: link.code(source), at, mask }
+    }
+
+    /// Whether it begins at this address.
+    pub(super) fn is_at(&self, place: *const u8) -> bool {
+        self.at == place
+    }
+
+    /// The elements that it reads for `n` elements of a chain of `dtype`, and where they come from; for links that choose, the mask. Not for links of one argument.
+    ///
+    /// # Safety
+    /// The input has these elements, and nobody writes them while the result is in use.
+    pub(super) unsafe fn elements<'a>(&self, dtype: DType, n: usize) -> (Source, &'a [u8], Option<&'a [u8]>) {
+        let count = if self.source == Source::Constant { 1 } else { n };
+        // SAFETY: the caller's promise.
+        unsafe {
+            let bytes = std::slice::from_raw_parts(self.at, count * self.source.dtype(dtype).size());
+            let mask = (!self.mask.is_null()).then(|| std::slice::from_raw_parts(self.mask, n));
+            (self.source, bytes, mask)
+        }
     }
 
     /// The same input with the elements in `points` alone, copied to `strip`. `size`: of the chain's elements. Not for links that choose.
@@ -182,6 +210,44 @@ impl Link {
         }
     }
 
+    /// The CPU's flags that it raises where it has met nothing: comparisons of NaN are invalid to the CPU.
+    pub(super) fn noise(self) -> Exceptions {
+        use Link::{Maximum, MaximumOf, Minimum, MinimumOf, Sign};
+        match self {
+            Maximum | MaximumOf | Minimum | MinimumOf | Sign => Exceptions::INVALID,
+            _ => Exceptions::NONE,
+        }
+    }
+
+    /// What it computes.
+    pub(super) fn operation(self) -> Operation {
+        use Operation::{Binary, Choose, Unary};
+        match self {
+            Link::Add => Binary(BinaryOp::Add, false),
+            Link::Subtract => Binary(BinaryOp::Subtract, false),
+            Link::SubtractFrom => Binary(BinaryOp::Subtract, true),
+            Link::Multiply => Binary(BinaryOp::Multiply, false),
+            Link::Divide => Binary(BinaryOp::Divide, false),
+            Link::DivideInto => Binary(BinaryOp::Divide, true),
+            Link::Maximum => Binary(BinaryOp::Maximum, false),
+            Link::MaximumOf => Binary(BinaryOp::Maximum, true),
+            Link::Minimum => Binary(BinaryOp::Minimum, false),
+            Link::MinimumOf => Binary(BinaryOp::Minimum, true),
+            Link::Negative => Unary(UnaryOp::Negative),
+            Link::Absolute => Unary(UnaryOp::Fabs),
+            Link::Sqrt => Unary(UnaryOp::Sqrt),
+            Link::Square => Unary(UnaryOp::Square),
+            Link::Reciprocal => Unary(UnaryOp::Reciprocal),
+            Link::Sign => Unary(UnaryOp::Sign),
+            Link::Floor => Unary(UnaryOp::Floor),
+            Link::Ceil => Unary(UnaryOp::Ceil),
+            Link::Trunc => Unary(UnaryOp::Trunc),
+            Link::Rint => Unary(UnaryOp::Rint),
+            Link::Choose => Choose(false),
+            Link::ChooseOther => Choose(true),
+        }
+    }
+
     /// The operation as a link; `None` if chains do not have it.
     pub(super) fn of_unary(op: UnaryOp) -> Option<Link> {
         match op {
@@ -201,6 +267,16 @@ impl Link {
 }
 
 impl Source {
+    /// The type of what is read for a chain of `dtype`.
+    pub(super) fn dtype(self, dtype: DType) -> DType {
+        match self {
+            Source::Elements | Source::Constant => dtype,
+            Source::I32 => DType::I32,
+            Source::F32 => DType::F32,
+            Source::I64 => DType::I64,
+        }
+    }
+
     /// The conversion as a source; `None` if chains on this level do not have it.
     pub(super) fn of_cast(from: DType, to: DType, isa: Isa) -> Option<Source> {
         match (from, to) {

@@ -39,6 +39,8 @@ pub(super) struct Input {
     pub(super) value: Option<ValueId>,
     /// For links that choose.
     pub(super) mask: Option<ValueId>,
+    /// What the link computes; of no meaning for the first input.
+    pub(super) made: ValueId,
 }
 
 impl Links {
@@ -74,8 +76,13 @@ impl Links {
         let mut step = last;
         while let Some((made, _)) = self.links[step] {
             inputs.push(match made.other {
-                Some(other) => Input { mask: made.mask, ..self.input(program, types, isa, made.link, other) },
-                None => Input { link: made.link, source: Source::Constant, value: None, mask: None },
+                Some(other) => {
+                    let input = self.input(program, types, isa, made.link, other);
+                    Input { mask: made.mask, made: step as ValueId, ..input }
+                }
+                None => {
+                    Input { link: made.link, source: Source::Constant, value: None, mask: None, made: step as ValueId }
+                }
             });
             if !made.taken {
                 inputs.push(self.input(program, types, isa, made.link, made.so_far));
@@ -90,12 +97,12 @@ impl Links {
     /// What an input reads: the argument of a conversion that is taken along.
     fn input(&self, program: &Program, types: &[DType], isa: Isa, link: Link, value: ValueId) -> Input {
         match program.instrs[value as usize] {
-            Instr::Const(_) => Input { link, source: Source::Constant, value: Some(value), mask: None },
+            Instr::Const(_) => Input { link, source: Source::Constant, value: Some(value), mask: None, made: value },
             Instr::Cast { to, arg } if self.taken_by[value as usize].is_some() => {
                 let source = Source::of_cast(types[arg as usize], to, isa).expect("such conversions are taken along");
-                Input { link, source, value: Some(arg), mask: None }
+                Input { link, source, value: Some(arg), mask: None, made: value }
             }
-            _ => Input { link, source: Source::Elements, value: Some(value), mask: None },
+            _ => Input { link, source: Source::Elements, value: Some(value), mask: None, made: value },
         }
     }
 

@@ -30,26 +30,35 @@ mod panel;
 mod plan;
 pub mod row;
 mod row_half;
+pub mod row_met;
 mod split;
 mod strided;
 mod tiles;
 #[cfg(target_arch = "x86_64")]
 mod vector;
+mod watch;
 
 pub(crate) use ahead::fetch;
 
+use crate::exceptions::Exceptions;
 use crate::isa::Isa;
 use crate::operand::RawOperand;
-use crate::program::{Binding, Instr, Joined, OperandId, Program, ProgramError};
+use crate::program::{Binding, Instr, Joined, OperandId, Program, ProgramError, ValueId};
 use nest::{Dim, Dims, Offsets, Steps};
 use plan::{Plan, SlotId, Store};
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 use split::Split;
 use strided::{Row, copy_box};
-use tiles::{Places, Tiles};
+use tiles::{Places, Scratch, Tiles};
+use watch::Watch;
 
 /// Points of a tile that uses no scratch memory: a multiple of the strip, and a power of two.
 const DIRECT_TILE: usize = 16 << 10;
+/// Bytes of the largest elements.
+const LARGEST: usize = 16;
+
+/// Steps of a program and the exceptions that they have met.
+pub type Met = SmallVec<[(ValueId, Exceptions); 2]>;
 
 /// A program made ready to run.
 #[derive(Clone, Debug)]
@@ -59,6 +68,8 @@ pub struct Compiled {
     rank: usize,
     isa: Isa,
     plan: Plan,
+    /// The step of the program that each step of the plan's comes from.
+    origins: Vec<ValueId>,
     /// What is folded over other dimensions, by programs of their own.
     split: Split,
     later: Vec<Compiled>,
@@ -83,7 +94,9 @@ impl Compiled {
     /// If the program is not well-formed.
     pub fn with_isa(program: &Program, rank: usize, isa: Isa) -> Result<Compiled, ProgramError> {
         program.validate(rank)?;
-        let split = Split::new(normalised(&program.without_halves()));
+        let (lowered, origins) = program.without_halves();
+        let (normal, origins) = normalised(&lowered, &origins);
+        let split = Split::new(normal);
         let plan = Plan::new(&split.main, isa);
         let later = split.later.iter().map(|part| Compiled::with_isa(part, rank, isa)).collect::<Result<_, _>>()?;
         let cost_ns_per_point = cost::ns_per_point(&split.main);
@@ -92,6 +105,7 @@ impl Compiled {
             rank,
             isa,
             plan,
+            origins,
             split,
             later,
             ordered: ordered(program),
@@ -137,6 +151,26 @@ impl Compiled {
     /// # Panics
     /// If the number of operands or a rank is wrong.
     pub unsafe fn run(&self, domain: &[i64], lo: &[i64], extent: &[usize], operands: &[RawOperand]) {
+        // SAFETY: the same contract.
+        unsafe { self.run_watched(domain, lo, extent, operands, Exceptions::NONE) };
+    }
+
+    /// The same, and which steps of the program have met any of the floating-point exceptions that are `wanted` ([`crate::exceptions`]): each step once, in order.
+    /// Where two conditions are met by one chain of operations at many places, the second may be missed only if it raises no other flag than the first.
+    ///
+    /// # Safety
+    /// As for [`Compiled::run`].
+    ///
+    /// # Panics
+    /// As for [`Compiled::run`].
+    pub unsafe fn run_watched(
+        &self,
+        domain: &[i64],
+        lo: &[i64],
+        extent: &[usize],
+        operands: &[RawOperand],
+        wanted: Exceptions,
+    ) -> Met {
         assert!(
             domain.len() == self.rank && lo.len() == self.rank && extent.len() == self.rank,
             "the chunk has the program's rank"
@@ -147,26 +181,46 @@ impl Compiled {
             "an operand has a stride for each dimension"
         );
         let Some(places) = self.places(domain, operands) else {
+            let (untangled, origins) = self.untangled(operands);
             // SAFETY: the same contract; the joined program names one operand for each place.
-            return unsafe { self.untangled(operands).run(domain, lo, extent, operands) };
+            let mut met = unsafe { untangled.run_watched(domain, lo, extent, operands, wanted) };
+            met.iter_mut().for_each(|(step, _)| *step = origins[*step as usize]);
+            return met;
         };
         let temporaries = self.split.temporaries(extent, operands);
+        let watch = (!wanted.is_empty()).then(|| Watch::new(wanted, self.split.main.instrs.len()));
+        let mut met = Met::new();
         // SAFETY: the caller's contract; temporaries are live arrays of the chunk's shape that nobody else knows; the arena
         // has the plan's size.
         unsafe {
             let panels = if self.rank < 2 { 0 } else { panel::arena_bytes(&self.plan, operands) };
-            arena::with_arena(self.plan.arena + panels, |arena| {
+            let own = (self.plan.arena + panels).next_multiple_of(64);
+            arena::with_arena(own + watch.as_ref().map_or(0, |_| self.plan.tile * LARGEST), |arena| {
                 let operands = temporaries.operands(operands);
                 let steps = Steps::new(&self.plan, operands, self.rank);
-                Run { plan: &self.plan, domain, lo, extent, operands, places, arena, steps }.run();
+                let scratch = Scratch { arena, spare: arena.wrapping_add(own), watch: watch.as_ref() };
+                Run { plan: &self.plan, domain, lo, extent, operands, places, scratch, steps }.run();
             });
+            if let Some(watch) = watch {
+                met.extend(watch.finish(&self.plan).map(|(step, met)| (self.origins[step], met)));
+            }
             if places.streamed != 0 {
                 chain::fence();
             }
-            for later in &self.later {
-                later.run(domain, lo, extent, temporaries.operands(operands));
+            for (later, fold) in self.later.iter().zip(&self.split.folds) {
+                let folded = later.run_watched(domain, lo, extent, temporaries.operands(operands), wanted);
+                met.extend(folded.into_iter().map(|(_, met)| (self.origins[*fold], met)));
             }
         }
+        met.sort_unstable_by_key(|(step, _)| *step);
+        met.dedup_by(|(step, more), (first, met)| {
+            let is_same = step == first;
+            if is_same {
+                *met |= *more;
+            }
+            is_same
+        });
+        met
     }
 
     /// How loads and stores meet in memory. `None`: a place is written twice, or read after it was written, under different numbers.
@@ -217,13 +271,14 @@ impl Compiled {
     }
 
     /// The program with one operand number for each place.
-    fn untangled(&self, operands: &[RawOperand]) -> Compiled {
+    fn untangled(&self, operands: &[RawOperand]) -> (Compiled, Vec<ValueId>) {
         let first = |k: usize| (0..k).find(|j| operands[*j].ptr == operands[k].ptr).unwrap_or(k);
         let bindings: Vec<Binding> =
             (0..self.program.operands as usize).map(|k| Binding::Operand(first(k) as OperandId)).collect();
         let mut joined = Joined::new(self.program.operands);
-        joined.append(&self.program, &bindings).expect("operands are in memory");
-        Compiled::with_isa(&joined.finish(), self.rank, self.isa).expect("a valid program with fewer operands")
+        joined.append_from(&self.program, &bindings, |step| step as ValueId).expect("operands are in memory");
+        let (program, origins) = joined.finish_traced();
+        (Compiled::with_isa(&program, self.rank, self.isa).expect("a valid program with fewer operands"), origins)
     }
 }
 
@@ -231,12 +286,12 @@ fn volume(domain: &[i64]) -> u64 {
     domain.iter().fold(1, |points, n| points.saturating_mul(*n as u64))
 }
 
-/// With one load and one store for each operand, and no step twice.
-fn normalised(program: &Program) -> Program {
+/// With one load and one store for each operand, and no step twice; and the origin of each step.
+fn normalised(program: &Program, origins: &[ValueId]) -> (Program, Vec<ValueId>) {
     let bindings: Vec<Binding> = (0..program.operands).map(Binding::Operand).collect();
     let mut joined = Joined::new(program.operands);
-    joined.append(program, &bindings).expect("operands are in memory");
-    joined.finish()
+    joined.append_from(program, &bindings, |step| origins[step]).expect("operands are in memory");
+    joined.finish_traced()
 }
 
 /// The pairs of different operands of which the first is written before the second is read or written.
@@ -264,8 +319,7 @@ struct Run<'a> {
     extent: &'a [usize],
     operands: &'a [RawOperand],
     places: Places,
-    /// Scratch memory, the run's alone, of the plan's size.
-    arena: *mut u8,
+    scratch: Scratch<'a>,
     steps: Steps,
 }
 
@@ -360,6 +414,6 @@ impl Run<'_> {
     /// As for [`Compiled::run`].
     unsafe fn tiles<'b>(&'b self, dims: &[Dim<'b>], varying: usize) -> Tiles<'b> {
         // SAFETY: the caller's promise; `places` names every load that a store must not overwrite.
-        unsafe { Tiles::new(self.plan, self.arena, self.operands, self.lo, self.places, dims, varying) }
+        unsafe { Tiles::new(self.plan, self.scratch, self.operands, self.lo, self.places, dims, varying) }
     }
 }

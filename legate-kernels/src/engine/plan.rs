@@ -5,13 +5,14 @@
 //! other values share scratch tiles by linear scan. A kernel never writes a slot that it reads, for kernels promise the compiler that
 //! their operands do not overlap; but a chain may.
 
-use super::chain::{self, ChainKernel, FoldLoop, Link, Source};
+use super::chain::{self, ChainKernel, FoldLoop, Link, Operation, Source};
 use super::fold_kernel::FoldKernel;
 use super::kernel::{self, Found, Kernel};
 use super::links::Links;
-use crate::dtype::{DType, Scalar};
+use crate::dtype::{DType, Kind, Scalar};
+use crate::exceptions::{Exceptions, values};
 use crate::isa::Isa;
-use crate::ops::{BinaryOp, ReduceOp};
+use crate::ops::{BinaryOp, ReduceOp, UnaryOp};
 use crate::program::{Instr, OperandId, Program, ValueId};
 use std::ops::Range;
 
@@ -29,6 +30,53 @@ pub(super) struct Step {
     pub(super) dst: SlotId,
     /// The store whose operand `dst` stands for.
     pub(super) store: Option<usize>,
+    /// The type of what it computes.
+    pub(super) dtype: DType,
+    /// Of a kernel: what it may meet. Of a chain, its inputs say so.
+    pub(super) watched: Option<Watched>,
+}
+
+/// A step that may meet floating-point exceptions ([`super::watch`]).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watched {
+    /// Which of the program.
+    pub(super) value: ValueId,
+    pub(super) can: Exceptions,
+    /// It raises the CPU's flags if it meets anything.
+    pub(super) by_flags: bool,
+    pub(super) what: What,
+}
+
+/// An operation on elements of a type.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum What {
+    Unary(UnaryOp, DType),
+    Binary(BinaryOp, DType),
+    Cast(DType, DType),
+}
+
+impl What {
+    fn can(self) -> Exceptions {
+        match self {
+            What::Unary(op, dtype) => values::of_unary_op(op, dtype),
+            What::Binary(op, dtype) => values::of_binary_op(op, dtype),
+            What::Cast(from, to) => values::of_cast(from, to),
+        }
+    }
+
+    /// Whether its loops are correctly rounded operations of the CPU and nothing else.
+    pub(super) fn raises_flags(self) -> bool {
+        match self {
+            What::Unary(op, dtype) => {
+                matches!(op, UnaryOp::Sqrt | UnaryOp::Square | UnaryOp::Reciprocal) && dtype.kind() == Kind::Float
+            }
+            What::Binary(op, dtype) => {
+                let is_plain = matches!(op, BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply);
+                is_plain || op == BinaryOp::Divide && dtype.kind() == Kind::Float
+            }
+            What::Cast(from, to) => (from, to) == (DType::F64, DType::F32),
+        }
+    }
 }
 
 /// What a step calls.
@@ -53,6 +101,11 @@ pub(super) struct Input {
     pub(super) slot: SlotId,
     /// For links that choose.
     pub(super) mask: Option<SlotId>,
+    /// The step of the program that the link is, and what it may meet; of no meaning for the first input.
+    pub(super) made: ValueId,
+    pub(super) can: Exceptions,
+    /// The CPU's flags that it may raise, those that mean nothing among them.
+    pub(super) raises: Exceptions,
 }
 
 /// Stands for the last reader of what is read when all steps are done.
@@ -124,6 +177,9 @@ pub(super) struct Fold {
     pub(super) buffer: SlotId,
     /// If the value is the end of a chain that nobody else needs: that step, and a loop that folds it as it is computed.
     pub(super) chain: Option<(usize, FoldLoop)>,
+    /// The step of the program, and what it may meet.
+    pub(super) reduce: ValueId,
+    pub(super) can: Exceptions,
 }
 
 /// A program made ready for one ISA level.
@@ -289,13 +345,17 @@ impl Lowering {
                 self.slot_of[step] = slot;
                 self.plan.indices.push((slot, dim));
             }
-            Instr::Unary { op, arg } => self.compute(step, kernel::unary(op, of(arg), isa), &[arg]),
+            Instr::Unary { op, arg } => {
+                self.compute(step, kernel::unary(op, of(arg), isa), &[arg], Some(What::Unary(op, of(arg))));
+            }
             Instr::Binary { op, args } => self.binary(program, step, op, args),
             Instr::Select { cond, args: [x, y] } => {
-                self.compute(step, kernel::select(of(x).size(), isa), &[cond, x, y])
+                self.compute(step, kernel::select(of(x).size(), isa), &[cond, x, y], None);
             }
-            Instr::Cast { to, arg } => self.compute(step, kernel::cast(of(arg), to, isa), &[arg]),
-            Instr::Bitcast { to, arg } => self.compute(step, kernel::copy(to.size()), &[arg]),
+            Instr::Cast { to, arg } => {
+                self.compute(step, kernel::cast(of(arg), to, isa), &[arg], Some(What::Cast(of(arg), to)));
+            }
+            Instr::Bitcast { to, arg } => self.compute(step, kernel::copy(to.size()), &[arg], None),
             Instr::Store { operand, value } => self.store(step, operand, value),
             Instr::Reduce { op, operand, value, dims } => {
                 self.plan.folded_dims = dims;
@@ -311,7 +371,8 @@ impl Lowering {
                     .iter()
                     .position(|step| step.dst == slot && self.plan.is_chain_without_masks(step) && buffer == slot);
                 let chain = writer.zip(chain::folded(op, dtype, isa));
-                self.plan.folds.push(Fold { op, dtype, kernel, slot, operand, buffer, chain });
+                let (reduce, can) = (step as ValueId, What::Binary(op.binary(), dtype).can());
+                self.plan.folds.push(Fold { op, dtype, kernel, slot, operand, buffer, chain, reduce, can });
             }
         }
     }
@@ -338,8 +399,8 @@ impl Lowering {
             _ => None,
         };
         match splat {
-            Some((found, vectors)) => self.compute_on(step, found, &args, &vectors),
-            None => self.compute(step, kernel::binary(op, dtype, self.isa), &args),
+            Some((found, vectors)) => self.compute_on(step, found, &args, &vectors, Some(What::Binary(op, dtype))),
+            None => self.compute(step, kernel::binary(op, dtype, self.isa), &args, Some(What::Binary(op, dtype))),
         }
     }
 
@@ -353,32 +414,50 @@ impl Lowering {
         for input in &inputs {
             let slot = input.value.map_or(0, |value| self.slot_of[value as usize]);
             let mask = input.mask.map(|value| self.slot_of[value as usize]);
-            self.plan.inputs.push(Input { link: input.link, source: input.source, slot, mask });
+            let can = match input.link.operation() {
+                Operation::Unary(op) => values::of_unary_op(op, self.types[step]),
+                Operation::Binary(op, _) => values::of_binary_op(op, self.types[step]),
+                Operation::Choose(_) => Exceptions::NONE,
+            };
+            self.plan.inputs.push(Input {
+                link: input.link,
+                source: input.source,
+                slot,
+                mask,
+                made: input.made,
+                can,
+                raises: can | input.link.noise(),
+            });
         }
         let values = || inputs.iter().flat_map(|input| [input.value, input.mask]).flatten();
         values().for_each(|value| self.read(value));
         // The result may take the place of what nobody needs any more.
         self.release(step, values());
-        self.push_step(step, Call::Chain { kernel, inputs: start..self.plan.inputs.len() });
+        self.push_step(step, Call::Chain { kernel, inputs: start..self.plan.inputs.len() }, None);
     }
 
-    fn compute(&mut self, step: usize, found: Found, args: &[ValueId]) {
-        self.compute_on(step, found, args, args);
+    fn compute(&mut self, step: usize, found: Found, args: &[ValueId], what: Option<What>) {
+        self.compute_on(step, found, args, args, what);
     }
 
     /// Adds a kernel call. Of the arguments, `vectors` are read element by element.
-    fn compute_on(&mut self, step: usize, found: Found, args: &[ValueId], vectors: &[ValueId]) {
-        self.mark_tiles(vectors);
+    fn compute_on(&mut self, step: usize, found: Found, args: &[ValueId], vectors: &[ValueId], what: Option<What>) {
+        let watched = what.map(|what| (what, what.can())).filter(|(_, can)| !can.is_empty());
+        let watched =
+            watched.map(|(what, can)| Watched { value: step as ValueId, can, by_flags: what.raises_flags(), what });
+        // What is watched is read element by element, should its values be looked at.
+        self.mark_tiles(if watched.is_some() { args } else { vectors });
         let mut slots = [0; 3];
         args.iter().zip(&mut slots).for_each(|(arg, slot)| *slot = self.slot_of[*arg as usize]);
         args.iter().for_each(|arg| self.read(*arg));
-        self.push_step(step, Call::Kernel { kernel: found.kernel, strips: found.strips, args: slots });
+        self.push_step(step, Call::Kernel { kernel: found.kernel, strips: found.strips, args: slots }, watched);
         self.release(step, args.iter().copied());
     }
 
     /// Adds a step that computes a value. One with a destination in memory has a slot of its own; others take a scratch slot that is free.
-    fn push_step(&mut self, step: usize, call: Call) {
-        let size = self.types[step].size();
+    fn push_step(&mut self, step: usize, call: Call, watched: Option<Watched>) {
+        let dtype = self.types[step];
+        let size = dtype.size();
         let dst = match self.destinations[step] {
             Some(_) => self.new_slot(size),
             None => {
@@ -391,7 +470,7 @@ impl Lowering {
             }
         };
         self.slot_of[step] = dst;
-        self.plan.steps.push(Step { call, dst, store: None });
+        self.plan.steps.push(Step { call, dst, store: None, dtype, watched });
     }
 
     /// Notes which constants are read element by element.

@@ -16,6 +16,8 @@ pub(super) struct Split {
     pub(super) main: Program,
     /// One for each other fold.
     pub(super) later: Vec<Program>,
+    /// Which step of the main program each of them was.
+    pub(super) folds: Vec<usize>,
     /// The element types of the temporaries, which are the operands after the program's own.
     temporaries: Vec<DType>,
 }
@@ -24,7 +26,7 @@ impl Split {
     pub(super) fn new(program: Program) -> Split {
         let types = program.value_dtypes();
         let first = program.instrs.iter().find_map(folded_dims);
-        let mut split = Split { main: program, later: Vec::new(), temporaries: Vec::new() };
+        let mut split = Split { main: program, later: Vec::new(), folds: Vec::new(), temporaries: Vec::new() };
         let given = split.main.operands;
         for step in 0..split.main.instrs.len() {
             let Instr::Reduce { op, operand, value, dims } = split.main.instrs[step] else { continue };
@@ -39,6 +41,7 @@ impl Split {
             let loaded = later.load(temporary, dtype);
             later.reduce(op, operand, loaded, dims);
             split.later.push(later);
+            split.folds.push(step);
         }
         split.main.operands = given + split.temporaries.len() as OperandId;
         split

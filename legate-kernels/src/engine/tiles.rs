@@ -13,6 +13,7 @@ use super::nest::{Dim, Dims, Offsets, shift};
 use super::panel::Panels;
 use super::plan::{Call, Fold, Input, Plan, SlotId, Step};
 use super::strided::{Row, copy_box, fill_index, transpose};
+use super::watch::Watch;
 use crate::operand::RawOperand;
 use smallvec::SmallVec;
 
@@ -30,6 +31,16 @@ pub(super) struct Places {
     pub(super) streamed: u64,
     /// Operands are fetched for the next tile while one is computed.
     pub(super) fetched_ahead: bool,
+}
+
+/// Memory that is a run's alone, and who watches what is met.
+#[derive(Clone, Copy)]
+pub(super) struct Scratch<'a> {
+    /// Of the plan's size.
+    pub(super) arena: *mut u8,
+    /// Room for a tile, if somebody watches.
+    pub(super) spare: *mut u8,
+    pub(super) watch: Option<&'a Watch>,
 }
 
 /// What one stream does at each tile.
@@ -68,23 +79,28 @@ pub(super) struct Tiles<'a> {
     joints: SmallVec<[Joint; 8]>,
     /// Where the values of each fold are after a tile has been computed.
     fold_sources: SmallVec<[*const u8; 2]>,
+    /// Looks at what the steps meet, if anybody wants to know.
+    watch: Option<&'a Watch>,
+    /// A tile for results that would overwrite what they are made of, while that may be looked at.
+    spare: *mut u8,
 }
 
 impl<'a> Tiles<'a> {
     /// Tiles of a box of at most `longest` points along the varying dimension.
     ///
     /// # Safety
-    /// `arena` has the plan's size and is initialised and the caller's alone for the lifetime of the result; the operands and the chunk
+    /// The arena of `scratch` has the plan's size, its spare that of a tile, and both are initialised and the caller's alone for the lifetime of the result; the operands and the chunk
     /// keep the contract of [`super::Compiled::run`]; `copied` names all loads whose operand a store writes, except where that store may overwrite it.
     pub(super) unsafe fn new(
         plan: &'a Plan,
-        arena: *mut u8,
+        scratch: Scratch<'a>,
         operands: &[RawOperand],
         lo: &[i64],
         places: Places,
         dims: &[Dim<'a>],
         varying: usize,
     ) -> Tiles<'a> {
+        let Scratch { arena, spare, watch } = scratch;
         let mut streams: SmallVec<[Stream; 8]> = SmallVec::new();
         let mut push = |base: *mut u8| streams.push(Stream { base, flat: false, gathered: None });
         plan.loads.iter().for_each(|load| push(operands[load.operand as usize].ptr));
@@ -107,6 +123,8 @@ impl<'a> Tiles<'a> {
             slots: plan.slots.iter().map(|slot| arena.wrapping_add(slot.scratch)).collect(),
             joints: SmallVec::new(),
             fold_sources: plan.folds.iter().map(|_| std::ptr::null()).collect(),
+            watch,
+            spare,
         };
         tiles.joints = plan.inputs.iter().map(|input| tiles.joint(input)).collect();
         tiles.find_flat_streams();
@@ -135,6 +153,20 @@ impl<'a> Tiles<'a> {
             && self.copied == 0
             && self.dims.len() == 1
             && self.streams.iter().all(|stream| stream.flat)
+            && !self.is_guarded(&self.plan.steps[0], false)
+    }
+
+    /// Whether a chain computes to spare memory: its result lies where one of its inputs does, which may have to be looked at, as it always may if there is
+    /// padding.
+    fn is_guarded(&self, step: &Step, is_padded: bool) -> bool {
+        let (Some(watch), Call::Chain { inputs, .. }) = (self.watch, &step.call) else { return false };
+        let overwrites = |joint: &Joint| joint.is_at(self.slots[step.dst as usize]);
+        let in_place = step.store.is_some_and(|store| {
+            let place = self.streams[self.first_store() + store].base;
+            self.streams[..self.plan.loads.len()].iter().any(|load| load.base == place)
+        });
+        (in_place || self.joints[inputs.clone()].iter().any(overwrites))
+            && watch.doubts(&self.plan.inputs[inputs.clone()], is_padded)
     }
 
     /// Whether what is folded is read where it lies: nothing is computed, and the operands are contiguous.
@@ -213,8 +245,11 @@ impl<'a> Tiles<'a> {
                 Some((step, lanes)) => {
                     let Call::Chain { kernel, .. } = plan.steps[step].call else { unreachable!("a chain is folded") };
                     let joints: SmallVec<[Joint; 1 + chain::LONGEST]> = self.inputs(step).iter().map(joint).collect();
+                    self.watch.inspect(|watch| watch.end_fold());
                     FoldedChain { fold, lanes, walk: kernel.walk, first: joints[0], joints: &joints[1..] }
                         .runs(results, points, run, block);
+                    // Whether the chain or the fold has raised a flag, only the chain's values tell.
+                    self.watch.inspect(|watch| watch.end_folded_chain(fold.dtype, self.inputs(step), &joints, points));
                 }
                 None => {
                     let at = place(fold.slot).expect("it folds an operand").1;
@@ -444,6 +479,9 @@ impl<'a> Tiles<'a> {
     unsafe fn run_kernels(&self, points: usize) {
         let padded = points.next_multiple_of(STRIP);
         let shares = ahead::Shares::new(self.plan.steps.len());
+        if let Some(watch) = self.watch {
+            watch.end_fold();
+        }
         for (k, step) in self.plan.steps.iter().enumerate() {
             if self.fetches_ahead {
                 self.fetch_ahead(shares, k, points);
@@ -453,13 +491,64 @@ impl<'a> Tiles<'a> {
                 match &step.call {
                     Call::Kernel { kernel, strips, args } => {
                         self.run_kernel(*kernel, step.dst, *args, if *strips { padded } else { points });
+                        if let Some(watch) = self.watch {
+                            let [x, y, _] = args.map(|slot| self.elements(slot, points));
+                            let result = (self.elements(step.dst, points), step.dtype);
+                            watch.end_kernel(step.watched.as_ref(), [x, y], result);
+                        }
                     }
                     Call::Chain { kernel, inputs } => {
                         let streams = step.store.is_some_and(|store| self.streamed_now >> store.min(63) & 1 == 1);
                         let run = if streams { kernel.stream } else { kernel.store };
-                        self.run_chain(run, step.dst, &self.joints[inputs.clone()], padded);
+                        let joints = &self.joints[inputs.clone()];
+                        if let Some(watch) = self.watch {
+                            self.run_watched_chain(
+                                watch,
+                                run,
+                                step,
+                                (joints, &self.plan.inputs[inputs.clone()]),
+                                points,
+                            );
+                        } else {
+                            self.run_chain(run, self.slots[step.dst as usize], joints, padded);
+                        }
                     }
                 }
+            }
+        }
+    }
+
+    /// The first elements of a slot.
+    ///
+    /// # Safety
+    /// As for [`Tiles::run_kernels`], between two steps.
+    unsafe fn elements(&self, slot: SlotId, points: usize) -> &[u8] {
+        let bytes = points * self.plan.slots[slot as usize].size;
+        // SAFETY: the slot stands for a scratch tile or for operand memory of the tile's points; both are initialised, and nothing is written between steps.
+        unsafe { std::slice::from_raw_parts(self.slots[slot as usize].cast_const(), bytes) }
+    }
+
+    /// # Safety
+    /// As for [`Tiles::run_chain`].
+    unsafe fn run_watched_chain(
+        &self,
+        watch: &Watch,
+        run: chain::Loop,
+        step: &Step,
+        (joints, inputs): (&[Joint], &[Input]),
+        points: usize,
+    ) {
+        let padded = points.next_multiple_of(STRIP);
+        let dst = self.slots[step.dst as usize];
+        let is_guarded = self.is_guarded(step, padded != points);
+        let place = if is_guarded { self.spare } else { dst };
+        // SAFETY: the caller's promise; the spare tile has room for a tile. The inputs have not been overwritten if they are looked at: where there is doubt or
+        // padding the result is in spare memory, or in a place that is no input's.
+        unsafe {
+            self.run_chain(run, place, joints, padded);
+            watch.end_chain(step.dtype, inputs, joints, points, padded != points);
+            if is_guarded {
+                std::ptr::copy_nonoverlapping(place, dst, padded * step.dtype.size());
             }
         }
     }
@@ -513,10 +602,10 @@ impl<'a> Tiles<'a> {
 
     /// # Safety
     /// As for [`Tiles::run_kernels`], and this CPU has the chain's instructions. `joints` are those of the step.
-    unsafe fn run_chain(&self, run: chain::Loop, dst: SlotId, joints: &[Joint], n: usize) {
+    unsafe fn run_chain(&self, run: chain::Loop, dst: *mut u8, joints: &[Joint], n: usize) {
         // SAFETY: slots have room for the padding of a tile, as in `run_kernel`. Where the destination is the place of an input, it begins where that
         // begins and has elements of its size: a slot of one size, or an operand that is read under the same strides.
-        unsafe { run(self.slots[dst as usize], joints[0], &joints[1..], n) }
+        unsafe { run(dst, joints[0], &joints[1..], n) }
     }
 
     /// # Safety

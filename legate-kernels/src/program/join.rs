@@ -52,6 +52,10 @@ pub struct Joined {
     /// The value that a later load of the operand sees: what was last loaded from it or stored to it.
     in_memory: BTreeMap<OperandId, ValueId>,
     locals: BTreeMap<u16, ValueId>,
+    /// Of each step, where it comes from.
+    origins: Vec<u16>,
+    /// Of the step that is being appended.
+    origin: u16,
 }
 
 impl Joined {
@@ -68,9 +72,27 @@ impl Joined {
     /// # Panics
     /// If there are fewer bindings than operands.
     pub fn append(&mut self, part: &Program, bindings: &[Binding]) -> Result<(), ProgramError> {
+        self.append_from(part, bindings, |_| 0)
+    }
+
+    /// The same, where `origin` says of each step of the part where it comes from: what [`Joined::finish_traced`] tells. Of steps that are made once it is the
+    /// first one's.
+    ///
+    /// # Errors
+    /// As [`Joined::append`].
+    ///
+    /// # Panics
+    /// As [`Joined::append`].
+    pub fn append_from(
+        &mut self,
+        part: &Program,
+        bindings: &[Binding],
+        origin: impl Fn(usize) -> u16,
+    ) -> Result<(), ProgramError> {
         assert!(bindings.len() >= part.operands as usize, "each operand of a part is bound");
         let mut renamed: Vec<ValueId> = Vec::with_capacity(part.instrs.len());
-        for instr in &part.instrs {
+        for (step, instr) in part.instrs.iter().enumerate() {
+            self.origin = origin(step);
             let value = match *instr {
                 Instr::Load { operand, dtype } => self.load(bindings[operand as usize], dtype)?,
                 Instr::Store { operand, value } => self.store(bindings[operand as usize], renamed[value as usize]),
@@ -92,7 +114,16 @@ impl Joined {
 
     /// The joined program, without what nobody uses.
     pub fn finish(self) -> Program {
-        self.without_overwritten_stores().without_dead_code()
+        self.finish_traced().0
+    }
+
+    /// The same, and where each of its steps comes from.
+    pub fn finish_traced(mut self) -> (Program, Vec<u16>) {
+        let origins = std::mem::take(&mut self.origins);
+        let program = self.without_overwritten_stores();
+        let live = program.live_steps();
+        let origins = live.iter().map(|step| origins[*step]).collect();
+        (program.with_steps(&live), origins)
     }
 
     fn load(&mut self, binding: Binding, dtype: DType) -> Result<ValueId, ProgramError> {
@@ -168,6 +199,7 @@ impl Joined {
             Instr::Store { .. } | Instr::Reduce { .. } => None,
         };
         self.types.push(dtype);
+        self.origins.push(self.origin);
         self.program.push(instr)
     }
 

@@ -6,19 +6,22 @@ use crate::{cast, half};
 use std::borrow::Cow;
 
 impl Program {
-    /// The same without loops in float16, and without conversions of it that have no loop: what the engine runs. Every step rounds as before.
-    pub(crate) fn without_halves(&self) -> Cow<'_, Program> {
+    /// The same without loops in float16, and without conversions of it that have no loop: what the engine runs. Every step rounds as before. And for each of
+    /// its steps, the step that it comes from.
+    pub(crate) fn without_halves(&self) -> (Cow<'_, Program>, Vec<u16>) {
         let types = self.value_dtypes();
         if !types.contains(&Some(DType::F16)) {
-            return Cow::Borrowed(self);
+            return (Cow::Borrowed(self), (0..self.instrs.len()).map(|step| step as u16).collect());
         }
         let mut lowering =
             Lowering { types, renamed: Vec::new(), program: Program { instrs: Vec::new(), operands: self.operands } };
-        for instr in &self.instrs {
+        let mut origins = Vec::new();
+        for (step, instr) in self.instrs.iter().enumerate() {
             let value = lowering.step(*instr);
             lowering.renamed.push(value);
+            origins.resize(lowering.program.instrs.len(), step as u16);
         }
-        Cow::Owned(lowering.program)
+        (Cow::Owned(lowering.program), origins)
     }
 }
 
@@ -97,10 +100,11 @@ mod tests {
         let sum = program.binary(BinaryOp::Add, x, one);
         let square = program.binary(BinaryOp::Multiply, sum, sum);
         program.store(1, square);
-        let lowered = program.without_halves();
+        let (lowered, origins) = program.without_halves();
         let casts = |to| lowered.instrs.iter().filter(|i| matches!(i, Instr::Cast { to: t, .. } if *t == to)).count();
         assert_eq!((casts(DType::F16), casts(DType::F32)), (2, 3));
         assert!(lowered.validate(1).is_ok());
-        assert!(matches!(Program::new().without_halves(), Cow::Borrowed(_)));
+        assert_eq!(origins, [0, 1, 2, 2, 2, 3, 3, 3, 4], "a step becomes itself and the conversions around it");
+        assert!(matches!(Program::new().without_halves().0, Cow::Borrowed(_)));
     }
 }

@@ -1,6 +1,6 @@
 //! Chains of float operations: the engine against the oracle, in registers, in place and past the caches.
 
-use crate::support::{Array, Layout, assert_same, nasty, run_oracle};
+use crate::support::{Array, Layout, WANTED, assert_same, met_by_engine, met_by_oracle, nasty, normalised, run_oracle};
 use legate_kernels::dtype::{B8, DType, Scalar};
 use legate_kernels::engine::Compiled;
 use legate_kernels::isa::Isa;
@@ -148,6 +148,32 @@ proptest! {
                 for k in 0..operands.len() {
                     assert_same(&(k, isa, cache, &program, n), operands[k], &[n], &got[k], &expected[k]);
                 }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn chains_meet_what_the_oracle_meets(
+        is_double: bool,
+        inputs in proptest::collection::vec(
+            proptest::sample::select(vec![DType::F64, DType::F64, DType::F32, DType::I32, DType::I64]), 1..4),
+        recipes in proptest::collection::vec(recipe(), 1..40),
+        n in prop_oneof![1usize..200, Just(1024usize), 2000usize..2500],
+        tame: bool,
+    ) {
+        let dtype = if is_double { DType::F64 } else { DType::F32 };
+        let (program, operands) = build(dtype, &inputs, &recipes);
+        let program = normalised(&program);
+        let values = |dtype: &DType| if tame { nasty(*dtype)[..3].to_vec() } else { nasty(*dtype) };
+        let arrays = || operands.iter().map(|dtype| Array::new(*dtype, &[n], Layout::Contiguous, &values(dtype)));
+        let expected = met_by_oracle(&program, &[n], &mut arrays().collect::<Vec<_>>(), WANTED);
+        for isa in Isa::available() {
+            for cache in [u64::MAX, 0] {
+                let got = met_by_engine(&program, (isa, cache), &[n], &mut arrays().collect::<Vec<_>>(), WANTED);
+                prop_assert_eq!(&got, &expected, "{:?} {} {:?} {}", isa, cache, &program, n);
             }
         }
     }

@@ -3,10 +3,11 @@
 use legate_kernels::cast::cast;
 use legate_kernels::dtype::{B8, C64, C128, DType, Kind, Scalar};
 use legate_kernels::engine::Compiled;
+use legate_kernels::exceptions::Exceptions;
 use legate_kernels::isa::Isa;
 use legate_kernels::operand::RawOperand;
 use legate_kernels::oracle;
-use legate_kernels::program::Program;
+use legate_kernels::program::{Binding, Joined, Program};
 use smallvec::SmallVec;
 
 /// A view into memory of its own.
@@ -18,6 +19,9 @@ pub(crate) struct Array {
     /// In bytes.
     pub(crate) strides: Vec<isize>,
 }
+
+/// The floating-point exceptions that tests look for. Underflow is not among them: what is tiny and exact has not underflowed, which only the CPU's flags tell.
+pub(crate) const WANTED: Exceptions = Exceptions::from_bits(1 | 2 | 8);
 
 /// How an array lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -157,6 +161,46 @@ pub(crate) fn run_oracle(program: &Program, shape: &[usize], arrays: &mut [Array
     let raw: Vec<RawOperand> = arrays.iter_mut().map(|a| a.raw(&zero)).collect();
     // SAFETY: each array owns its memory, and its view stays inside.
     unsafe { oracle::run(program, &domain, &vec![0; shape.len()], shape, &raw) };
+}
+
+/// What the steps of a program have met, by the engine, on a machine with so large a cache. `wanted`: what is looked for.
+pub(crate) fn met_by_engine(
+    program: &Program,
+    (isa, cache): (Isa, u64),
+    shape: &[usize],
+    arrays: &mut [Array],
+    wanted: Exceptions,
+) -> Vec<(usize, Exceptions)> {
+    let compiled = Compiled::with_isa(program, shape.len(), isa).unwrap().with_cache(cache);
+    let domain: Vec<i64> = shape.iter().map(|n| *n as i64).collect();
+    let zero = vec![0usize; shape.len()];
+    let raw: Vec<RawOperand> = arrays.iter_mut().map(|a| a.raw(&zero)).collect();
+    // SAFETY: each array owns its memory, and its view stays inside.
+    let met = unsafe { compiled.run_watched(&domain, &vec![0; shape.len()], shape, &raw, wanted) };
+    met.iter().map(|(step, met)| (*step as usize, *met)).collect()
+}
+
+/// The same by the oracle.
+pub(crate) fn met_by_oracle(
+    program: &Program,
+    shape: &[usize],
+    arrays: &mut [Array],
+    wanted: Exceptions,
+) -> Vec<(usize, Exceptions)> {
+    let domain: Vec<i64> = shape.iter().map(|n| *n as i64).collect();
+    let zero = vec![0usize; shape.len()];
+    let raw: Vec<RawOperand> = arrays.iter_mut().map(|a| a.raw(&zero)).collect();
+    // SAFETY: each array owns its memory, and its view stays inside.
+    let met = unsafe { oracle::run_watched(program, &domain, &vec![0; shape.len()], shape, &raw) };
+    met.iter().map(|met| *met & wanted).enumerate().filter(|(_, met)| !met.is_empty()).collect()
+}
+
+/// The program as the engine normalises it: no step twice, none that nobody needs.
+pub(crate) fn normalised(program: &Program) -> Program {
+    let bindings: Vec<Binding> = (0..program.operands).map(Binding::Operand).collect();
+    let mut joined = Joined::new(program.operands);
+    joined.append(program, &bindings).unwrap();
+    joined.finish()
 }
 
 /// Equal bits, all NaNs being equal: which NaN an operation on NaNs gives is nobody's promise.

@@ -11,6 +11,8 @@ use legate_core::exec::HostBuffer;
 use legate_kernels::cast::cast;
 use legate_kernels::dtype::{DType, Scalar};
 use legate_kernels::engine::row::{self as kernels, Input};
+use legate_kernels::engine::row_met;
+use legate_kernels::exceptions::Exceptions;
 use legate_kernels::ops::{BinaryOp, UnaryOp};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -144,7 +146,8 @@ impl Session {
             (Kernel::Unary(op), &[x]) => {
                 let x = number(x)?;
                 let (input, result) = loops::unary(op, x.dtype())?;
-                kernels::unary(op, input, result, 1, &mut bytes, Input::Row(cast(x, input).as_bytes()));
+                let x = cast(x, input);
+                self.watched_unary(op, input, result, 1, &mut bytes, Input::Row(x.as_bytes()));
                 result
             }
             (Kernel::Binary(BinaryOp::Power), _) => return None,
@@ -162,14 +165,8 @@ impl Session {
                     _ => number(arg).map(|value| cast(value, input)),
                 };
                 let inputs = [value(x)?, value(y)?];
-                kernels::binary(
-                    op,
-                    input,
-                    result,
-                    1,
-                    &mut bytes,
-                    [&inputs[0], &inputs[1]].map(|x| Input::Row(x.as_bytes())),
-                );
+                let rows = [&inputs[0], &inputs[1]].map(|x| Input::Row(x.as_bytes()));
+                self.watched_binary(op, input, result, 1, &mut bytes, rows);
                 result
             }
             _ => return None,
@@ -183,7 +180,7 @@ impl Session {
         let backing = locked(x)?;
         let source = row_in_c_order(x, &backing, input)?;
         let mut bytes = HostBuffer::unwritten(n * result.size());
-        kernels::unary(op, input, result, n, bytes.as_mut_slice(), source.input());
+        self.watched_unary(op, input, result, n, bytes.as_mut_slice(), source.input());
         drop(backing);
         Some(made(x.shape(), result, bytes))
     }
@@ -193,7 +190,7 @@ impl Session {
         let n = self.small_row(shaped, 2 * input.size() + result.size())?;
         let mut bytes = HostBuffer::unwritten(n * result.size());
         with_rows(args, shaped.size(), input, |inputs| {
-            kernels::binary(op, input, result, n, bytes.as_mut_slice(), inputs);
+            self.watched_binary(op, input, result, n, bytes.as_mut_slice(), inputs);
         })?;
         Some(made(shaped.shape(), result, bytes))
     }
@@ -235,7 +232,7 @@ impl Session {
                 Beside::Column(values) => Input::One(&values[r]),
             };
             let inputs = if swapped { [other, line] } else { [line, other] };
-            kernels::binary(op, input, result, columns as usize, dst, inputs);
+            self.watched_binary(op, input, result, columns as usize, dst, inputs);
         }
         Some(made(matrix.shape(), result, bytes))
     }
@@ -254,11 +251,12 @@ impl Session {
         let mut backing = writable(out, result)?;
         if x.shares_base(out) {
             (is_itself(x, out) && input == result).then_some(())?;
-            kernels::unary(op, input, result, n, written(out, &mut backing)?, Input::Old);
+            (row_met::can_overwrite(op, input) || !self.wants(row_met::may_meet(op, input))).then_some(())?;
+            self.watched_unary(op, input, result, n, written(out, &mut backing)?, Input::Old);
         } else {
             let read = locked(x)?;
             let source = row_in_c_order(x, &read, input)?;
-            kernels::unary(op, input, result, n, written(out, &mut backing)?, source.input());
+            self.watched_unary(op, input, result, n, written(out, &mut backing)?, source.input());
         }
         Some(out.clone())
     }
@@ -278,23 +276,45 @@ impl Session {
         }
         let old = args.map(|arg| arg.array().is_some_and(|a| a.shares_base(out)));
         let itself = |k: usize| args[k].array().is_some_and(|a| is_itself(a, out)) && input == result;
+        if old != [false, false] && !row_met::can_overwrite_of_two(op, input) {
+            (!self.wants(row_met::may_meet_of_two(op, input))).then_some(())?;
+        }
         let mut backing = writable(out, result)?;
         match old {
             [false, false] => with_rows(args, out.size(), input, |inputs| {
-                written(out, &mut backing).map(|dst| kernels::binary(op, input, result, n, dst, inputs))
+                written(out, &mut backing).map(|dst| self.watched_binary(op, input, result, n, dst, inputs))
             })??,
             [true, true] if itself(0) && itself(1) => {
-                kernels::binary(op, input, result, n, written(out, &mut backing)?, [Input::Old; 2]);
+                self.watched_binary(op, input, result, n, written(out, &mut backing)?, [Input::Old; 2]);
             }
             [true, false] if itself(0) => with_row(args[1], out.size(), input, |y| {
-                written(out, &mut backing).map(|dst| kernels::binary(op, input, result, n, dst, [Input::Old, y]))
+                written(out, &mut backing).map(|dst| self.watched_binary(op, input, result, n, dst, [Input::Old, y]))
             })??,
             [false, true] if itself(1) => with_row(args[0], out.size(), input, |x| {
-                written(out, &mut backing).map(|dst| kernels::binary(op, input, result, n, dst, [x, Input::Old]))
+                written(out, &mut backing).map(|dst| self.watched_binary(op, input, result, n, dst, [x, Input::Old]))
             })??,
             _ => return None,
         }
         Some(out.clone())
+    }
+
+    /// Whether the front end wants to know of any of these.
+    pub(super) fn wants(&self, can: Exceptions) -> bool {
+        !can.is_empty() && !(self.wanted_exceptions().exceptions & can).is_empty()
+    }
+
+    /// A step, of which is noted what it has met.
+    fn watched_unary(&self, op: UnaryOp, dtype: DType, result: DType, n: usize, dst: &mut [u8], x: Input<'_>) {
+        row_met::begin();
+        kernels::unary(op, dtype, result, n, dst, x);
+        self.note_small(op.name(), row_met::unary(op, dtype, n, dst, x));
+    }
+
+    /// A step, of which is noted what it has met.
+    fn watched_binary(&self, op: BinaryOp, dtype: DType, result: DType, n: usize, dst: &mut [u8], x: [Input<'_>; 2]) {
+        row_met::begin();
+        kernels::binary(op, dtype, result, n, dst, x);
+        self.note_small(op.name(), row_met::binary(op, dtype, n, dst, x));
     }
 
     /// `np.where(condition, x, y)` of small arrays at hand, `x` and `y` being of one type or a Python number beside an array; `None` if it should be had
@@ -350,6 +370,15 @@ impl Session {
             let host = Some(Arc::clone(backing.host.as_ref()?));
             drop(backing);
             return Some(NdArray::new(a.shape(), dtype, Backing { host, ..Backing::default() }));
+        }
+        let (from, n) = (a.dtype(), a.size() as usize);
+        if !row_met::cast_may_meet(from, dtype).is_empty() {
+            let source = row_in_c_order(a, &backing, from)?;
+            source.bytes()?;
+            let mut bytes = HostBuffer::unwritten(n * dtype.size());
+            kernels::cast(from, dtype, n, bytes.as_mut_slice(), source.input());
+            self.note_small("cast", row_met::cast(from, dtype, n, bytes.as_slice(), source.input()));
+            return Some(made(a.shape(), dtype, bytes));
         }
         let bytes = match row_in_c_order(a, &backing, dtype)? {
             Row::Bytes(bytes) => HostBuffer::from_slice(bytes),

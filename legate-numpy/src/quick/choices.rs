@@ -8,6 +8,7 @@ use crate::session::Session;
 use crate::tasks::{Routine, run_routine_on_host};
 use legate_core::exec::HostBuffer;
 use legate_kernels::dtype::{DType, Kind};
+use legate_kernels::engine::row_met;
 use legate_kernels::host::HostOperand;
 use legate_kernels::scan::ScanOp;
 use parking_lot::MutexGuard;
@@ -250,7 +251,11 @@ impl Session {
     /// [`Session::accumulate`].
     pub fn accumulate_small(&self, op: ScanOp, a: &NdArray, dtype: Option<DType>) -> Option<NdArray> {
         let dtype = dtype.unwrap_or_else(|| accumulated_type(a.dtype()));
+        row_met::begin();
         let sums = self.along_small(a, dtype, Routine::Scan { op, dtype, axis: 0 }, dtype)?;
+        if matches!(dtype.kind(), Kind::Float | Kind::Complex) && self.wants(row_met::raised()) {
+            return None; // whatever was met is told by the general way
+        }
         self.note_at_once(a.size() as u64, || if op == ScanOp::Add { "cumsum" } else { "cumprod" }.to_owned());
         Some(sums)
     }

@@ -10,6 +10,7 @@ use legate_core::exec::HostBuffer;
 use legate_kernels::cast::cast;
 use legate_kernels::dtype::{DType, Kind, Scalar};
 use legate_kernels::engine::row::{self as kernels, Input};
+use legate_kernels::engine::row_met;
 use legate_kernels::ops::{self, BinaryOp, ReduceOp, UnaryOp};
 
 impl Session {
@@ -35,6 +36,7 @@ impl Session {
         let bytes = elements.bytes()?;
         let n = a.size();
         self.note_at_once(n as u64, || label(reduction));
+        row_met::begin();
         let sum = |row: &[u8]| divided(kernels::fold(ReduceOp::Add, dtype, row), n as f64);
         let value = match reduction {
             Reduction::ArgMin | Reduction::ArgMax => {
@@ -50,6 +52,9 @@ impl Session {
             }
             _ => Some(kernels::fold(elements_op(reduction)?, dtype, bytes)),
         };
+        if !is_order(reduction) && self.wants(row_met::raised()) {
+            return None; // whatever was met is told by the general way
+        }
         if result == dtype { value } else { value.map(|value| rounded(value, dtype, result)) }
     }
 
@@ -83,6 +88,7 @@ impl Session {
         let (size, width) = (dtype.size(), columns as usize * dtype.size());
         let kept = if by_row { rows } else { columns };
         let mut result = HostBuffer::unwritten(kept as usize * size);
+        row_met::begin();
         if by_row {
             for (place, row) in result.as_mut_slice().chunks_exact_mut(size).zip(bytes.chunks_exact(width)) {
                 place.copy_from_slice(kernels::fold(op, dtype, row).as_bytes());
@@ -93,6 +99,9 @@ impl Session {
                 let inputs = [Input::Old, Input::Row(row)];
                 kernels::binary(op.binary(), dtype, dtype, columns as usize, result.as_mut_slice(), inputs);
             }
+        }
+        if !is_order(reduction) && self.wants(row_met::raised()) {
+            return None;
         }
         drop(backing);
         self.note_at_once(a.size() as u64, || label(reduction));
@@ -143,10 +152,21 @@ impl Session {
         let n = x.size() as usize;
         let mut products = HostBuffer::unwritten(n * dtype.size());
         let inputs = [left.input(), right.input()];
+        row_met::begin();
         kernels::binary(BinaryOp::Multiply, dtype, dtype, n, products.as_mut_slice(), inputs);
+        let sum = kernels::fold(ReduceOp::Add, dtype, products.as_slice());
+        if self.wants(row_met::raised()) {
+            return None;
+        }
         self.note_at_once(n as u64, || "dot".to_owned());
-        Some(rounded(kernels::fold(ReduceOp::Add, dtype, products.as_slice()), dtype, x.dtype()))
+        Some(rounded(sum, dtype, x.dtype()))
     }
+}
+
+/// Whether it compares elements and computes nothing: comparisons of NaN raise flags that mean nothing.
+fn is_order(reduction: Reduction) -> bool {
+    use Reduction::{ArgMax, ArgMin, Max, Min};
+    matches!(reduction, Max | Min | ArgMax | ArgMin)
 }
 
 /// `(x - mean)²`, element by element.

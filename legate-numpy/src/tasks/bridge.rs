@@ -13,7 +13,8 @@ use legate_core::operation::{OperandView, TaskContext, TaskError};
 use legate_kernels::accumulate::accumulate_at;
 use legate_kernels::along::{self, Along};
 use legate_kernels::dtype::DType;
-use legate_kernels::engine::Compiled;
+use legate_kernels::engine::{Compiled, Met};
+use legate_kernels::exceptions::{Exceptions, Flags, is_nan};
 use legate_kernels::extreme::arg_extreme;
 use legate_kernels::gather::{OutOfBounds, gather, scatter};
 use legate_kernels::host::HostOperand;
@@ -35,15 +36,15 @@ fn raw(view: &OperandView) -> RawOperand {
     RawOperand { ptr: view.ptr, strides: SmallVec::from_slice(&view.strides) }
 }
 
-/// Runs a program on the chunk of a running task.
-pub(super) fn run_program(compiled: &Compiled, ctx: &TaskContext<'_>) {
+/// Runs a program on the chunk of a running task, and says which steps have met what of that which is wanted.
+pub(super) fn run_program(compiled: &Compiled, ctx: &TaskContext<'_>, wanted: Exceptions) -> Met {
     let operands: SmallVec<[RawOperand; 8]> = ctx.operands().iter().map(raw).collect();
     let domain = ctx.domain().shape();
     let rect = ctx.rect();
     let extent: SmallVec<[usize; 4]> = (0..rect.rank()).map(|d| rect.extent(d) as usize).collect();
     // SAFETY: the operands are those of the program, in its order, lying as the context says; by the claim above they may be used so for
     // the duration of the call.
-    unsafe { compiled.run(&domain, &rect.lo, &extent, &operands) }
+    unsafe { compiled.run_watched(&domain, &rect.lo, &extent, &operands, wanted) }
 }
 
 /// Fills the only operand of a running task with the values of a stream.
@@ -51,14 +52,28 @@ pub(super) fn fill_random(stream: &Stream, ctx: &TaskContext<'_>) {
     let out = &ctx.operands()[0];
     let rect = ctx.rect();
     // SAFETY: the operand's elements over the chunk are aligned doubles that only this call touches, by the claim above.
-    with_threads(ctx, |threads| unsafe {
+    with_threads(ctx, None, |threads| unsafe {
         fill_rect_f64(stream, &ctx.domain().shape(), (&rect.lo, &rect.hi), out.ptr, &out.strides, threads);
     });
 }
 
 /// Multiplies the operands of a running task: two factors and the result.
-pub(super) fn multiply(args: ProductArgs, ctx: &TaskContext<'_>) {
+pub(super) fn multiply(args: &ProductArgs, ctx: &TaskContext<'_>) {
     dispatch_computed!(args.dtype, T => multiply_as::<T>(args.kind, ctx));
+}
+
+/// Whether a running product has written a NaN.
+pub(super) fn product_has_nan(args: &ProductArgs, ctx: &TaskContext<'_>) -> bool {
+    let [_, _, c] = ctx.operands() else { panic!("a product has three operands") };
+    let (rect, size) = (ctx.rect(), args.dtype.size());
+    // A fold is written once for all points along the dimensions that it does not use.
+    let extent = |d: usize| if c.strides[d] == 0 { 1 } else { rect.extent(d) as isize };
+    let mut places = vec![0_isize];
+    for d in 0..rect.rank() {
+        places = places.iter().flat_map(|place| (0..extent(d)).map(move |k| place + k * c.strides[d])).collect();
+    }
+    // SAFETY: places within the chunk's elements of the result, which this task has written and nobody else touches, by the claim above.
+    places.into_iter().any(|place| is_nan(args.dtype, unsafe { std::slice::from_raw_parts(c.ptr.offset(place), size) }))
 }
 
 fn multiply_as<T: Arithmetic>(kind: ProductKind, ctx: &TaskContext<'_>) {
@@ -85,19 +100,23 @@ fn multiply_as<T: Arithmetic>(kind: ProductKind, ctx: &TaskContext<'_>) {
 }
 
 /// Calls `call` with the threads that a running task may use.
-fn with_threads<R>(ctx: &TaskContext<'_>, call: impl FnOnce(Threads<'_>) -> R) -> R {
-    let run = |pieces: usize, body: &(dyn Fn(usize) + Sync)| ctx.for_chunks(pieces, body);
+fn with_threads<R>(ctx: &TaskContext<'_>, flags: Option<&Flags>, call: impl FnOnce(Threads<'_>) -> R) -> R {
+    let run = |pieces: usize, body: &(dyn Fn(usize) + Sync)| match flags {
+        Some(flags) => ctx.for_chunks(pieces, &|k| flags.over(|| body(k))),
+        None => ctx.for_chunks(pieces, body),
+    };
     call(Threads::new(ctx.threads(), &run))
 }
 
-/// Runs a routine on the chunk of a running task.
-pub(super) fn run_routine_of(routine: Routine, ctx: &TaskContext<'_>) -> Result<(), TaskError> {
+/// Runs a routine on the chunk of a running task. `flags`: gathers what the threads raise that it shares its work with.
+pub(super) fn run_routine_of(routine: Routine, ctx: &TaskContext<'_>, flags: Option<&Flags>) -> Result<(), TaskError> {
     let operands: SmallVec<[RawOperand; 8]> = ctx.operands().iter().map(raw).collect();
     let (domain, rect) = (ctx.domain().shape(), ctx.rect());
     // SAFETY: the operands are those of the routine, in its order, lying as the context says; by the claim above they may be used so for
     // the duration of the call.
-    let done =
-        with_threads(ctx, |threads| unsafe { run_routine(routine, &domain, (&rect.lo, &rect.hi), &operands, threads) });
+    let done = with_threads(ctx, flags, |threads| unsafe {
+        run_routine(routine, &domain, (&rect.lo, &rect.hi), &operands, threads)
+    });
     done.map_err(TaskError)
 }
 

@@ -1,9 +1,11 @@
 //! The tasks that multiply matrices.
 
 use super::bridge;
+use crate::exceptions::{Asked, Incidents, Watch};
 use legate_core::Error;
 use legate_core::operation::{Cost, Task, TaskArgs, TaskContext, TaskError};
 use legate_kernels::dtype::{DType, Kind};
+use legate_kernels::exceptions::{Exceptions, Flags};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::sync::Arc;
@@ -21,18 +23,26 @@ pub(crate) enum ProductKind {
     GemmTall,
 }
 
-/// A product of elements of one type.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+/// A product of elements of one type, and who wants to know what it meets.
+#[derive(Clone, Debug)]
 pub(crate) struct ProductArgs {
     pub(crate) kind: ProductKind,
     pub(crate) dtype: DType,
+    pub(crate) watch: Option<Arc<Watch>>,
 }
 
-impl ProductArgs {
-    /// Nanoseconds for a multiplication and an addition, on one core, apart from the memory's.
-    pub(crate) fn ns_per_point(self) -> f64 {
-        if matches!(self.dtype.kind(), Kind::Float | Kind::Complex) { 0.04 } else { 0.5 }
-    }
+/// Nanoseconds for a multiplication and an addition of such elements, on one core, apart from the memory's.
+pub(crate) fn ns_per_point(dtype: DType) -> f64 {
+    if matches!(dtype.kind(), Kind::Float | Kind::Complex) { 0.04 } else { 0.5 }
+}
+
+/// NumPy's name for a product whose caller gives none.
+pub(crate) const PRODUCT: &str = "matmul";
+
+/// What of what the CPUs have `raised` a product has met. Kernels multiply the zeros that they pad tiles with too, and an infinite factor by zero is invalid: then no result is NaN.
+pub(crate) fn met_by_product(raised: Exceptions, has_nan: impl FnOnce() -> bool) -> Exceptions {
+    let is_invalid = raised.contains(Exceptions::INVALID) && has_nan();
+    if is_invalid { raised } else { raised & !Exceptions::INVALID }
 }
 
 impl TaskArgs for ProductArgs {
@@ -40,27 +50,45 @@ impl TaskArgs for ProductArgs {
         self
     }
     fn encode(&self, out: &mut Vec<u8>) {
-        out.extend(postcard::to_allocvec(self).expect("a product is plain data"));
+        let asked = self.watch.as_ref().map(|watch| &watch.asked);
+        out.extend(postcard::to_allocvec(&(self.kind, self.dtype, asked)).expect("a product is plain data"));
     }
 }
 
 /// Multiplies.
-pub(super) struct Product;
+pub(super) struct Product {
+    incidents: Arc<Incidents>,
+}
+
+impl Product {
+    pub(super) fn new(incidents: &Arc<Incidents>) -> Product {
+        Product { incidents: Arc::clone(incidents) }
+    }
+}
 
 impl Task for Product {
     fn name(&self) -> &str {
         "product"
     }
     fn decode(&self, bytes: &[u8]) -> Result<Arc<dyn TaskArgs>, Error> {
-        let args: ProductArgs = postcard::from_bytes(bytes).map_err(|e| Error::Decode(e.to_string()))?;
-        Ok(Arc::new(args))
+        let (kind, dtype, asked): (ProductKind, DType, Option<Asked>) =
+            postcard::from_bytes(bytes).map_err(|e| Error::Decode(e.to_string()))?;
+        let watch = asked.map(|asked| Arc::new(Watch::new(asked, &self.incidents)));
+        Ok(Arc::new(ProductArgs { kind, dtype, watch }))
     }
     fn run(&self, ctx: &TaskContext<'_>) -> Result<(), TaskError> {
-        bridge::multiply(*ctx.args::<ProductArgs>(), ctx);
+        let args = ctx.args::<ProductArgs>();
+        let Some(watch) = &args.watch else {
+            bridge::multiply(args, ctx);
+            return Ok(());
+        };
+        let flags = Flags::default();
+        flags.over(|| bridge::multiply(args, ctx));
+        watch.note(PRODUCT, met_by_product(flags.raised(), || bridge::product_has_nan(args, ctx)));
         Ok(())
     }
     fn cost(&self, args: &dyn TaskArgs) -> Cost {
-        Cost { ns_per_point: own(args).ns_per_point() }
+        Cost { ns_per_point: ns_per_point(own(args).dtype) }
     }
     fn runs_in_row_blocks(&self, args: &dyn TaskArgs) -> bool {
         // A product of two matrices has tiles of its own, in both directions.

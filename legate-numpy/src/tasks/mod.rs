@@ -12,11 +12,12 @@ mod routine;
 pub(crate) use bridge::run_routine_on_host;
 pub(crate) use cache::ProgramCache;
 pub(crate) use fail::FailArgs;
-pub(crate) use linalg::{ProductArgs, ProductKind};
+pub(crate) use linalg::{PRODUCT, ProductArgs, ProductKind, met_by_product, ns_per_point};
 pub(crate) use program::{ProgramArgs, label};
 pub(crate) use random::RandomArgs;
 pub(crate) use routine::{Routine, RoutineArgs};
 
+use crate::exceptions::Incidents;
 use legate_core::id::{ReductionId, TaskId};
 use legate_core::operation::{Parallelism, Registry};
 use legate_kernels::dtype::DType;
@@ -44,7 +45,7 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     /// Registers everything.
-    pub(crate) fn register(registry: &mut Registry, cache: &Arc<ProgramCache>) -> Tasks {
+    pub(crate) fn register(registry: &mut Registry, cache: &Arc<ProgramCache>, incidents: &Arc<Incidents>) -> Tasks {
         let mut reductions = BTreeMap::new();
         for &op in ReduceOp::ALL {
             for dtype in DType::ALL {
@@ -53,11 +54,11 @@ impl Tasks {
                 }
             }
         }
-        let program = program::register(registry, cache);
+        let program = program::register(registry, cache, incidents);
         let random = registry.register_task(Arc::new(random::RandomFill));
-        let product = registry.register_task(Arc::new(linalg::Product));
-        let routine = registry.register_task(Arc::new(routine::RunRoutine(Parallelism::Chunks)));
-        let whole_routine = registry.register_task(Arc::new(routine::RunRoutine(Parallelism::Whole)));
+        let product = registry.register_task(Arc::new(linalg::Product::new(incidents)));
+        let routine = registry.register_task(Arc::new(routine::RunRoutine::new(Parallelism::Chunks, incidents)));
+        let whole_routine = registry.register_task(Arc::new(routine::RunRoutine::new(Parallelism::Whole, incidents)));
         let fail = registry.register_task(Arc::new(fail::Fail));
         Tasks { program, random, product, routine, whole_routine, fail, reductions }
     }

@@ -2,11 +2,14 @@
 
 use super::bridge;
 use super::cache::ProgramCache;
+use crate::exceptions::{Asked, Incidents, Watch, function_of};
 use legate_core::Error;
 use legate_core::id::TaskId;
 use legate_core::operation::{self, Composer, Cost, Part, Registry, Task, TaskArgs, TaskContext, TaskError};
 use legate_kernels::engine::Compiled;
+use legate_kernels::exceptions::Exceptions;
 use legate_kernels::program::{Binding, Instr, Joined, Program};
+use smallvec::SmallVec;
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
@@ -20,12 +23,51 @@ pub(crate) struct ProgramArgs {
     rank: usize,
     compiled: OnceLock<Arc<Compiled>>,
     cache: Arc<ProgramCache>,
+    watched: Watched,
+}
+
+/// Who wants to know what the steps of a program meet.
+#[derive(Debug, Default)]
+struct Watched {
+    /// One for each operation that was joined and is watched, in program order.
+    watches: SmallVec<[Arc<Watch>; 1]>,
+    /// Which of them each step belongs to; empty if all belong to the first.
+    origins: Vec<u16>,
+}
+
+/// Stands for the watch of a step that nobody watches.
+const NOBODY: u16 = u16::MAX;
+
+impl Watched {
+    /// Which watch a step belongs to.
+    fn origin(&self, step: usize) -> u16 {
+        if self.watches.is_empty() { NOBODY } else { self.origins.get(step).copied().unwrap_or(0) }
+    }
+
+    /// All that anybody wants.
+    fn wanted(&self) -> Exceptions {
+        self.watches.iter().fold(Exceptions::NONE, |all, watch| all | watch.asked.wanted.exceptions)
+    }
+
+    /// Whether the same is wanted for the same lines: a plan that is used again notes what it meets where the operations that it was made of stand.
+    fn is_same(&self, other: &Watched) -> bool {
+        let alike = |(a, b): (&Arc<Watch>, &Arc<Watch>)| Arc::ptr_eq(a, b) || a.is_same(b);
+        self.watches.len() == other.watches.len()
+            && self.origins == other.origins
+            && self.watches.iter().zip(&other.watches).all(alike)
+    }
 }
 
 impl ProgramArgs {
     /// For domains of `rank` dimensions.
-    pub(crate) fn new(program: Program, rank: usize, cache: &Arc<ProgramCache>) -> ProgramArgs {
-        ProgramArgs { program, rank, compiled: OnceLock::new(), cache: Arc::clone(cache) }
+    pub(crate) fn new(
+        program: Program,
+        rank: usize,
+        cache: &Arc<ProgramCache>,
+        watch: Option<Arc<Watch>>,
+    ) -> ProgramArgs {
+        let watched = Watched { watches: watch.into_iter().collect(), origins: Vec::new() };
+        ProgramArgs { program, rank, compiled: OnceLock::new(), cache: Arc::clone(cache), watched }
     }
 
     fn compiled(&self) -> &Compiled {
@@ -40,10 +82,14 @@ impl TaskArgs for ProgramArgs {
     fn encode(&self, out: &mut Vec<u8>) {
         out.push(self.rank as u8);
         self.program.encode(out);
+        let asked: Vec<&Asked> = self.watched.watches.iter().map(|watch| &watch.asked).collect();
+        out.extend(postcard::to_allocvec(&(asked, &self.watched.origins)).expect("plain data"));
     }
     fn is_same(&self, other: &dyn TaskArgs) -> bool {
         let other = other.as_any().downcast_ref::<ProgramArgs>();
-        other.is_some_and(|other| self.rank == other.rank && self.program == other.program)
+        other.is_some_and(|other| {
+            self.rank == other.rank && self.program == other.program && self.watched.is_same(&other.watched)
+        })
     }
     fn fingerprint(&self) -> u64 {
         ProgramCache::hash(&self.program, self.rank)
@@ -51,10 +97,11 @@ impl TaskArgs for ProgramArgs {
 }
 
 /// Registers the task with its composer.
-pub(super) fn register(registry: &mut Registry, cache: &Arc<ProgramCache>) -> TaskId {
-    let task = Arc::new(ProgramTask { composer: OnceLock::new(), cache: Arc::clone(cache) });
+pub(super) fn register(registry: &mut Registry, cache: &Arc<ProgramCache>, incidents: &Arc<Incidents>) -> TaskId {
+    let (cache, incidents) = (Arc::clone(cache), Arc::clone(incidents));
+    let task = Arc::new(ProgramTask { composer: OnceLock::new(), cache: Arc::clone(&cache), incidents });
     let id = registry.register_task(task.clone());
-    let composer: Arc<dyn Composer> = Arc::new(Programs { task: id, cache: Arc::clone(cache) });
+    let composer: Arc<dyn Composer> = Arc::new(Programs { task: id, cache });
     task.composer.set(composer).unwrap_or_else(|_| unreachable!("set once, here"));
     id
 }
@@ -63,6 +110,7 @@ struct ProgramTask {
     /// Knows the task's id, which the registry gives.
     composer: OnceLock<Arc<dyn Composer>>,
     cache: Arc<ProgramCache>,
+    incidents: Arc<Incidents>,
 }
 
 impl Task for ProgramTask {
@@ -74,15 +122,21 @@ impl Task for ProgramTask {
         let refused = |e: &dyn std::fmt::Display| Error::Decode(e.to_string());
         let (&rank, bytes) = bytes.split_first().ok_or_else(|| refused(&"no bytes"))?;
         let (program, rest) = Program::decode(bytes).map_err(|e| refused(&e))?;
-        if !rest.is_empty() {
-            return Err(refused(&"bytes after the program"));
-        }
         program.validate(rank as usize).map_err(|e| refused(&e))?;
-        Ok(Arc::new(ProgramArgs::new(program, rank as usize, &self.cache)))
+        let (asked, origins): (Vec<Asked>, Vec<u16>) = postcard::from_bytes(rest).map_err(|e| refused(&e))?;
+        let watches = asked.into_iter().map(|asked| Arc::new(Watch::new(asked, &self.incidents))).collect();
+        let args = ProgramArgs::new(program, rank as usize, &self.cache, None);
+        Ok(Arc::new(ProgramArgs { watched: Watched { watches, origins }, ..args }))
     }
 
     fn run(&self, ctx: &TaskContext<'_>) -> Result<(), TaskError> {
-        bridge::run_program(ctx.args::<ProgramArgs>().compiled(), ctx);
+        let args = ctx.args::<ProgramArgs>();
+        for (step, met) in bridge::run_program(args.compiled(), ctx, args.watched.wanted()) {
+            let origin = args.watched.origin(step as usize);
+            if let Some(watch) = args.watched.watches.get(origin as usize) {
+                watch.note(function_of(&args.program.instrs[step as usize]), met);
+            }
+        }
         Ok(())
     }
 
@@ -141,14 +195,24 @@ impl Composer for Programs {
 
     fn compose(&self, parts: &[Part<'_>], operands: usize) -> (TaskId, Arc<dyn TaskArgs>) {
         let mut joined = Joined::new(operands as u16);
+        let mut watches: SmallVec<[Arc<Watch>; 1]> = SmallVec::new();
         for part in parts {
             let bindings: Vec<Binding> = part.bindings.iter().map(binding).collect();
+            let (args, before) = (own(part.args), watches.len() as u16);
+            let origin = |step: usize| match args.watched.origin(step) {
+                NOBODY => NOBODY,
+                origin => before + origin,
+            };
             joined
-                .append(&own(part.args).program, &bindings)
+                .append_from(&args.program, &bindings, origin)
                 .expect("core binds what is read to what has been written");
+            watches.extend(args.watched.watches.iter().cloned());
         }
+        let (program, origins) = joined.finish_traced();
         let rank = parts.first().map_or(0, |part| own(part.args).rank);
-        (self.task, Arc::new(ProgramArgs::new(joined.finish(), rank, &self.cache)))
+        let args = ProgramArgs::new(program, rank, &self.cache, None);
+        let watched = if watches.is_empty() { Watched::default() } else { Watched { watches, origins } };
+        (self.task, Arc::new(ProgramArgs { watched, ..args }))
     }
 
     fn accepts(&self, parts: &[&dyn TaskArgs]) -> bool {

@@ -1,9 +1,11 @@
 //! The task of routines: kernels that are no element-wise programs (scans, selections, gathers).
 
 use super::bridge;
+use crate::exceptions::{Asked, Incidents, Watch};
 use legate_core::Error;
 use legate_core::operation::{Cost, Parallelism, Task, TaskArgs, TaskContext, TaskError};
-use legate_kernels::dtype::{DType, Scalar};
+use legate_kernels::dtype::{DType, Kind, Scalar};
+use legate_kernels::exceptions::Flags;
 use legate_kernels::ops::BinaryOp;
 use legate_kernels::scan::ScanOp;
 use legate_kernels::select::Selected;
@@ -45,11 +47,30 @@ pub(crate) enum Routine {
     Accumulate { op: BinaryOp, dtype: DType },
 }
 
-/// A routine, and an estimate of what a point of its domain takes.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+impl Routine {
+    /// NumPy's name for it, if it computes with floats by operations that are correctly rounded, so that the CPU's flags say what it meets. Others are not watched.
+    pub(crate) fn watched_as(&self) -> Option<&'static str> {
+        use BinaryOp::{Add, Divide, Multiply, Subtract};
+        let (function, op, dtype) = match *self {
+            Routine::Scan { op: ScanOp::Add, dtype, .. } => ("accumulate", Add, dtype),
+            Routine::Scan { op: ScanOp::Multiply, dtype, .. } => ("accumulate", Multiply, dtype),
+            Routine::Along { op, dtype, each, .. } => (if each { "accumulate" } else { "reduce" }, op, dtype),
+            Routine::Segments { op, dtype } => ("reduceat", op, dtype),
+            Routine::Accumulate { op, dtype } => (op.name(), op, dtype),
+            Routine::Moments { dtype } => ("subtract", Subtract, dtype),
+            _ => return None,
+        };
+        let is_exact = matches!(op, Add | Subtract | Multiply | Divide);
+        (is_exact && matches!(dtype.kind(), Kind::Float | Kind::Complex)).then_some(function)
+    }
+}
+
+/// A routine, an estimate of what a point of its domain takes, and who wants to know what it meets.
+#[derive(Clone, Debug)]
 pub(crate) struct RoutineArgs {
     pub(crate) routine: Routine,
     pub(crate) ns_per_point: f64,
+    pub(crate) watch: Option<Arc<Watch>>,
 }
 
 impl TaskArgs for RoutineArgs {
@@ -57,32 +78,52 @@ impl TaskArgs for RoutineArgs {
         self
     }
     fn encode(&self, out: &mut Vec<u8>) {
-        out.extend(postcard::to_allocvec(self).expect("a routine is plain data"));
+        let asked = self.watch.as_ref().map(|watch| &watch.asked);
+        let data = (self.routine, self.ns_per_point, asked);
+        out.extend(postcard::to_allocvec(&data).expect("a routine is plain data"));
     }
 }
 
 /// Runs routines. Registered twice: for those that the runtime cuts for the cores, and for those that use all cores themselves.
-pub(super) struct RunRoutine(pub(super) Parallelism);
+pub(super) struct RunRoutine {
+    parallelism: Parallelism,
+    incidents: Arc<Incidents>,
+}
+
+impl RunRoutine {
+    pub(super) fn new(parallelism: Parallelism, incidents: &Arc<Incidents>) -> RunRoutine {
+        RunRoutine { parallelism, incidents: Arc::clone(incidents) }
+    }
+}
 
 impl Task for RunRoutine {
     fn name(&self) -> &str {
-        match self.0 {
+        match self.parallelism {
             Parallelism::Chunks => "routine",
             Parallelism::Whole => "whole_routine",
         }
     }
     fn decode(&self, bytes: &[u8]) -> Result<Arc<dyn TaskArgs>, Error> {
-        let args: RoutineArgs = postcard::from_bytes(bytes).map_err(|e| Error::Decode(e.to_string()))?;
-        Ok(Arc::new(args))
+        let (routine, ns_per_point, asked): (Routine, f64, Option<Asked>) =
+            postcard::from_bytes(bytes).map_err(|e| Error::Decode(e.to_string()))?;
+        let watch = asked.map(|asked| Arc::new(Watch::new(asked, &self.incidents)));
+        Ok(Arc::new(RoutineArgs { routine, ns_per_point, watch }))
     }
     fn run(&self, ctx: &TaskContext<'_>) -> Result<(), TaskError> {
-        bridge::run_routine_of(ctx.args::<RoutineArgs>().routine, ctx)
+        let args = ctx.args::<RoutineArgs>();
+        let (Some(watch), Some(function)) = (&args.watch, args.routine.watched_as()) else {
+            return bridge::run_routine_of(args.routine, ctx, None);
+        };
+        let flags = Flags::default();
+        flags.over(|| bridge::run_routine_of(args.routine, ctx, Some(&flags)))?;
+        watch.note(function, flags.raised());
+        Ok(())
     }
     fn cost(&self, args: &dyn TaskArgs) -> Cost {
         Cost { ns_per_point: own(args).ns_per_point }
     }
     fn parallelism(&self) -> Parallelism {
-        self.0
+        self.parallelism
     }
     fn label(&self, args: &dyn TaskArgs) -> String {
         let name = match own(args).routine {

@@ -16,7 +16,7 @@ _ranks.join()  # before the first array
 
 from legate._explain import Explanation, explain
 from legate._fallback import FallbackError, FallbackWarning, coverage, fallback
-from legate._native import ControlReplicationError, TaskError, __version__, _write_profile, fence, local, stats
+from legate._native import ControlReplicationError, TaskError, __version__, _tell, _write_profile, fence, local, stats
 
 __all__ = [
     "ControlReplicationError",
@@ -40,8 +40,11 @@ if _ranks.is_led() and _ranks.standing.rank > 0:
 
 @_atexit.register
 def _finish():
-    """Writes the profile that was asked for, when the program has ended, and leaves the other ranks."""
-    path = _os.environ.get("LEGATE_PROFILE")
-    if path:
-        _write_profile(path)
-    _ranks.finish()
+    """When the program has ended: tells what nobody has waited to hear, writes the profile that was asked for, and leaves the other ranks."""
+    try:
+        _tell()
+    finally:
+        path = _os.environ.get("LEGATE_PROFILE")
+        if path:
+            _write_profile(path)
+        _ranks.finish()

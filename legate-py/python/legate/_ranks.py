@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 
 from legate import _line
 
@@ -192,12 +193,14 @@ class Prefixed:
 
 
 def be_quiet():
-    """Only rank 0 writes, unless LEGATE_ALL_RANKS_OUTPUT is set: then all do, and say who they are."""
+    """Only rank 0 writes and shows warnings, unless LEGATE_ALL_RANKS_OUTPUT is set: then all do, and say who they are."""
     if os.environ.get("LEGATE_ALL_RANKS_OUTPUT") == "1":
         prefix = f"[{standing.rank}] "
         sys.stdout, sys.stderr = Prefixed(sys.stdout, prefix), Prefixed(sys.stderr, prefix)
     elif standing.rank > 0:
         sys.stdout = open(os.devnull, "w")
+        # They warn of the same. Filters, and who records warnings, are as ever.
+        warnings.showwarning = lambda *message, **settings: None
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ use crate::convert;
 use crate::error::{Attempt, Failure};
 use crate::outcome;
 use crate::session::{issue, session};
+use legate_numpy::exceptions::called;
 use legate_numpy::{CallOptions, DType, IndexItem, NdArray, Operand, Ufunc};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -111,7 +112,10 @@ impl UfuncObject {
             return Err(Failure::Unsupported);
         }
         let options = CallOptions { out: None, ..keywords.options(inputs, Some(types[0])) };
-        let results = [call(py, parts[0], inputs, &options)?, call(py, parts[1], inputs, &options)?];
+        let both =
+            || -> Attempt<_> { Ok([call(py, parts[0], inputs, &options)?, call(py, parts[1], inputs, &options)?]) };
+        // The other two pairs, parts of numbers, meet nothing.
+        let results = called("divmod", both)?;
         let session = session(py)?;
         for (i, result) in results.iter().enumerate() {
             if let Some(out) = keywords.out(i) {

@@ -3,6 +3,7 @@
 use super::{NativeForm, UfuncObject};
 use crate::array::Array;
 use crate::convert;
+use crate::errstate;
 use crate::freelist::is_plain;
 use crate::functions::quick::plain;
 use crate::host;
@@ -42,6 +43,7 @@ impl Callable for UfuncObject {
         if out.is_none() && !values.iter().any(|value| is_plain(value)) {
             let value = of_numbers(ufunc, values);
             if let Some(value) = value {
+                errstate::after_small(py)?;
                 self.calls.tick();
                 return host::scalar(py, &value).map(Some);
             }
@@ -56,6 +58,7 @@ impl Callable for UfuncObject {
             _ => None,
         };
         let Some(result) = small() else { return Ok(None) };
+        errstate::after_small(py)?;
         self.calls.tick();
         if let Some(out) = out {
             return Ok(Some(out.to_owned().into_any()));
