@@ -57,15 +57,16 @@ impl Watch {
         if open.is_empty() || *by_flags && (open & raised).is_empty() {
             return;
         }
-        if !open.contains(Exceptions::UNDERFLOW) && values::are_finite(made, result) {
-            return;
+        if open.contains(Exceptions::UNDERFLOW) || !values::are_finite(made, result) {
+            let met = match *what {
+                What::Unary(op, dtype) => values::unary(op, dtype, args[0], result),
+                What::Binary(op, dtype) => values::binary(op, dtype, args[0], args[1], result),
+                What::Cast(from, to) => values::cast(from, to, args[0], result),
+            };
+            self.note(*value as usize, met & open);
         }
-        let met = match *what {
-            What::Unary(op, dtype) => values::unary(op, dtype, args[0], result),
-            What::Binary(op, dtype) => values::binary(op, dtype, args[0], args[1], result),
-            What::Cast(from, to) => values::cast(from, to, args[0], result),
-        };
-        self.note(*value as usize, met & open);
+        // Looking at values compares them, which raises flags for NaN.
+        exceptions::clear();
     }
 
     /// Whether a chain is computed again if it raises a flag: several of its links may have, or padding.

@@ -104,7 +104,7 @@ mod tests {
         let casts = |to| lowered.instrs.iter().filter(|i| matches!(i, Instr::Cast { to: t, .. } if *t == to)).count();
         assert_eq!((casts(DType::F16), casts(DType::F32)), (2, 3));
         assert!(lowered.validate(1).is_ok());
-        assert_eq!(origins, [0, 1, 2, 2, 2, 3, 3, 3, 4], "a step becomes itself and the conversions around it");
+        assert_eq!(origins, [0, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4], "a step becomes itself and the conversions around it");
         assert!(matches!(Program::new().without_halves().0, Cow::Borrowed(_)));
     }
 }
