@@ -64,3 +64,31 @@ fn is_available(level: Level) -> bool {
 fn is_available(level: Level) -> bool {
     level == Level::Portable
 }
+
+/// Stamps a function for each ISA level out of a body that is inlined, and one that calls the stamp for [`Isa::best`].
+macro_rules! at_best {
+    (fn $name:ident<$G:ident: $Bound:path>($($arg:ident: $A:ty),*) -> $R:ty = $body:ident) => {
+        fn $name<$G: $Bound>($($arg: $A),*) -> $R {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
+            fn avx2<$G: $Bound>($($arg: $A),*) -> $R {
+                $body::<$G>($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
+            fn avx512<$G: $Bound>($($arg: $A),*) -> $R {
+                $body::<$G>($($arg),*)
+            }
+            match $crate::isa::Isa::best().level() {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: an `Isa` of this level proves that the CPU has these instructions (`is_available`).
+                $crate::isa::Level::Avx2 => unsafe { avx2::<$G>($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                $crate::isa::Level::Avx512 => unsafe { avx512::<$G>($($arg),*) },
+                _ => $body::<$G>($($arg),*),
+            }
+        }
+    };
+}
+pub(crate) use at_best;

@@ -52,48 +52,64 @@ pub fn raised() -> Exceptions {
     exceptions::raised()
 }
 
-/// What `dst[i] = op(x[i])` has met for `i` in `0..n`, asked right after it.
-pub fn unary(op: UnaryOp, dtype: DType, n: usize, dst: &[u8], x: Input<'_>) -> Exceptions {
-    let (can, raised) = (may_meet(op, dtype), exceptions::raised());
-    let by_flags = What::Unary(op, dtype).raises_flags();
-    if can.is_empty() || by_flags && (raised & can).is_empty() {
+/// Which of the `wanted` conditions `dst[i] = op(x[i])` has met for `i` in `0..n`, asked right after it.
+pub fn unary(op: UnaryOp, dtype: DType, wanted: Exceptions, n: usize, dst: &[u8], x: Input<'_>) -> Exceptions {
+    let (can, made) = (may_meet(op, dtype) & wanted, op.result(dtype).unwrap_or(dtype));
+    if is_innocent(What::Unary(op, dtype), can, made, &dst[..n * made.size()]) {
         return Exceptions::NONE;
     }
-    let Some(x) = elements(dtype, n, x) else { return raised & can };
+    let Some(x) = elements(dtype, n, x) else { return exceptions::raised() & can };
     if !op.is_lowered(dtype) {
-        return values::unary(op, dtype, &x, &dst[..n * op.result(dtype).map_or(1, DType::size)]);
+        return can & values::unary(op, dtype, &x, &dst[..n * made.size()]);
     }
     let (x, result) = (singles(&x), op.result(DType::F32).expect("float16 is computed as float32"));
     let mut computed = vec![0; n * result.size()];
     row::unary(op, DType::F32, result, n, &mut computed, Input::Row(&x));
-    values::unary(op, DType::F32, &x, &computed) | values::cast(result, DType::F16, &computed, dst)
+    can & (values::unary(op, DType::F32, &x, &computed) | values::cast(result, DType::F16, &computed, dst))
 }
 
-/// What `dst[i] = op(x[i], y[i])` has met for `i` in `0..n`, asked right after it.
-pub fn binary(op: BinaryOp, dtype: DType, n: usize, dst: &[u8], [x, y]: [Input<'_>; 2]) -> Exceptions {
-    let (can, raised) = (may_meet_of_two(op, dtype), exceptions::raised());
-    let by_flags = What::Binary(op, dtype).raises_flags();
-    if can.is_empty() || by_flags && (raised & can).is_empty() {
+/// Which of the `wanted` conditions `dst[i] = op(x[i], y[i])` has met for `i` in `0..n`, asked right after it.
+pub fn binary(
+    op: BinaryOp,
+    dtype: DType,
+    wanted: Exceptions,
+    n: usize,
+    dst: &[u8],
+    [x, y]: [Input<'_>; 2],
+) -> Exceptions {
+    let (can, made) = (may_meet_of_two(op, dtype) & wanted, op.result(dtype).unwrap_or(dtype));
+    if is_innocent(What::Binary(op, dtype), can, made, &dst[..n * made.size()]) {
         return Exceptions::NONE;
     }
-    let (Some(x), Some(y)) = (elements(dtype, n, x), elements(dtype, n, y)) else { return raised & can };
+    let (Some(x), Some(y)) = (elements(dtype, n, x), elements(dtype, n, y)) else { return exceptions::raised() & can };
     if !op.is_lowered(dtype) {
-        return values::binary(op, dtype, &x, &y, &dst[..n * op.result(dtype).map_or(1, DType::size)]);
+        return can & values::binary(op, dtype, &x, &y, &dst[..n * made.size()]);
     }
     let (x, y) = (singles(&x), singles(&y));
     let result = op.result(DType::F32).expect("float16 is computed as float32");
     let mut computed = vec![0; n * result.size()];
     row::binary(op, DType::F32, result, n, &mut computed, [Input::Row(&x), Input::Row(&y)]);
-    values::binary(op, DType::F32, &x, &y, &computed) | values::cast(result, DType::F16, &computed, dst)
+    can & (values::binary(op, DType::F32, &x, &y, &computed) | values::cast(result, DType::F16, &computed, dst))
 }
 
-/// What `dst[i] = x[i]` as elements of another type has met for `i` in `0..n`. Nothing is said of what was overwritten.
-pub fn cast(from: DType, to: DType, n: usize, dst: &[u8], x: Input<'_>) -> Exceptions {
+/// Which of the `wanted` conditions `dst[i] = x[i]` as elements of another type has met for `i` in `0..n`. Nothing is said of what was overwritten.
+pub fn cast(from: DType, to: DType, wanted: Exceptions, n: usize, dst: &[u8], x: Input<'_>) -> Exceptions {
+    let (can, dst) = (cast_may_meet(from, to) & wanted, &dst[..n * to.size()]);
+    if is_innocent(What::Cast(from, to), can, to, dst) {
+        return Exceptions::NONE;
+    }
     let Some(x) = elements(from, n, x) else { return Exceptions::NONE };
-    let Some(between) = half::between(from, to) else { return values::cast(from, to, &x, dst) };
+    let Some(between) = half::between(from, to) else { return can & values::cast(from, to, &x, dst) };
     let mut converted = vec![0; n * between.size()];
     row::cast(from, between, n, &mut converted, Input::Row(&x));
-    values::cast(from, between, &x, &converted) | values::cast(between, to, &converted, dst)
+    can & (values::cast(from, between, &x, &converted) | values::cast(between, to, &converted, dst))
+}
+
+/// Whether a step that `can` meet these conditions, and has just made elements of the type `made`, has met none of them, as a quick look says.
+fn is_innocent(what: What, can: Exceptions, made: DType, dst: &[u8]) -> bool {
+    let by_flags = || what.raises_flags() && (exceptions::raised() & can).is_empty();
+    let by_result = || !can.contains(Exceptions::UNDERFLOW) && values::are_finite(made, dst);
+    can.is_empty() || by_flags() || by_result()
 }
 
 fn through(is_lowered: bool, dtype: DType) -> DType {
@@ -135,7 +151,8 @@ mod tests {
         let (x, mut dst) = (bytes(x), bytes(&vec![0.0; x.len()]));
         begin();
         row::binary(BinaryOp::Divide, DType::F64, DType::F64, x.len() / 8, &mut dst, [Input::Row(&x), y]);
-        binary(BinaryOp::Divide, DType::F64, x.len() / 8, &dst, [Input::Row(&x), y])
+        let all = Exceptions::from_bits(15);
+        binary(BinaryOp::Divide, DType::F64, all, x.len() / 8, &dst, [Input::Row(&x), y])
     }
 
     #[test]
@@ -153,7 +170,7 @@ mod tests {
         assert!(can_overwrite_of_two(BinaryOp::Add, DType::F64) && !can_overwrite(UnaryOp::Log, DType::F64));
         begin();
         row::binary(BinaryOp::Add, DType::F64, DType::F64, 3, &mut x, [Input::Old; 2]);
-        let met = binary(BinaryOp::Add, DType::F64, 3, &x, [Input::Old; 2]);
+        let met = binary(BinaryOp::Add, DType::F64, Exceptions::from_bits(15), 3, &x, [Input::Old; 2]);
         assert!(met.contains(Exceptions::OVERFLOW) && !met.contains(Exceptions::INVALID));
     }
 }

@@ -2,9 +2,11 @@
 
 use super::Exceptions;
 use crate::dtype::{C64, C128, DType, Kind};
+use crate::isa::at_best;
 use crate::ops::{BinaryOp, UnaryOp};
 use bytemuck::{AnyBitPattern, pod_read_unaligned};
 use num_complex::Complex;
+use std::ops::BitOr;
 
 const NONE: Exceptions = Exceptions::NONE;
 const DIVIDE: Exceptions = Exceptions::DIVIDE;
@@ -12,31 +14,47 @@ const OVERFLOW: Exceptions = Exceptions::OVERFLOW;
 const UNDERFLOW: Exceptions = Exceptions::UNDERFLOW;
 const INVALID: Exceptions = Exceptions::INVALID;
 
-/// Whether all floats in `values` are finite: then an operation that made them has met nothing but underflow. A quick look before the careful one: an exponent
-/// of all ones carries into the sign's place if one is added to it.
+/// Whether all floats in `values` are finite: then an operation that made them has met nothing but underflow. A quick look before the careful one.
 pub(crate) fn are_finite(dtype: DType, values: &[u8]) -> bool {
-    macro_rules! finite {
-        ($U:ty, $exponent:expr, $one:expr) => {{
-            const LANES: usize = 16;
-            let mut carried = [0 as $U; LANES];
-            let (chunks, rest) = values.as_chunks::<{ LANES * size_of::<$U>() }>();
-            for chunk in chunks {
-                let (words, _) = chunk.as_chunks::<{ size_of::<$U>() }>();
-                for (carried, word) in carried.iter_mut().zip(words) {
-                    *carried |= (<$U>::from_ne_bytes(*word) & $exponent) + $one;
-                }
-            }
-            for (carried, word) in carried.iter_mut().zip(rest.as_chunks::<{ size_of::<$U>() }>().0) {
-                *carried |= (<$U>::from_ne_bytes(*word) & $exponent) + $one;
-            }
-            carried.iter().all(|word| word >> (<$U>::BITS - 1) == 0)
-        }};
-    }
     match dtype {
-        DType::F32 | DType::C64 => finite!(u32, 0x7F80_0000, 0x0080_0000),
-        DType::F64 | DType::C128 => finite!(u64, 0x7FF0_0000_0000_0000, 0x0010_0000_0000_0000),
+        DType::F16 => finite::<u16>(values),
+        DType::F32 | DType::C64 => finite::<u32>(values),
+        DType::F64 | DType::C128 => finite::<u64>(values),
         _ => false,
     }
+}
+
+/// The bits of a float.
+trait Word: AnyBitPattern + BitOr<Output = Self> {
+    /// A word with the sign's bit set if the float is not finite: an exponent of all ones carries into the sign's place if one is added to it.
+    fn carried(self) -> Self;
+    fn is_carry(self) -> bool;
+}
+
+macro_rules! word {
+    ($U:ty, $exponent:expr) => {
+        impl Word for $U {
+            #[inline(always)]
+            fn carried(self) -> $U {
+                (self & $exponent) + ($exponent & $exponent.wrapping_neg())
+            }
+            #[inline(always)]
+            fn is_carry(self) -> bool {
+                self >> (<$U>::BITS - 1) == 1
+            }
+        }
+    };
+}
+word!(u16, 0x7C00_u16);
+word!(u32, 0x7F80_0000_u32);
+word!(u64, 0x7FF0_0000_0000_0000_u64);
+
+at_best!(fn finite<W: Word>(values: &[u8]) -> bool = finite_over);
+
+#[inline(always)]
+fn finite_over<W: Word>(values: &[u8]) -> bool {
+    let words = values.chunks_exact(size_of::<W>()).map(pod_read_unaligned::<W>);
+    !words.fold(W::zeroed(), |carried, word| carried | word.carried()).is_carry()
 }
 
 /// Whether the element of `dtype` whose bytes these are is NaN, or a part of it.
@@ -57,6 +75,8 @@ trait Number: AnyBitPattern {
     fn is_zero(self) -> bool;
     /// Neither zero nor as large as normal numbers are, or zero: what may have underflowed.
     fn is_tiny(self) -> bool;
+    /// The real part.
+    fn real(self) -> f64;
 
     #[inline(always)]
     fn is_finite(self) -> bool {
@@ -83,6 +103,10 @@ macro_rules! real {
             fn is_tiny(self) -> bool {
                 self.abs() < <$T>::MIN_POSITIVE
             }
+            #[inline(always)]
+            fn real(self) -> f64 {
+                f64::from(self)
+            }
         }
     };
 }
@@ -108,6 +132,10 @@ where
     #[inline(always)]
     fn is_tiny(self) -> bool {
         (self.re.is_tiny() & !self.re.is_zero()) | (self.im.is_tiny() & !self.im.is_zero())
+    }
+    #[inline(always)]
+    fn real(self) -> f64 {
+        self.re.real()
     }
 }
 
@@ -212,10 +240,13 @@ pub(crate) fn unary(op: UnaryOp, dtype: DType, x: &[u8], r: &[u8]) -> Exceptions
         (UnaryOp::Absolute, DType::C128) => {
             over::<C128, f64>(x, r, |x, r| OVERFLOW.when(r.is_infinite() && Number::is_finite(x)))
         }
-        _ => of_unary_op(op, dtype) & of_number!(dtype, unary_over(op, x, r)),
+        _ => of_unary_op(op, dtype) & of_number!(dtype, unary_for(op, x, r)),
     }
 }
 
+at_best!(fn unary_for<T: Number>(op: UnaryOp, x: &[u8], r: &[u8]) -> Exceptions = unary_over);
+
+#[inline(always)]
 fn unary_over<T: Number>(op: UnaryOp, x: &[u8], r: &[u8]) -> Exceptions {
     use UnaryOp::{Arctanh, Exp, Exp2, Log, Log1p, Log2, Log10, Reciprocal};
     match op {
@@ -261,13 +292,16 @@ pub(crate) fn binary(op: BinaryOp, dtype: DType, x: &[u8], y: &[u8], r: &[u8]) -
                     let overflows = <$T>::MIN < 0 && x == <$T>::MIN && y == !0;
                     DIVIDE.when(y == 0) | OVERFLOW.when(overflows)
                 }),)*
-                _ => of_number!(dtype, binary_over(op, x, y, r)),
+                _ => of_number!(dtype, binary_for(op, x, y, r)),
             }
         };
     }
     can & integers!(I8 i8, I16 i16, I32 i32, I64 i64, U8 u8, U16 u16, U32 u32, U64 u64)
 }
 
+at_best!(fn binary_for<T: Number>(op: BinaryOp, x: &[u8], y: &[u8], r: &[u8]) -> Exceptions = binary_over);
+
+#[inline(always)]
 fn binary_over<T: Number>(op: BinaryOp, x: &[u8], y: &[u8], r: &[u8]) -> Exceptions {
     use BinaryOp::{Divide, FloatPower, FloorDivide, Multiply, Power};
     match op {
@@ -321,31 +355,31 @@ pub(crate) fn cast(from: DType, to: DType, x: &[u8], r: &[u8]) -> Exceptions {
         (DType::F64, DType::F16) => over::<f64, u16>(x, r, |x, r| {
             OVERFLOW.when(r & 0x7FFF == 0x7C00 && x.is_finite()) | UNDERFLOW.when(r & 0x7C00 == 0 && x != 0.0)
         }),
-        (DType::F32, _) if of_cast(from, to) == INVALID => {
-            to_integer(to, x, size_of::<f32>(), |x| f64::from(pod_read_unaligned::<f32>(x)))
-        }
-        (DType::F64, _) if of_cast(from, to) == INVALID => {
-            to_integer(to, x, size_of::<f64>(), pod_read_unaligned::<f64>)
-        }
-        (DType::C64, _) if of_cast(from, to) == INVALID => {
-            to_integer(to, x, size_of::<C64>(), |x| f64::from(pod_read_unaligned::<C64>(x).re))
-        }
-        (DType::C128, _) if of_cast(from, to) == INVALID => {
-            to_integer(to, x, size_of::<C128>(), |x| pod_read_unaligned::<C128>(x).re)
-        }
+        (DType::F32, _) if of_cast(from, to) == INVALID => to_integer_from::<f32>(to, x),
+        (DType::F64, _) if of_cast(from, to) == INVALID => to_integer_from::<f64>(to, x),
+        (DType::C64, _) if of_cast(from, to) == INVALID => to_integer_from::<C64>(to, x),
+        (DType::C128, _) if of_cast(from, to) == INVALID => to_integer_from::<C128>(to, x),
         _ => NONE,
     }
 }
 
+at_best!(fn to_integer_from<T: Number>(to: DType, x: &[u8]) -> Exceptions = to_integer);
+
 /// Whether a number has no place in the integers. Narrow ones are converted through `int32`, as C compilers do it for NumPy, so that their own range is no matter;
-/// negative numbers wrap in unsigned ones.
-fn to_integer(to: DType, x: &[u8], size: usize, read: impl Fn(&[u8]) -> f64) -> Exceptions {
+/// negative numbers wrap in unsigned ones. Of complex numbers the real parts are converted.
+#[inline(always)]
+fn to_integer<T: Number>(to: DType, x: &[u8]) -> Exceptions {
     let (low, high) = match to {
         DType::U64 => (-9_223_372_036_854_775_808.0, 18_446_744_073_709_551_616.0),
         DType::I64 => (-9_223_372_036_854_775_808.0, 9_223_372_036_854_775_808.0),
-        DType::U32 => (-2_147_483_649.0, 4_294_967_296.0),
-        _ => (-2_147_483_649.0, 2_147_483_648.0),
+        DType::U32 => (-2_147_483_648.0, 4_294_967_296.0),
+        _ => (-2_147_483_648.0, 2_147_483_648.0),
     };
-    let is_inside = |x: f64| (x > low || x == low && to.size() > 4) && x < high;
-    INVALID.when(x.chunks_exact(size).any(|x| !is_inside(read(x))))
+    // What is truncated to the lowest integer is inside.
+    let low = if to.size() > 4 { low } else { low - 1.0 };
+    let is_inside = |x: f64| ((x > low) | ((x == low) & (to.size() > 4))) & (x < high);
+    let outside = x
+        .chunks_exact(size_of::<T>())
+        .fold(false, |outside, x| outside | !is_inside(pod_read_unaligned::<T>(x).real()));
+    INVALID.when(outside)
 }

@@ -300,21 +300,28 @@ impl Session {
 
     /// Whether the front end wants to know of any of these.
     pub(super) fn wants(&self, can: Exceptions) -> bool {
-        !can.is_empty() && !(self.wanted_exceptions().exceptions & can).is_empty()
+        !self.wanted_of(can).is_empty()
+    }
+
+    /// Those of these that the front end wants to know of, which is not asked if there are none.
+    fn wanted_of(&self, can: Exceptions) -> Exceptions {
+        if can.is_empty() { can } else { self.wanted_exceptions().exceptions & can }
     }
 
     /// A step, of which is noted what it has met.
     fn watched_unary(&self, op: UnaryOp, dtype: DType, result: DType, n: usize, dst: &mut [u8], x: Input<'_>) {
+        let wanted = self.wanted_of(row_met::may_meet(op, dtype));
         row_met::begin();
         kernels::unary(op, dtype, result, n, dst, x);
-        self.note_small(op.name(), row_met::unary(op, dtype, n, dst, x));
+        self.note_small(op.name(), row_met::unary(op, dtype, wanted, n, dst, x));
     }
 
     /// A step, of which is noted what it has met.
     fn watched_binary(&self, op: BinaryOp, dtype: DType, result: DType, n: usize, dst: &mut [u8], x: [Input<'_>; 2]) {
+        let wanted = self.wanted_of(row_met::may_meet_of_two(op, dtype));
         row_met::begin();
         kernels::binary(op, dtype, result, n, dst, x);
-        self.note_small(op.name(), row_met::binary(op, dtype, n, dst, x));
+        self.note_small(op.name(), row_met::binary(op, dtype, wanted, n, dst, x));
     }
 
     /// `np.where(condition, x, y)` of small arrays at hand, `x` and `y` being of one type or a Python number beside an array; `None` if it should be had
@@ -377,7 +384,8 @@ impl Session {
             source.bytes()?;
             let mut bytes = HostBuffer::unwritten(n * dtype.size());
             kernels::cast(from, dtype, n, bytes.as_mut_slice(), source.input());
-            self.note_small("cast", row_met::cast(from, dtype, n, bytes.as_slice(), source.input()));
+            let wanted = self.wanted_of(row_met::cast_may_meet(from, dtype));
+            self.note_small("cast", row_met::cast(from, dtype, wanted, n, bytes.as_slice(), source.input()));
             return Some(made(a.shape(), dtype, bytes));
         }
         let bytes = match row_in_c_order(a, &backing, dtype)? {

@@ -8,7 +8,7 @@ use crate::lists;
 use crate::scalars;
 use crate::session::started;
 use crate::vectorcall::Given;
-use legate_numpy::{Arg, DType, NdArray, Reduction, Scalar, ScanOp, Ufunc};
+use legate_numpy::{Arg, DType, Kind, NdArray, Reduction, Scalar, ScanOp, Ufunc, cast_scalar};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -28,11 +28,13 @@ pub(crate) fn item<'py>(py: Python<'py>, args: Given<'_, 'py>) -> Answer<'py> {
         }
     };
     let Some(value) = value else { return Ok(None) };
-    match value.dtype() {
-        DType::F64 => value.get::<f64>().into_bound_py_any(py).map(Some),
-        DType::I64 => value.get::<i64>().into_bound_py_any(py).map(Some),
-        DType::Bool => (value.as_bytes()[0] != 0).into_bound_py_any(py).map(Some),
-        _ => Ok(None),
+    let wide = |dtype: DType| if value.dtype() == dtype { value } else { cast_scalar(value, dtype) };
+    match value.dtype().kind() {
+        Kind::Float => wide(DType::F64).get::<f64>().into_bound_py_any(py).map(Some),
+        Kind::Signed => wide(DType::I64).get::<i64>().into_bound_py_any(py).map(Some),
+        Kind::Unsigned => wide(DType::U64).get::<u64>().into_bound_py_any(py).map(Some),
+        Kind::Bool => (value.as_bytes()[0] != 0).into_bound_py_any(py).map(Some),
+        Kind::Complex | Kind::Time => Ok(None),
     }
 }
 
