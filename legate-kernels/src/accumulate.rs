@@ -62,6 +62,9 @@ impl BinaryVisitor for Walk {
     type Output = Result<(), OutOfBounds>;
 
     fn visit<T: Element, F: BinaryFn<T>>(self) -> Self::Output {
+        if (self.extents[0], self.extents[2]) == (1, 1) {
+            return self.single_elements::<T, F>();
+        }
         let ([outer, rows, inner, indices], (first, n)) = (self.extents, self.range);
         let ((target, [t_outer, t_row, t_inner]), (values, [v_index, v_outer, v_inner])) = (self.target, self.values);
         for k in 0..indices {
@@ -79,6 +82,25 @@ impl BinaryVisitor for Walk {
                     // SAFETY: `accumulate_at`: an element of the target's and one of the values'. Results have the type of the elements: `accumulates`.
                     unsafe { to.cast::<F::Out>().write(F::apply(to.cast::<T>().read(), from.read())) };
                 }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Walk {
+    /// The walk where a row is an element: the loops over rows would cost more than what is done in them.
+    fn single_elements<T: Element, F: BinaryFn<T>>(self) -> Result<(), OutOfBounds> {
+        let ([_, rows, _, indices], (first, n)) = (self.extents, self.range);
+        let ((target, [_, t_row, _]), (values, [v_index, ..])) = (self.target, self.values);
+        for k in 0..indices {
+            // SAFETY: `accumulate_at`: index `k`.
+            let row = place(unsafe { self.index.at::<i64>(k).read() }, n)?.wrapping_sub(first);
+            if row < rows {
+                let to = target.wrapping_offset(row as isize * t_row);
+                let from = values.wrapping_offset(k as isize * v_index).cast::<T>();
+                // SAFETY: `accumulate_at`: an element of the target's and one of the values'. Results have the type of the elements: `accumulates`.
+                unsafe { to.cast::<F::Out>().write(F::apply(to.cast::<T>().read(), from.read())) };
             }
         }
         Ok(())

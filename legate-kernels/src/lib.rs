@@ -68,6 +68,7 @@ pub mod reduce;
 pub mod linalg;
 
 pub mod along;
+pub mod bits;
 pub mod extreme;
 pub mod gather;
 pub mod moments;

@@ -9,6 +9,7 @@
 
 pub mod array;
 mod assign;
+pub mod bits;
 pub mod choice;
 mod chosen;
 pub mod coverage;

@@ -12,6 +12,7 @@ use legate_core::exec::HostBuffer;
 use legate_core::operation::{OperandView, TaskContext, TaskError};
 use legate_kernels::accumulate::accumulate_at;
 use legate_kernels::along::{self, Along};
+use legate_kernels::bits;
 use legate_kernels::dtype::DType;
 use legate_kernels::engine::{Compiled, Met};
 use legate_kernels::exceptions::{Exceptions, Flags, is_nan};
@@ -245,6 +246,14 @@ unsafe fn run_routine(
                 let extents = [extents[0], extents[1], extents[2], extents[3]];
                 let range = (begin(1), domain[1] as usize);
                 accumulate_at((op, dtype), extents, range, target, vector(index, 3), &values).map_err(out_of_bounds)
+            }
+            (Routine::PackBits(order), [apart, packed]) => {
+                bits::pack(order, [extents[0], extents[1]], apart, packed);
+                Ok(())
+            }
+            (Routine::UnpackBits(order), [packed, apart]) => {
+                bits::unpack(order, [extents[0], extents[1]], packed, apart);
+                Ok(())
             }
             (routine, operands) => panic!("{routine:?} with {} operands", operands.len()),
         }

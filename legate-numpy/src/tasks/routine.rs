@@ -4,6 +4,7 @@ use super::bridge;
 use crate::exceptions::{Asked, Incidents, Watch};
 use legate_core::Error;
 use legate_core::operation::{Cost, Parallelism, Task, TaskArgs, TaskContext, TaskError};
+use legate_kernels::bits::BitOrder;
 use legate_kernels::dtype::{DType, Kind, Scalar};
 use legate_kernels::exceptions::Flags;
 use legate_kernels::ops::BinaryOp;
@@ -45,6 +46,10 @@ pub(crate) enum Routine {
     Scatter { size: usize },
     /// `target[o, index[k], i] = op(target[o, index[k], i], values[k, o, i])`, in the order of the indices: as [`Routine::Scatter`].
     Accumulate { op: BinaryOp, dtype: DType },
+    /// Bytes of bits: domain (lines, bytes, 8); bits (0, 1, 2), bytes (0, 1).
+    PackBits(BitOrder),
+    /// The bits of bytes: as [`Routine::PackBits`], the bytes first.
+    UnpackBits(BitOrder),
 }
 
 impl Routine {
@@ -144,6 +149,8 @@ impl Task for RunRoutine {
             Routine::Gather { .. } => "gather",
             Routine::Scatter { .. } => "scatter",
             Routine::Accumulate { .. } => "ufunc_at",
+            Routine::PackBits(_) => "packbits",
+            Routine::UnpackBits(_) => "unpackbits",
         };
         name.to_owned()
     }

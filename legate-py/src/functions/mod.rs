@@ -46,6 +46,7 @@ macro_rules! methods {
 }
 
 pub(crate) mod arguments;
+mod bits;
 pub(crate) mod choice;
 pub(crate) mod counter;
 mod creation;
@@ -303,6 +304,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
         scans::ROWS,
         selection::ROWS,
         sets::ROWS,
+        bits::ROWS,
         shaping::ROWS,
         sorting::ROWS,
     ]

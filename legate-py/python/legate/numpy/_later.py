@@ -10,7 +10,6 @@ MODULES = {
     "_statistics": "histogram histogramdd",
     "_mathematics": "i0",
     "_sorting": "argpartition lexsort partition sort_complex",
-    "_bits": "packbits unpackbits",
 }
 
 # Functions that NumPy has in Python: its code runs on this namespace (see `_borrowed`).

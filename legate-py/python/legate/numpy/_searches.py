@@ -1,5 +1,8 @@
 """Functions that look elements up among sorted ones: searches and what is made of what they find."""
 
+import functools
+import operator
+
 import numpy
 
 from legate import _native
@@ -12,6 +15,9 @@ isnan = ufunc("isnan")
 
 # Fewer elements NumPy has interpolated before a dozen operations could be called.
 INTERPOLATED_FROM = 1 << 12
+
+# So many numbers are compared with one by one sooner than they are searched.
+FEW = 16
 
 
 def _are_real(*arrays):
@@ -40,6 +46,11 @@ def isin(element, test_elements, assume_unique=False, invert=False, *, kind=None
     if kind is not None or not _are_real(a, tests) or kinds == {"i", "u"} or a.ndim == 0 or tests.size == 0:
         return borrowed("isin", element, test_elements, assume_unique, invert, kind=kind)
     tests = unique(tests)
+    if tests.size <= FEW:
+        # Compared with all: one pass. Slices keep their type, which numbers would not.
+        equal = [ufunc("equal")(a, tests[k : k + 1]) for k in range(tests.size)]
+        found = functools.reduce(operator.or_, equal)
+        return ~found if invert else found
     if a.dtype.kind in "iu" and tests.dtype.kind in "iu" and a.size >= INTERPOLATED_FROM:
         low, high = int(tests[0]), int(tests[-1])
         if high - low <= 6 * a.size and numpy.iinfo(a.dtype).min <= low and high <= min(numpy.iinfo(a.dtype).max, numpy.iinfo(numpy.intp).max):

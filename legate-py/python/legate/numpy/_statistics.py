@@ -59,9 +59,20 @@ def _bins_of_equal_width(values, edges, uniform):
     place = where(kept, place, 0).astype(numpy.intp)
     place = place - (place == n)
     # What was computed may be one unit beside an edge, on the wrong side.
-    place = place - (values < edges.take(place))
-    place = place + ((values >= edges.take(place + 1)) & (place != n - 1))
+    edge = _edge(edges, float(first), float(last), n)
+    place = place - (values < edge(place))
+    place = place + ((values >= edge(place + 1)) & (place != n - 1))
     return where(kept, place, n)
+
+
+def _edge(edges, first, last, n):
+    """What gives the edge at a place. Computed as `linspace` computes it, if that gives these edges: then nothing is looked up, and all is one pass."""
+    step = (last - first) / n
+    computed = numpy.arange(n + 1) * step + first
+    computed[-1] = last
+    if numpy.array_equal(computed, numpy.asarray(edges)):
+        return lambda place: where(place == n, last, place * step + first)
+    return edges.take
 
 
 def _sums_of(places, weights, n):
@@ -94,9 +105,10 @@ def counted(x, /, weights=None, minlength=0):
         return NotImplemented
     x = x.astype(numpy.intp, copy=False)
     if x.size:
-        if int(x.min()) < 0:
+        lowest, highest = x.min(), x.max()  # both are found in one pass, before one is asked for
+        if int(lowest) < 0:
             return NotImplemented
-        least = max(least, int(x.max()) + 1)
+        least = max(least, int(highest) + 1)
     sums = native["zeros"](least, numpy.intp if weights is None else float)
     ufunc("add").at(sums, x, 1 if weights is None else weights)
     return sums
