@@ -71,6 +71,9 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let path: String = module.py().import("legate")?.getattr("__path__")?.get_item(0)?.extract()?;
         provenance::set_package(path + std::path::MAIN_SEPARATOR_STR);
+        // The first use of NumPy's C functions looks them up by Python code, and panics if a Ctrl-C interrupts it. Here
+        // it is part of the import, which a program does not interrupt to go on.
+        numpy::npyffi::is_numpy_2(module.py());
         freelist::install(module.py());
         capi::install_length(module.py());
         super::functions::define_methods(module.py())?;

@@ -250,6 +250,20 @@ def interrupt(code, environment):
         process.wait()
 
 
+def test_a_first_read_runs_no_code_that_a_ctrl_c_breaks():
+    finished = run_python(
+        """
+        import numpy
+        import legate.numpy as np
+        def interrupted(version):
+            raise KeyboardInterrupt
+        numpy.lib.NumpyVersion = interrupted
+        print(numpy.asarray(np.ones(3)).sum())
+        """
+    )
+    assert finished.stdout == "3.0\n", finished.stderr
+
+
 def test_other_threads_run_during_a_wait():
     finished = run_python(
         """
